@@ -1,0 +1,401 @@
+//! Arguments of `#[quantize(…)]` → [`Attr`], or every mistake in them at once.
+
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use syn::ext::IdentExt;
+
+use crate::config::{is_weight_only, weight_only};
+use crate::parser::{Argument, Form, Parser, suggestion};
+
+/// A value and the place in the source it was read from; two are equal when their values are.
+#[derive(Clone, Copy, Debug)]
+pub struct Spanned<T> {
+    /// What was written.
+    pub value: T,
+    /// Where it was written.
+    pub span: Span,
+}
+
+impl<T: PartialEq> PartialEq for Spanned<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.value == other.value
+    }
+}
+
+/// The arguments of one `#[quantize(…)]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attr {
+    /// Model file, relative to the crate's folder.
+    pub model: Spanned<String>,
+    /// Sample files, relative to the crate's folder.
+    pub calibration: Spanned<Calibration>,
+    /// Configuration of whatever no rule matches; without it such nodes stay float.
+    pub global: Option<Spanned<Config>>,
+    /// Configuration of the model's inputs and outputs.
+    pub io: Option<Spanned<Config>>,
+    /// Rules in source order: the last one that matches a node decides.
+    pub rules: Vec<Spanned<Rule>>,
+}
+
+/// Where the samples are.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Calibration {
+    /// Files of a model with one input, read one after the other; at least one.
+    Files(Vec<Spanned<String>>),
+    /// One file for each input, in source order; names differ.
+    Named(Vec<(String, Spanned<String>)>),
+}
+
+/// `module(…)`: a configuration for the nodes of some modules.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// The modules it is for.
+    pub modules: Modules,
+    /// What its nodes get.
+    pub config: Spanned<Config>,
+}
+
+/// Which modules a rule is for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Modules {
+    /// The module of this path and all inside it.
+    Name(Spanned<String>),
+    /// Modules of this class, and all inside them.
+    Type(Spanned<String>),
+}
+
+/// How a node is quantized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Config {
+    /// It stays float.
+    None,
+    /// Activations int8, asymmetric and static; weights int8, symmetric.
+    Int8(Granularity),
+}
+
+/// What shares one weight scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Granularity {
+    /// Each output channel has its own.
+    PerChannel,
+    /// The whole tensor has one.
+    PerTensor,
+}
+
+/// Arguments of the attribute that are understood, in the order of the canonical text.
+const ARGUMENTS: [&str; 5] = ["model", "calibration", "global", "io", "module"];
+
+/// Arguments that choose among variants of which only the default exists: name, default, others.
+const DEFAULTS: [(&str, &str, &[&str]); 3] =
+    [("profile", "int", &["full"]), ("embed", "vgf", &["constants"]), ("layout", "canonical", &["packed"])];
+
+/// Arguments that later versions will understand, and what to write until then.
+const LATER_ARGUMENTS: [(&str, &str); 13] = [
+    ("vgf", "name an ONNX model with `model = \"…\"`"),
+    ("shape", "export the model with fixed dimensions"),
+    ("input", "use `io = …`, which is for inputs and outputs"),
+    ("output", "use `io = …`, which is for inputs and outputs"),
+    ("node", "use `module(name = \"…\", config = …)`"),
+    ("op", "use `module(type = \"…\", config = …)`"),
+    ("precedence", "order the rules: the last one that matches a node decides"),
+    ("control_flow", "export the model without branches"),
+    ("from", "convert and normalize the data before `run`"),
+    ("budget", "compare the struct's `ARENA_BYTES` and `VGF.len()` in a `const` assertion"),
+    ("accuracy", "evaluate `run` in a test of your crate"),
+    ("profile_from", "write its arguments here"),
+    ("crate", "keep the name `quantize-runtime` for the dependency"),
+];
+
+impl Attr {
+    /// Parses the tokens between the attribute's parentheses.
+    ///
+    /// # Errors
+    ///
+    /// One error that combines every mistake found, each at the tokens that caused it; a missing argument is reported at
+    /// [`Span::call_site`].
+    pub fn parse(arguments: TokenStream) -> syn::Result<Attr> {
+        let mut parser = Parser::default();
+        let mut seen: Vec<String> = Vec::new();
+        let (mut model, mut calibration, mut global, mut io) = (None, None, None, None);
+        let mut rules = Vec::new();
+        for argument in parser.arguments(arguments) {
+            let name = argument.name.unraw().to_string();
+            if name != "module" && seen.contains(&name) {
+                parser.error(&argument.name, format!("`{name}` is given twice; keep one"));
+                continue;
+            }
+            match name.as_str() {
+                "model" => model = parser.string_argument(&argument, "models/kws.onnx"),
+                "calibration" => calibration = parser.calibration(&argument),
+                "global" => global = parser.config_argument(&argument),
+                "io" => io = parser.config_argument(&argument),
+                "module" => rules.extend(parser.rule(&argument)),
+                _ => parser.other_argument(&argument, &name),
+            }
+            seen.push(name);
+        }
+        let given = |name: &str| seen.iter().any(|seen| seen == name);
+        // A ready VGF would bring its own parameters, so one mistake stays one error.
+        if !given("vgf") && !parser.unclear {
+            if !given("model") {
+                parser.missing("`#[quantize]` names no model; add `model = \"models/….onnx\"`");
+            }
+            if !given("calibration") {
+                parser.missing("`#[quantize]` names no samples; add `calibration = \"models/….npy\"`");
+            }
+        }
+        match (parser.errors, model, calibration) {
+            (None, Some(model), Some(calibration)) => Ok(Attr { model, calibration, global, io, rules }),
+            (errors, ..) => Err(errors.expect("whatever is absent was reported")),
+        }
+    }
+}
+
+impl Parser {
+    /// Reports an argument of the attribute that is neither read nor a rule.
+    fn other_argument(&mut self, argument: &Argument, name: &str) {
+        if let Some((_, default, others)) = DEFAULTS.iter().find(|(known, ..)| *known == name) {
+            self.default_argument(argument, name, default, others);
+        } else if let Some((_, advice)) = LATER_ARGUMENTS.iter().find(|(known, _)| *known == name) {
+            self.error(&argument.name, format!("`{name}` is not supported yet; {advice}"));
+        } else if is_weight_only(name) {
+            self.error(&argument.name, weight_only(name));
+        } else {
+            self.unclear = true;
+            let advice = suggestion(name, &ARGUMENTS, "the arguments are");
+            self.error(&argument.name, format!("`{name}` is not an argument of `#[quantize]`; {advice}"));
+        }
+    }
+
+    /// Accepts the one variant of `name` that exists; it is the default, so nothing is stored.
+    fn default_argument(&mut self, argument: &Argument, name: &str, default: &str, others: &[&str]) {
+        let Form::Value(value) = &argument.form else {
+            return self.error(&argument.name, format!("`{name}` takes a word; write `{name} = {default}`"));
+        };
+        let mut tokens = value.clone().into_iter();
+        match tokens.next() {
+            Some(TokenTree::Ident(word)) if word == default => self.end(tokens),
+            Some(TokenTree::Ident(word)) if others.iter().any(|other| word == other) => {
+                self.error(
+                    &word,
+                    format!("`{name} = {word}` is not supported yet; write `{name} = {default}` or leave it out"),
+                );
+            }
+            Some(found) => {
+                self.error(
+                    &found,
+                    format!("`{found}` is not a value of `{name}`; write `{name} = {default}` or leave it out"),
+                );
+            }
+            None => self.error(&argument.name, format!("`{name}` has no value; write `{name} = {default}`")),
+        }
+    }
+
+    fn calibration(&mut self, argument: &Argument) -> Option<Spanned<Calibration>> {
+        const EXAMPLE: &str = "models/kws.npy";
+        let name = &argument.name;
+        match &argument.form {
+            Form::List(list) => {
+                let files = self.named_files(name, list);
+                Some(Spanned { value: Calibration::Named(files), span: list.span() })
+            }
+            Form::Value(value) => {
+                let mut tokens = value.clone().into_iter();
+                match tokens.next() {
+                    Some(TokenTree::Group(list)) if list.delimiter() == Delimiter::Bracket => {
+                        self.end(tokens);
+                        let parts = self.split(list.stream());
+                        if parts.is_empty() {
+                            self.error(&list, "`calibration` lists no files; name at least one");
+                        }
+                        let file = |part: Vec<TokenTree>| self.string(name, part.into_iter().collect(), EXAMPLE);
+                        let files = parts.into_iter().filter_map(file).collect();
+                        Some(Spanned { value: Calibration::Files(files), span: list.span() })
+                    }
+                    _ => {
+                        let file = self.string(name, value.clone(), EXAMPLE)?;
+                        Some(Spanned { span: file.span, value: Calibration::Files(vec![file]) })
+                    }
+                }
+            }
+            Form::Bare => {
+                self.error(name, format!("`calibration` has no value; write `calibration = \"{EXAMPLE}\"`"));
+                None
+            }
+        }
+    }
+
+    /// `input = "file"` pairs of `calibration(…)`.
+    fn named_files(&mut self, calibration: &Ident, list: &Group) -> Vec<(String, Spanned<String>)> {
+        let mut files: Vec<(String, Spanned<String>)> = Vec::new();
+        let parts = self.split(list.stream());
+        if parts.is_empty() {
+            self.error(list, format!("`{calibration}` lists no files; write `{calibration}(input = \"input.npy\")`"));
+        }
+        for part in parts {
+            if let Some(TokenTree::Literal(file)) = part.first() {
+                self.error(
+                    file,
+                    format!("{file} has no input; write `input = {file}`, or `{calibration} = {file}` for one input"),
+                );
+                continue;
+            }
+            let Some(argument) = self.argument(part) else { continue };
+            let input = argument.name.unraw().to_string();
+            let Some(file) = self.string_argument(&argument, "input.npy") else { continue };
+            if files.iter().any(|(known, _)| *known == input) {
+                self.error(&argument.name, format!("input `{input}` has samples twice; keep one"));
+                continue;
+            }
+            files.push((input, file));
+        }
+        files
+    }
+
+    fn rule(&mut self, argument: &Argument) -> Option<Spanned<Rule>> {
+        const EXAMPLE: &str = "module(name = \"blocks.0\", config = int8)";
+        let Form::List(list) = &argument.form else {
+            self.error(&argument.name, format!("`module` takes a list; write `{EXAMPLE}`"));
+            return None;
+        };
+        let outside = std::mem::take(&mut self.unclear);
+        let mut seen: Vec<String> = Vec::new();
+        let (mut modules, mut config) = (None, None);
+        for part in self.arguments(list.stream()) {
+            let name = part.name.unraw().to_string();
+            if seen.contains(&name) {
+                self.error(&part.name, format!("`{name}` is given twice in one `module`; keep one"));
+                continue;
+            }
+            match name.as_str() {
+                "name" | "type" if seen.iter().any(|seen| seen == "name" || seen == "type") => {
+                    self.error(&part.name, "`module` has either `name` or `type`; write two rules");
+                }
+                "name" => modules = self.string_argument(&part, "blocks.0").map(Modules::Name),
+                "type" => modules = self.string_argument(&part, "Softmax").map(Modules::Type),
+                "config" => config = self.config_argument(&part),
+                _ => {
+                    self.unclear = true;
+                    let advice = suggestion(&name, &["name", "type", "config"], "its arguments are");
+                    self.error(&part.name, format!("`{name}` is not an argument of `module`; {advice}"));
+                }
+            }
+            seen.push(name);
+        }
+        let given = |name: &str| seen.iter().any(|seen| seen == name);
+        if !self.unclear {
+            let list = &argument.name;
+            if !given("name") && !given("type") {
+                self.error(list, format!("`module` has no `name` and no `type`; write `{EXAMPLE}`"));
+            }
+            if !given("config") {
+                self.error(list, "`module` has no configuration; add `config = int8` or `config = None`");
+            }
+        }
+        self.unclear = outside;
+        Some(Spanned { value: Rule { modules: modules?, config: config? }, span: argument.name.span() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(arguments: &str) -> Vec<String> {
+        let tokens: TokenStream = arguments.parse().expect("tokens");
+        let errors = Attr::parse(tokens).expect_err("should be refused");
+        errors.into_iter().map(|error| error.to_string()).collect()
+    }
+
+    fn attr(arguments: &str) -> Attr {
+        Attr::parse(arguments.parse().expect("tokens")).unwrap_or_else(|error| panic!("{arguments}: {error}"))
+    }
+
+    #[test]
+    fn the_smallest_attribute_has_model_and_calibration() {
+        let attr = attr(r#"model = "m.onnx", calibration = "c.npy""#);
+        assert_eq!(attr.model.value, "m.onnx");
+        assert_eq!((attr.global, attr.io, attr.rules.len()), (None, None, 0));
+    }
+
+    #[test]
+    fn rules_keep_their_order() {
+        let attr = attr(
+            r#"module(name = "a", config = None), model = "m", module(type = "T", config = int8(per_tensor)), calibration = "c",
+               module(config = int8, name = "a"),"#,
+        );
+        let rules: Vec<_> = attr.rules.iter().map(|rule| rule.value.config.value).collect();
+        let expected = [Config::None, Config::Int8(Granularity::PerTensor), Config::Int8(Granularity::PerChannel)];
+        assert_eq!(rules, expected);
+        assert!(matches!(&attr.rules[1].value.modules, Modules::Type(name) if name.value == "T"));
+    }
+
+    #[test]
+    fn inputs_may_be_keywords() {
+        let attr = attr(r#"model = "m", calibration(type = "t.npy", r#in = "i.npy")"#);
+        let Calibration::Named(files) = attr.calibration.value else { panic!("named files") };
+        assert_eq!(files.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["type", "in"]);
+    }
+
+    #[test]
+    fn all_mistakes_are_reported_together() {
+        let messages =
+            messages(r#"modle = "m", calibration = 3, global = int9, budget(ram = "1 KiB"), module(name = "a")"#);
+        let expected = [
+            "`modle` is not an argument of `#[quantize]`; did you mean `model` or `module`?",
+            "`calibration` takes a string literal; write `calibration = \"models/kws.npy\"`",
+            "`int9` is not a configuration; did you mean `int8`?",
+            "`budget` is not supported yet; compare the struct's `ARENA_BYTES` and `VGF.len()` in a `const` assertion",
+            "`module` has no configuration; add `config = int8` or `config = None`",
+        ];
+        assert_eq!(messages, expected);
+    }
+
+    #[test]
+    fn each_malformed_argument_has_one_error() {
+        let cases = [
+            (r#"model = "m" calibration = "c""#, 1),
+            (r#"model = "m", , calibration = "c""#, 1),
+            (r#"model("m"), calibration = "c""#, 1),
+            (r#"model, calibration = "c""#, 1),
+            (r#"model =, calibration = "c""#, 1),
+            (r#"model = "", calibration = "c""#, 1),
+            (r#"model = "m", calibration = []"#, 1),
+            (r#"model = "m", calibration()"#, 1),
+            (r#"model = "m", calibration("c")"#, 1),
+            (r#"model = "m", calibration(a = "c", a = "d")"#, 1),
+            (r#"model = "m", calibration = ["c", 3]"#, 1),
+            (r#"model = "m", calibration = "c", model = "n""#, 1),
+            (r#"model = "m", calibration = "c", "x""#, 1),
+            (r#"model = "m", calibration = "c", global"#, 1),
+            (r#"model = "m", calibration = "c", global ="#, 1),
+            (r#"model = "m", calibration = "c", global = "mine""#, 1),
+            (r#"model = "m", calibration = "c", global = None(per_tensor)"#, 1),
+            (r#"model = "m", calibration = "c", global = int8(per_tensor, per_channel)"#, 1),
+            (r#"model = "m", calibration = "c", global = int8(eps = 1e-5)"#, 1),
+            (r#"model = "m", calibration = "c", global = int8 int8"#, 1),
+            (r#"model = "m", calibration = "c", module(name = "a", type = "b", config = None)"#, 1),
+            (r#"model = "m", calibration = "c", module(name = "a", confg = None)"#, 1),
+            (r#"model = "m", calibration = "c", module = "a""#, 1),
+            (r#"model = "m", calibration = "c", embed = vfg"#, 1),
+            (r#"vgf = "m.vgf""#, 1),
+        ];
+        for (arguments, count) in cases {
+            let messages = messages(arguments);
+            assert_eq!(messages.len(), count, "{arguments}: {messages:#?}");
+        }
+    }
+
+    #[test]
+    fn defaults_may_be_spelled_out() {
+        let plain = attr(r#"model = "m", calibration = "c""#);
+        assert_eq!(attr(r#"model = "m", calibration = "c", profile = int, embed = vgf, layout = canonical"#), plain);
+    }
+
+    #[test]
+    fn weight_only_is_refused_with_the_reason() {
+        for config in ["weight_only", "int8(weight_only)", "w8a32"] {
+            let messages = messages(&format!(r#"model = "m", calibration = "c", global = {config}"#));
+            assert!(messages.len() == 1 && messages[0].contains("need int8 activations"), "{config}: {messages:?}");
+        }
+    }
+}

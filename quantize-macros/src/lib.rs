@@ -1,0 +1,159 @@
+//! `#[quantize(…)]`: a unit struct → the runner that the build script generated for it.
+
+use std::env;
+use std::path::{Path, PathBuf};
+
+use proc_macro2::TokenStream;
+use quantize_syntax::manifest::{self, Head};
+use quantize_syntax::{Attr, Level};
+use quote::{format_ident, quote};
+use syn::{Data, DeriveInput, Fields};
+
+/// Turns a unit struct into a runner of the model that its arguments name.
+///
+/// The build script (`quantize_build::compile()`) reads the same attribute, does the work and leaves Rust code and a manifest;
+/// this macro includes the code, and raises what the build script found at the argument that caused it.
+/// The arguments are described in the documentation of `quantize-runtime`.
+#[proc_macro_attribute]
+pub fn quantize(arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let item = TokenStream::from(item);
+    let output = match unit_struct(&item) {
+        Ok(unit) => expand(arguments.into(), &unit),
+        Err(error) => {
+            let error = error.into_compile_error();
+            quote!(#item #error)
+        }
+    };
+    output.into()
+}
+
+fn unit_struct(item: &TokenStream) -> syn::Result<DeriveInput> {
+    let advice = "write `struct Name;` under it";
+    let Ok(unit) = syn::parse2::<DeriveInput>(item.clone()) else {
+        return Err(syn::Error::new_spanned(item, format!("`#[quantize]` is for a unit struct; {advice}")));
+    };
+    let name = &unit.ident;
+    match &unit.data {
+        Data::Struct(data) if !matches!(data.fields, Fields::Unit) => {
+            let message = format!("`{name}` has fields, but `#[quantize]` gives it its own; write `struct {name};`");
+            Err(syn::Error::new_spanned(&data.fields, message))
+        }
+        Data::Struct(_) if unit.generics.params.is_empty() => Ok(unit),
+        Data::Struct(_) => {
+            let message = format!("`{name}` is generic, but one model has one type; write `struct {name};`");
+            Err(syn::Error::new_spanned(&unit.generics, message))
+        }
+        Data::Enum(_) | Data::Union(_) => {
+            Err(syn::Error::new_spanned(item, format!("`{name}` is not a struct; write `struct {name};`")))
+        }
+    }
+}
+
+/// The struct with the generated code, if there is any, and all errors.
+fn expand(arguments: TokenStream, unit: &DeriveInput) -> TokenStream {
+    let name = unit.ident.to_string();
+    let name = name.trim_start_matches("r#");
+    let attr = Attr::parse(arguments.clone());
+    let head = read_head(name);
+    let error = match (&attr, &head) {
+        (Err(error), _) => Some(error.clone()),
+        (Ok(_), Err(message)) => Some(syn::Error::new_spanned(&unit.ident, message)),
+        (Ok(attr), Ok(head)) if head.attribute != attr.to_string() => {
+            let message =
+                format!("`{name}`: generated code is stale; build again to replace the code for `{}`", head.attribute);
+            Some(syn::Error::new_spanned(arguments, message))
+        }
+        (Ok(attr), Ok(head)) => recorded_errors(attr, head),
+    };
+    let error = error.map(syn::Error::into_compile_error);
+    let item = match head {
+        Ok(Head { code: Some(code), exports, docs, .. }) => runner(unit, &code, &exports, docs.as_deref()),
+        _ => quote!(#unit),
+    };
+    quote!(#item #error)
+}
+
+/// Errors of the build script at the arguments they name. Warnings are its own to print: a macro cannot on stable Rust.
+fn recorded_errors(attr: &Attr, head: &Head) -> Option<syn::Error> {
+    let errors = head.diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error);
+    errors.map(|diagnostic| syn::Error::new(attr.span_of(&diagnostic.at), &diagnostic.message)).reduce(
+        |mut all, error| {
+            all.combine(error);
+            all
+        },
+    )
+}
+
+/// The struct as generated code expects it, the code, and its further public types beside the struct.
+fn runner(unit: &DeriveInput, code: &str, exports: &[String], docs: Option<&str>) -> TokenStream {
+    let DeriveInput { attrs, vis, ident, .. } = unit;
+    // The blank line parts it from what the user wrote.
+    let docs = docs.map(|docs| format!("\n\n{docs}")).map(|docs| quote!(#[doc = #docs]));
+    let module = format_ident!("__quantize_{ident}");
+    let code = format!("/{}/{code}", manifest::FOLDER);
+    let exports = exports.iter().map(|export| format_ident!("{export}"));
+    quote! {
+        #(#attrs)*
+        #docs
+        #vis struct #ident {
+            memory: &'static mut <#ident as ::quantize_runtime::Model>::Memory,
+        }
+
+        // `warnings` does not reach lints that the crate raises to `deny`, hence the groups by name.
+        #[doc(hidden)]
+        #[allow(
+            warnings, nonstandard_style, unreachable_pub, unused, unused_qualifications,
+            clippy::all, clippy::nursery, clippy::pedantic, clippy::restriction
+        )]
+        mod #module {
+            ::core::include!(::core::concat!(::core::env!("OUT_DIR"), #code));
+        }
+
+        #(#[allow(unused_imports)] #vis use #module::#exports;)*
+    }
+}
+
+/// Reads what the build script left for the struct, or says why there is nothing.
+fn read_head(name: &str) -> Result<Head, String> {
+    let Some(out_dir) = env::var_os("OUT_DIR") else {
+        return Err(format!("`{name}`: this crate has no build.rs, which generates the code\n{}", set_up()));
+    };
+    let folder = Path::new(&out_dir).join(manifest::FOLDER);
+    if !folder.is_dir() {
+        return Err(format!(
+            "`{name}`: build.rs does not call `quantize_build::compile()`, which generates the code\n{}",
+            set_up()
+        ));
+    }
+    let Some((file, text)) = manifest::find(&folder, name, source().as_deref()) else {
+        return Err(format!(
+            "`{name}`: not found by build.rs, which follows the `mod` declarations of the crate's targets\n  \
+             it cannot see a struct inside a function, made by a macro, in a file read with `include!`,\n  \
+             under `cfg(test)`, or with the attribute inside `cfg_attr`; move it to a module of the crate\n  \
+             a target added since build.rs last ran is seen after `touch build.rs`"
+        ));
+    };
+    Head::parse(&text).map_err(|reason| {
+        format!(
+            "`{name}`: cannot read {}: {reason}\n  use the same version of quantize-build as of quantize-runtime, and build again",
+            file.display()
+        )
+    })
+}
+
+fn set_up() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    format!(
+        "  write in Cargo.toml:  [build-dependencies]\n                        quantize-build = \"{version}\"\n  \
+         and in build.rs:      fn main() {{ quantize_build::compile() }}"
+    )
+}
+
+/// The file of the attribute, relative to the crate's folder.
+fn source() -> Option<String> {
+    let file = proc_macro::Span::call_site().local_file()?;
+    let crate_folder = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?);
+    // The compiler's paths are relative to its own folder, which for a member of a workspace is the workspace's.
+    let file = if file.exists() { file } else { crate_folder.join(file) };
+    Some(manifest::source_path(&crate_folder, &file))
+}

@@ -1,0 +1,6 @@
+use quantize_macros::quantize;
+
+#[quantize()]
+struct Kws;
+
+fn main() {}
