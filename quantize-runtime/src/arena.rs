@@ -1,0 +1,160 @@
+//! Static memory for a model, and the disjoint parts of it that a step reads and writes.
+
+use crate::bytes;
+#[cfg(target_has_atomic = "8")]
+use core::cell::UnsafeCell;
+use core::ops::Range;
+#[cfg(target_has_atomic = "8")]
+use core::sync::atomic::{AtomicBool, Ordering};
+
+/// A model that generated code implements: how much memory it needs.
+pub trait Model {
+    /// The arena and the results.
+    type Memory: 'static;
+    /// The memory before the first run.
+    const EMPTY: Self::Memory;
+}
+
+/// Static memory of one model, to be taken once.
+///
+/// ```
+/// use quantize_runtime::{Arena, arena::Model};
+///
+/// struct Tiny;
+/// impl Model for Tiny {
+///     type Memory = [u8; 16];
+///     const EMPTY: [u8; 16] = [0; 16];
+/// }
+/// static ARENA: Arena<Tiny> = Arena::new();
+///
+/// let memory: &'static mut [u8; 16] = ARENA.take();
+/// assert!(ARENA.try_take().is_none());
+/// # memory[0] = 1;
+/// ```
+///
+/// `take` and `try_take` need an atomic swap. On targets without one, such as `thumbv6m-none-eabi`, they do not exist:
+/// keep a `Memory` of [`Model::EMPTY`] in memory of your own there.
+#[cfg(target_has_atomic = "8")]
+pub struct Arena<M: Model> {
+    taken: AtomicBool,
+    memory: UnsafeCell<M::Memory>,
+}
+
+// SAFETY: the memory is reached through `try_take` only, which gives it to one caller ever, on whichever thread.
+#[cfg(target_has_atomic = "8")]
+unsafe impl<M: Model> Sync for Arena<M> where M::Memory: Send {}
+
+#[cfg(target_has_atomic = "8")]
+impl<M: Model> Arena<M> {
+    /// Memory that nobody has taken.
+    #[expect(clippy::new_without_default, reason = "an arena is a static, which `default` cannot make")]
+    pub const fn new() -> Self {
+        Self { taken: AtomicBool::new(false), memory: UnsafeCell::new(M::EMPTY) }
+    }
+
+    /// Takes the memory.
+    ///
+    /// # Panics
+    /// The second time.
+    pub fn take(&'static self) -> &'static mut M::Memory {
+        self.try_take().expect("the arena is taken already: each runner needs an arena of its own")
+    }
+
+    /// Takes the memory; `None` when it was taken before.
+    #[expect(clippy::mut_from_ref, reason = "the flag lets one caller through")]
+    pub fn try_take(&'static self) -> Option<&'static mut M::Memory> {
+        if self.taken.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        // SAFETY: the swap gave `false` to this call alone, so no other reference to the memory exists or will exist.
+        Some(unsafe { &mut *self.memory.get() })
+    }
+}
+
+/// Which parts of `SIZE` bytes a step reads and which part it writes, checked when it is made.
+///
+/// The part it writes overlaps none that it reads; those may overlap each other.
+///
+/// ```
+/// use quantize_runtime::arena::Access;
+///
+/// let mut memory = [1, 2, 3, 4, 5, 6];
+/// let ([first, last], output) = const { Access::new([0..2, 4..6], 2..4) }.split(&mut memory);
+/// output.copy_from_slice(&[first[0] + last[0], first[1] + last[1]]);
+/// assert_eq!(memory, [1, 2, 6, 8, 5, 6]);
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Access<const SIZE: usize, const READS: usize> {
+    reads: [Range<usize>; READS],
+    write: Range<usize>,
+}
+
+impl<const SIZE: usize, const READS: usize> Access<SIZE, READS> {
+    /// Parts given as byte ranges.
+    ///
+    /// # Panics
+    /// If a range leaves the memory, or a range that is read overlaps the one that is written; in a constant, which is a
+    /// compile error.
+    pub const fn new(reads: [Range<usize>; READS], write: Range<usize>) -> Self {
+        assert!(write.start <= write.end && write.end <= SIZE, "a step writes outside the arena");
+        let mut i = 0;
+        while i < READS {
+            let read = &reads[i];
+            assert!(read.start <= read.end && read.end <= SIZE, "a step reads outside the arena");
+            assert!(read.end <= write.start || read.start >= write.end, "a step reads what it writes");
+            i += 1;
+        }
+        Self { reads, write }
+    }
+
+    /// Borrows the parts.
+    #[inline(always)]
+    pub fn split<'a>(&self, memory: &'a mut [u8; SIZE]) -> ([&'a [u8]; READS], &'a mut [u8]) {
+        let (before, rest) = memory.split_at_mut(self.write.start);
+        let (output, after) = rest.split_at_mut(self.write.end - self.write.start);
+        let (before, after): (&[u8], &[u8]) = (before, after);
+        let reads = self.reads.each_ref().map(|read| {
+            if read.end <= self.write.start {
+                &before[read.clone()]
+            } else {
+                &after[read.start - self.write.end..read.end - self.write.end]
+            }
+        });
+        (reads, output)
+    }
+}
+
+/// `LEN` i8 elements from byte `AT` of the memory; elements outside of it are a compile error.
+pub const fn elements<const SIZE: usize, const AT: usize, const LEN: usize>(memory: &[u8; SIZE]) -> &[i8; LEN] {
+    const { assert!(AT <= SIZE && LEN <= SIZE - AT, "elements outside the arena") };
+    bytes::i8_array(memory, AT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic = "reads what it writes"]
+    fn overlap_is_refused() {
+        let _ = Access::<8, 2>::new([0..2, 2..5], 4..8);
+    }
+
+    #[test]
+    #[should_panic = "outside the arena"]
+    fn parts_stay_inside() {
+        let _ = Access::<8, 0>::new([], 4..9);
+    }
+
+    #[test]
+    fn memory_is_given_once() {
+        struct Tiny;
+        impl Model for Tiny {
+            type Memory = [u8; 4];
+            const EMPTY: [u8; 4] = [7; 4];
+        }
+        static ARENA: Arena<Tiny> = Arena::new();
+        assert_eq!(ARENA.try_take(), Some(&mut [7; 4]));
+        assert_eq!(ARENA.try_take(), None);
+    }
+}

@@ -1,0 +1,98 @@
+//! Views of bytes as the elements of tensors: of constants at compile time, of the arena at run time.
+
+/// Places a value at a multiple of 16 bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(C, align(16))]
+pub struct Aligned<T: ?Sized>(pub T);
+
+/// `len` i8 constants at `offset` of an embedded file.
+///
+/// # Panics
+/// If they leave `data`; in a constant, which is a compile error.
+pub const fn i8s(data: &[u8], offset: usize, len: usize) -> &[i8] {
+    as_i8s(bytes(data, offset, len))
+}
+
+/// A table of `N` i8 constants at `offset` of an embedded file.
+///
+/// # Panics
+/// If it leaves `data`; in a constant, which is a compile error.
+pub const fn i8_array<const N: usize>(data: &[u8], offset: usize) -> &[i8; N] {
+    match i8s(data, offset, N).first_chunk() {
+        Some(array) => array,
+        None => unreachable!(),
+    }
+}
+
+/// i32 constants in `len` bytes at `offset` of an embedded file, as little-endian words.
+///
+/// # Panics
+/// If they leave `data` or `len` is no multiple of 4; in a constant, which is a compile error.
+pub const fn words(data: &[u8], offset: usize, len: usize) -> &[[u8; 4]] {
+    assert!(len.is_multiple_of(4), "the number of bytes is no multiple of 4");
+    as_words(bytes(data, offset, len))
+}
+
+const fn bytes(data: &[u8], offset: usize, len: usize) -> &[u8] {
+    assert!(offset <= data.len() && len <= data.len() - offset, "a constant lies outside the embedded file");
+    data.split_at(offset).1.split_at(len).0
+}
+
+/// The bytes as i8.
+#[inline]
+pub const fn as_i8s(bytes: &[u8]) -> &[i8] {
+    // SAFETY: u8 and i8 have the same size and alignment and every bit pattern is a value of both; the result borrows
+    // what the argument borrows, for as long.
+    unsafe { core::slice::from_raw_parts(bytes.as_ptr().cast(), bytes.len()) }
+}
+
+/// The bytes as i8, to be written.
+#[inline]
+pub const fn as_i8s_mut(bytes: &mut [u8]) -> &mut [i8] {
+    // SAFETY: as in `as_i8s`; the borrow stays exclusive because the argument is not used again.
+    unsafe { core::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) }
+}
+
+/// The bytes as little-endian words; up to three bytes at the end are left out.
+#[inline]
+pub const fn as_words(bytes: &[u8]) -> &[[u8; 4]] {
+    bytes.as_chunks().0
+}
+
+/// The bytes as little-endian words, to be written; up to three bytes at the end are left out.
+#[inline]
+pub const fn as_words_mut(bytes: &mut [u8]) -> &mut [[u8; 4]] {
+    bytes.as_chunks_mut().0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    static FILE: &Aligned<[u8]> = &Aligned([0, 0xFF, 0x80, 1, 2, 3, 4, 5]);
+    const NEGATIVE: &[i8] = i8s(&FILE.0, 1, 2);
+    const WORDS: &[[u8; 4]] = words(&FILE.0, 4, 4);
+    const ARRAY: &[i8; 3] = i8_array(&FILE.0, 3);
+
+    #[test]
+    fn constants_are_views() {
+        assert_eq!(NEGATIVE, [-1, -128]);
+        assert_eq!(WORDS, [[2, 3, 4, 5]]);
+        assert_eq!(ARRAY, &[1, 2, 3]);
+        assert_eq!(FILE.0.as_ptr().addr() % 16, 0);
+    }
+
+    #[test]
+    #[should_panic = "outside the embedded file"]
+    fn a_constant_outside_the_file_is_refused() {
+        i8s(&FILE.0, 6, usize::MAX);
+    }
+
+    #[test]
+    fn written_elements_are_the_bytes() {
+        let mut bytes = [0; 9];
+        as_i8s_mut(&mut bytes)[8] = -1;
+        as_words_mut(&mut bytes)[1] = 7_i32.to_le_bytes();
+        assert_eq!(bytes, [0, 0, 0, 0, 7, 0, 0, 0, 255]);
+    }
+}

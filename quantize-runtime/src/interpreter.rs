@@ -1,0 +1,200 @@
+//! Runs a graph operator by operator with the reference kernels.
+
+use crate::Shape;
+use crate::graph::{ElementType, Graph, Invalid, Value, ValueId};
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::fmt;
+
+/// The elements of a tensor, row-major and packed.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Tensor {
+    /// Signed 8-bit integers.
+    I8(Vec<i8>),
+    /// Signed 32-bit integers.
+    I32(Vec<i32>),
+}
+
+impl Tensor {
+    /// The tensor with these little-endian elements.
+    fn from_le_bytes(element: ElementType, bytes: &[u8]) -> Self {
+        match element {
+            ElementType::I8 => Self::I8(bytes.iter().map(|byte| byte.cast_signed()).collect()),
+            ElementType::I32 => Self::I32(bytes.as_chunks().0.iter().map(|word| i32::from_le_bytes(*word)).collect()),
+        }
+    }
+
+    /// Whether the tensor has this type and number of elements.
+    fn fits(&self, value: &Value<'_>) -> bool {
+        let (element, len) = match self {
+            Self::I8(elements) => (ElementType::I8, elements.len()),
+            Self::I32(elements) => (ElementType::I32, elements.len()),
+        };
+        element == value.element && len == value.shape.len()
+    }
+
+    /// The elements at these positions, or `otherwise` where there is none; `otherwise` is of the element type.
+    pub(crate) fn gather(&self, positions: impl Iterator<Item = Option<usize>>, otherwise: i32) -> Self {
+        match self {
+            Self::I8(from) => {
+                Self::I8(positions.map(|at| at.map_or(otherwise as i8, |at| from[at])).collect()) // in range, see above
+            }
+            Self::I32(from) => Self::I32(positions.map(|at| at.map_or(otherwise, |at| from[at])).collect()),
+        }
+    }
+}
+
+/// Why a run gave no result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Error {
+    /// The inputs are not as many as the graph's.
+    InputCount {
+        /// Number of inputs of the graph.
+        expected: usize,
+        /// Number of inputs given.
+        found: usize,
+    },
+    /// An input has another element type or number of elements than the graph's.
+    Input {
+        /// Index of the input.
+        index: usize,
+    },
+    /// A sum, product or rescaled value left the range in which TOSA defines the result.
+    Unpredictable {
+        /// Index of the operator in [`Graph::nodes`].
+        node: usize,
+        /// Its name, such as "CONV2D".
+        operator: &'static str,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InputCount { expected, found } => write!(f, "{found} inputs given, the graph has {expected}"),
+            Self::Input { index } => write!(f, "input {index} has another element type or size than the graph's"),
+            Self::Unpredictable { node, operator } => {
+                write!(f, "operator {node} ({operator}): a value leaves the range in which TOSA defines the result")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Error {}
+
+/// An operator met values for which TOSA does not define a result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Unpredictable;
+
+/// The tensors that operators read while a graph runs.
+pub(crate) struct Environment<'a> {
+    graph: &'a Graph<'a>,
+    tensors: &'a [Option<Tensor>],
+}
+
+impl<'a> Environment<'a> {
+    /// The shape of an operand.
+    pub(crate) fn shape(&self, id: ValueId) -> &'a Shape {
+        &self.graph.values[id.0 as usize].shape
+    }
+
+    /// An operand that the graph's order has made before.
+    pub(crate) fn tensor(&self, id: ValueId) -> &'a Tensor {
+        self.tensors[id.0 as usize].as_ref().expect("a valid graph makes operands before their use")
+    }
+
+    /// The elements of an operand that is i8 because the graph is valid.
+    pub(crate) fn i8s(&self, id: ValueId) -> &'a [i8] {
+        match self.tensor(id) {
+            Tensor::I8(elements) => elements,
+            Tensor::I32(_) => &[],
+        }
+    }
+
+    /// The elements of an operand that is i32 because the graph is valid.
+    pub(crate) fn i32s(&self, id: ValueId) -> &'a [i32] {
+        match self.tensor(id) {
+            Tensor::I32(elements) => elements,
+            Tensor::I8(_) => &[],
+        }
+    }
+
+    /// The elements of an operand of either type, by position.
+    pub(crate) fn integers(&self, id: ValueId) -> Box<dyn Fn(usize) -> i32 + 'a> {
+        match self.tensor(id) {
+            Tensor::I8(elements) => Box::new(|at| i32::from(elements[at])),
+            Tensor::I32(elements) => Box::new(|at| elements[at]),
+        }
+    }
+}
+
+/// Runs a valid graph.
+///
+/// ```
+/// use quantize_runtime::graph::{ElementType, Graph, Node, Port, Value, ValueId};
+/// use quantize_runtime::interpreter::{Interpreter, Tensor};
+/// use quantize_runtime::{Shape, ops};
+///
+/// let value = Value { element: ElementType::I8, shape: Shape::new(&[4]).unwrap(), constant: None };
+/// let port = |name: &str, id| Port { name: name.into(), value: ValueId(id) };
+/// let graph = Graph {
+///     values: vec![value.clone(), value],
+///     nodes: vec![Node {
+///         op: ops::Clamp { min: 0, max: 6, input: ValueId(0), ..Default::default() }.into(),
+///         output: ValueId(1),
+///     }],
+///     inputs: vec![port("x", 0)],
+///     outputs: vec![port("y", 1)],
+/// };
+/// let outputs = Interpreter::new(&graph)?.run(&[Tensor::I8(vec![-3, 2, 6, 7])])?;
+/// assert_eq!(outputs, [Tensor::I8(vec![0, 2, 6, 6])]);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Interpreter<'a> {
+    graph: &'a Graph<'a>,
+    /// One per value; the constants, in the order of elements.
+    constants: Vec<Option<Tensor>>,
+}
+
+impl<'a> Interpreter<'a> {
+    /// Checks the graph and takes its constants.
+    ///
+    /// # Errors
+    /// The first fault of the graph.
+    pub fn new(graph: &'a Graph<'a>) -> Result<Self, Invalid> {
+        graph.validate()?;
+        let constant = |value: &Value<'_>| {
+            value.constant.as_ref().map(|constant| Tensor::from_le_bytes(value.element, &constant.data))
+        };
+        Ok(Self { graph, constants: graph.values.iter().map(constant).collect() })
+    }
+
+    /// Runs the graph on inputs in binding order and gives the outputs in binding order.
+    ///
+    /// # Errors
+    /// Inputs that do not fit the graph, and values for which TOSA leaves the result open.
+    pub fn run(&self, inputs: &[Tensor]) -> Result<Vec<Tensor>, Error> {
+        let graph = self.graph;
+        if inputs.len() != graph.inputs.len() {
+            return Err(Error::InputCount { expected: graph.inputs.len(), found: inputs.len() });
+        }
+        let mut tensors = self.constants.clone();
+        for (index, (port, input)) in graph.inputs.iter().zip(inputs).enumerate() {
+            let at = port.value.0 as usize;
+            if !input.fits(&graph.values[at]) {
+                return Err(Error::Input { index });
+            }
+            tensors[at] = Some(input.clone());
+        }
+        for (index, node) in graph.nodes.iter().enumerate() {
+            let at = node.output.0 as usize;
+            let environment = Environment { graph, tensors: &tensors };
+            let result = node.op.evaluate(&environment, &graph.values[at]);
+            let unpredictable = |Unpredictable| Error::Unpredictable { node: index, operator: node.op.name() };
+            tensors[at] = Some(result.map_err(unpredictable)?);
+        }
+        let environment = Environment { graph, tensors: &tensors };
+        Ok(graph.outputs.iter().map(|port| environment.tensor(port.value).clone()).collect())
+    }
+}

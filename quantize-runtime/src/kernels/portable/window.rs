@@ -1,0 +1,69 @@
+//! The part of a window that lies inside the input, on one axis.
+
+use core::ops::Range;
+
+/// One axis of a sliding window.
+#[derive(Clone, Copy)]
+pub(super) struct Axis {
+    pub(super) input: usize,
+    pub(super) kernel: usize,
+    pub(super) stride: usize,
+    pub(super) dilation: usize,
+    pub(super) before: usize,
+}
+
+impl Axis {
+    /// Both axes of a window over an NHWC input.
+    pub(super) fn pair(
+        input: [usize; 2],
+        kernel: [u16; 2],
+        stride: [u16; 2],
+        dilation: [u16; 2],
+        pad: [u16; 4],
+    ) -> [Self; 2] {
+        [0, 1].map(|axis| Self {
+            input: input[axis],
+            kernel: usize::from(kernel[axis]),
+            stride: usize::from(stride[axis]),
+            dilation: usize::from(dilation[axis].max(1)),
+            before: usize::from(pad[2 * axis]),
+        })
+    }
+
+    /// The taps inside the input for the result's position `at`.
+    ///
+    /// Tap `k` reads position `at · stride + k · dilation − before`, which [`position`](Self::position) gives.
+    #[inline]
+    pub(super) fn taps(self, at: usize) -> Range<usize> {
+        let origin = at * self.stride;
+        let first = self.before.saturating_sub(origin).div_ceil(self.dilation);
+        let end = (self.input + self.before).saturating_sub(origin).div_ceil(self.dilation);
+        first..end.min(self.kernel)
+    }
+
+    /// The input's position under a tap of [`taps`](Self::taps).
+    #[inline]
+    pub(super) fn position(self, at: usize, tap: usize) -> usize {
+        at * self.stride + tap * self.dilation - self.before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Axis;
+
+    #[test]
+    fn taps_are_those_inside() {
+        for (input, kernel, stride, dilation, before) in
+            [(5, 3, 1, 1, 1), (4, 3, 2, 3, 4), (1, 4, 1, 2, 5), (9, 1, 3, 1, 0)]
+        {
+            let axis = Axis { input, kernel, stride, dilation, before };
+            for at in 0..6 {
+                let inside = |tap: &usize| {
+                    (at * stride + tap * dilation).checked_sub(before).is_some_and(|position| position < input)
+                };
+                assert!((0..kernel).filter(inside).eq(axis.taps(at)), "{at}");
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Runs networks that `quantize-build` turned into int8 programs.
+#![no_std]
+#[cfg(feature = "alloc")]
+extern crate alloc;
+
+pub mod abi;
+pub mod arena;
+pub mod bytes;
+pub mod error;
+#[cfg(feature = "alloc")]
+pub mod graph;
+#[cfg(feature = "alloc")]
+pub mod interpreter;
+pub mod kernels;
+#[cfg(feature = "alloc")]
+pub mod ops;
+pub mod quant;
+pub mod rescale;
+pub mod shape;
+pub mod steps;
+pub mod vgf;
+
+#[cfg(target_has_atomic = "8")]
+pub use arena::Arena;
+pub use arena::Model;
+pub use bytes::Aligned;
+pub use error::Error;
+pub use quant::{QuantParams, TensorInfo};
+#[cfg(feature = "macros")]
+pub use quantize_macros::quantize;
+pub use rescale::Rescale;
+pub use shape::Shape;

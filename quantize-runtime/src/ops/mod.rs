@@ -1,0 +1,234 @@
+//! The TOSA operators that this version supports, one room each.
+//!
+//! A room holds the attribute struct, the order of its operands in SPIR-V, the shape and validity rules and the
+//! reference kernel. The list at the end makes the enum [`Op`] and the matches over it.
+
+mod add;
+mod avg_pool2d;
+mod clamp;
+mod concat;
+mod conv2d;
+mod depthwise_conv2d;
+mod elementwise;
+mod enums;
+mod max_pool2d;
+mod maximum;
+mod minimum;
+mod mul;
+mod pad;
+mod reduce_sum;
+mod rescale;
+mod reshape;
+mod slice;
+mod sub;
+mod table;
+mod transpose;
+mod window;
+
+pub use add::Add;
+pub use avg_pool2d::AvgPool2d;
+pub use clamp::Clamp;
+pub use concat::Concat;
+pub use conv2d::Conv2d;
+pub use depthwise_conv2d::DepthwiseConv2d;
+pub use enums::{AccumulatorType, Enumeration, NanMode, RoundingMode};
+pub use max_pool2d::MaxPool2d;
+pub use maximum::Maximum;
+pub use minimum::Minimum;
+pub use mul::Mul;
+pub use pad::Pad;
+pub use reduce_sum::ReduceSum;
+pub use rescale::Rescale;
+pub use reshape::Reshape;
+pub use slice::Slice;
+pub use sub::Sub;
+pub use table::Table;
+pub use transpose::Transpose;
+
+use crate::Shape;
+use crate::graph::{ElementType, Graph, Rule, Value, ValueId};
+use crate::interpreter::{Environment, Tensor, Unpredictable};
+use alloc::vec::Vec;
+use core::convert::Infallible;
+
+/// Order of the operands of an operator, for the reader (which fills them) and the writer (which reads them).
+///
+/// Source of the order: TOSA.001000.1, the extended instruction set.
+pub trait Visit {
+    /// What the visitor reports.
+    type Error;
+    /// A tensor of any origin.
+    fn tensor(&mut self, id: &mut ValueId) -> Result<(), Self::Error>;
+    /// All remaining operands as tensors.
+    fn tensors(&mut self, ids: &mut Vec<ValueId>) -> Result<(), Self::Error>;
+    /// A scalar u32 constant: an axis or an enumeration.
+    fn word(&mut self, value: &mut u32) -> Result<(), Self::Error>;
+    /// A boolean constant.
+    fn flag(&mut self, value: &mut bool) -> Result<(), Self::Error>;
+    /// A constant i32 tensor of fixed length: kernel, stride, pad, dilation.
+    fn ints(&mut self, values: &mut [i32]) -> Result<(), Self::Error>;
+    /// A constant i32 tensor whose length follows from a rank: shape, start, size, padding, perms.
+    fn list(&mut self, values: &mut Vec<i32>) -> Result<(), Self::Error>;
+    /// A scalar constant of the result's element type: CLAMP's bounds.
+    fn bound(&mut self, value: &mut i32) -> Result<(), Self::Error>;
+    /// A constant tensor of one element: zero points, PAD's value, MUL's shift.
+    fn single(&mut self, like: Like, value: &mut i32) -> Result<(), Self::Error>;
+
+    /// A scalar u32 constant that names a member of an enumeration.
+    ///
+    /// The default shows the visitor the word; a visitor that changes words overrides it and refuses unknown ones.
+    fn enumeration<E: Enumeration>(&mut self, value: &mut E) -> Result<(), Self::Error> {
+        self.word(&mut value.to_word())
+    }
+}
+
+/// Which element type a one-element constant has.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Like {
+    /// That of this tensor, an operand visited before.
+    Operand(ValueId),
+    /// That of the operator's result.
+    Result,
+    /// i8.
+    I8,
+}
+
+/// Collects tensor operands; the other operands are no tensors of the graph.
+struct Inputs(Vec<ValueId>);
+
+impl Visit for Inputs {
+    type Error = Infallible;
+
+    fn tensor(&mut self, id: &mut ValueId) -> Result<(), Infallible> {
+        self.0.push(*id);
+        Ok(())
+    }
+    fn tensors(&mut self, ids: &mut Vec<ValueId>) -> Result<(), Infallible> {
+        self.0.extend_from_slice(ids);
+        Ok(())
+    }
+    fn word(&mut self, _: &mut u32) -> Result<(), Infallible> {
+        Ok(())
+    }
+    fn flag(&mut self, _: &mut bool) -> Result<(), Infallible> {
+        Ok(())
+    }
+    fn ints(&mut self, _: &mut [i32]) -> Result<(), Infallible> {
+        Ok(())
+    }
+    fn list(&mut self, _: &mut Vec<i32>) -> Result<(), Infallible> {
+        Ok(())
+    }
+    fn bound(&mut self, _: &mut i32) -> Result<(), Infallible> {
+        Ok(())
+    }
+    fn single(&mut self, _: Like, _: &mut i32) -> Result<(), Infallible> {
+        Ok(())
+    }
+}
+
+/// Makes [`Op`] of a list of rooms: opcode, struct, name in the TOSA text.
+macro_rules! operators {
+    ($($opcode:literal $Room:ident $name:literal,)*) => {
+        /// A TOSA operator with its attributes and operands.
+        #[derive(Clone, PartialEq, Debug)]
+        pub enum Op {
+            $(#[doc = concat!($name, ", instruction ", $opcode, ".")] $Room($Room),)*
+        }
+
+        impl Op {
+            /// Number of the instruction in TOSA.001000.1.
+            pub fn opcode(&self) -> u32 {
+                match self {
+                    $(Self::$Room(_) => $opcode,)*
+                }
+            }
+
+            /// The operator with this instruction number, with default attributes and operands, for a visitor to fill.
+            pub fn from_opcode(opcode: u32) -> Option<Self> {
+                match opcode {
+                    $($opcode => Some(Self::$Room($Room::default())),)*
+                    _ => None,
+                }
+            }
+
+            /// Name in the TOSA text, such as "CONV2D".
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$Room(_) => $name,)*
+                }
+            }
+
+            /// Shows every operand to `visitor`, in the order of the SPIR-V instruction.
+            ///
+            /// # Errors
+            /// What the visitor reports.
+            pub fn visit<V: Visit>(&mut self, visitor: &mut V) -> Result<(), V::Error> {
+                match self {
+                    $(Self::$Room(op) => op.visit(visitor),)*
+                }
+            }
+
+            /// Checks the operator and gives the shape of its result.
+            ///
+            /// `element` is the element type the result is declared with; RESCALE has the choice, every other operator
+            /// allows one.
+            ///
+            /// # Errors
+            /// The TOSA rule that the attributes, the operands in `graph` or `element` break.
+            pub fn infer(&self, graph: &Graph<'_>, element: ElementType) -> Result<Shape, Rule> {
+                match self {
+                    $(Self::$Room(op) => op.infer(graph, element),)*
+                }
+            }
+
+            /// Runs the reference kernel.
+            pub(crate) fn evaluate(
+                &self,
+                environment: &Environment<'_>,
+                result: &Value<'_>,
+            ) -> Result<Tensor, Unpredictable> {
+                match self {
+                    $(Self::$Room(op) => op.evaluate(environment, result),)*
+                }
+            }
+        }
+
+        $(impl From<$Room> for Op {
+            fn from(op: $Room) -> Self {
+                Self::$Room(op)
+            }
+        })*
+    };
+}
+
+operators! {
+    1 AvgPool2d "AVG_POOL2D",
+    2 Conv2d "CONV2D",
+    4 DepthwiseConv2d "DEPTHWISE_CONV2D",
+    7 MaxPool2d "MAX_POOL2D",
+    10 Clamp "CLAMP",
+    14 Add "ADD",
+    25 Maximum "MAXIMUM",
+    26 Minimum "MINIMUM",
+    27 Mul "MUL",
+    29 Sub "SUB",
+    30 Table "TABLE",
+    53 ReduceSum "REDUCE_SUM",
+    54 Concat "CONCAT",
+    55 Pad "PAD",
+    56 Reshape "RESHAPE",
+    58 Slice "SLICE",
+    60 Transpose "TRANSPOSE",
+    65 Rescale "RESCALE",
+}
+
+impl Op {
+    /// Every tensor operand, in order; one that is used twice appears twice.
+    pub fn inputs(&self) -> Vec<ValueId> {
+        let mut inputs = Inputs(Vec::new());
+        // Visiting takes `&mut` for the reader's sake.
+        let Ok(()) = self.clone().visit(&mut inputs);
+        inputs.0
+    }
+}
