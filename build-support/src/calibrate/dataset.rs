@@ -1,0 +1,204 @@
+//! Calibration samples from `.npy` files, one at a time.
+
+use crate::graph::Tensor;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+/// Samples for all inputs of a model.
+#[derive(Debug)]
+pub struct Dataset {
+    inputs: Vec<Input>,
+}
+
+/// The samples of one model input: files read one after the other.
+#[derive(Debug)]
+pub struct Input {
+    name: String,
+    shape: Vec<usize>,
+    /// Not yet read, last first.
+    files: Vec<NpyReader>,
+    read: usize,
+}
+
+impl Input {
+    /// Opens the files with samples of the input `name`, each an array `[samples, shape…]` of f32; where `shape` begins with a
+    /// batch of 1, the files may leave that dimension out.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, is no `.npy` file, has another dtype or another shape, or holds no sample.
+    pub fn open(name: &str, shape: &[usize], paths: &[(String, &Path)]) -> Result<Self, String> {
+        let mut files = Vec::new();
+        for (shown, path) in paths {
+            let reader = NpyReader::open(shown, path)?;
+            let fits = |shape: &[usize]| reader.shape.get(1..) == Some(shape);
+            if !(fits(shape) || shape.first() == Some(&1) && fits(&shape[1..])) {
+                return Err(format!(
+                    "`{shown}` has shape {:?}; the model's input `{name}` has shape {shape:?}, so expected [samples, {}]",
+                    reader.shape,
+                    shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", "),
+                ));
+            }
+            if reader.shape[0] == 0 {
+                return Err(format!("`{shown}` holds no samples; calibration needs at least one"));
+            }
+            files.push(reader);
+        }
+        files.reverse();
+        Ok(Self { name: name.to_owned(), shape: shape.to_vec(), files, read: 0 })
+    }
+
+    fn samples(&self) -> usize {
+        self.files.iter().map(|file| file.shape[0]).sum()
+    }
+
+    fn next(&mut self) -> Result<Option<Tensor>, String> {
+        let Some(file) = self.files.last_mut() else { return Ok(None) };
+        let values = file.read(self.shape.iter().product())?;
+        if let Some(at) = values.iter().position(|x| !x.is_finite()) {
+            return Err(format!(
+                "sample {} of input `{}` (`{}`) has {} at element {at}; calibration needs finite numbers",
+                self.read, self.name, file.shown, values[at]
+            ));
+        }
+        self.read += 1;
+        file.shape[0] -= 1;
+        if file.shape[0] == 0 {
+            self.files.pop();
+        }
+        Ok(Some(Tensor::from_shape_vec(self.shape.clone(), values).expect("as many elements as the shape says")))
+    }
+}
+
+impl Dataset {
+    /// Joins the samples of all inputs, in the model's order.
+    ///
+    /// # Errors
+    ///
+    /// Inputs with different numbers of samples.
+    pub fn new(inputs: Vec<Input>) -> Result<Self, String> {
+        if let Some(other) = inputs.iter().find(|input| input.samples() != inputs[0].samples()) {
+            return Err(format!(
+                "{} samples of input `{}` and {} of `{}`; every input needs the same number",
+                inputs[0].samples(),
+                inputs[0].name,
+                other.samples(),
+                other.name
+            ));
+        }
+        Ok(Self { inputs })
+    }
+
+    /// One tensor per input, or `None` after the last sample.
+    pub(crate) fn next_sample(&mut self) -> Result<Option<Vec<Tensor>>, String> {
+        let tensors = self.inputs.iter_mut().map(Input::next).collect::<Result<Vec<_>, _>>()?;
+        Ok(tensors.into_iter().collect())
+    }
+}
+
+/// A `.npy` file read from front to back.
+#[derive(Debug)]
+struct NpyReader {
+    shown: String,
+    shape: Vec<usize>,
+    data: BufReader<File>,
+}
+
+impl NpyReader {
+    fn open(shown: &str, path: &Path) -> Result<Self, String> {
+        let file = File::open(path).map_err(|error| format!("cannot read `{shown}`: {error}"))?;
+        let length = file.metadata().map_err(|error| format!("cannot read `{shown}`: {error}"))?.len();
+        let mut data = BufReader::new(file);
+        let header = read_header(&mut data).ok_or_else(|| format!("`{shown}` is not a .npy file"))?;
+        let shape = parse_header(&header).map_err(|problem| format!("`{shown}` {problem}"))?;
+        let bytes = shape.iter().try_fold(4_u64, |bytes, &dim| bytes.checked_mul(dim as u64));
+        if bytes.is_none_or(|bytes| bytes > length) {
+            return Err(format!("`{shown}` is cut off: its header says shape {shape:?}"));
+        }
+        Ok(Self { shown: shown.to_owned(), shape, data })
+    }
+
+    fn read(&mut self, count: usize) -> Result<Vec<f32>, String> {
+        let mut bytes = vec![0; count * 4];
+        self.data.read_exact(&mut bytes).map_err(|error| format!("cannot read `{}`: {error}", self.shown))?;
+        Ok(bytes.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word)).collect())
+    }
+}
+
+/// The header's text, leaving `data` at the first element.
+fn read_header(data: &mut impl Read) -> Option<String> {
+    let mut head = [0_u8; 8];
+    data.read_exact(&mut head).ok()?;
+    let length = match head {
+        [0x93, b'N', b'U', b'M', b'P', b'Y', 1, _] => {
+            let mut bytes = [0; 2];
+            data.read_exact(&mut bytes).ok()?;
+            usize::from(u16::from_le_bytes(bytes))
+        }
+        [0x93, b'N', b'U', b'M', b'P', b'Y', 2 | 3, _] => {
+            let mut bytes = [0; 4];
+            data.read_exact(&mut bytes).ok()?;
+            usize::try_from(u32::from_le_bytes(bytes)).ok()?
+        }
+        _ => return None,
+    };
+    let mut text = String::new();
+    data.take(length as u64).read_to_string(&mut text).ok()?;
+    (text.len() == length).then_some(text)
+}
+
+/// The shape, from the dictionary of the header.
+fn parse_header(header: &str) -> Result<Vec<usize>, String> {
+    let field = |name: &str| {
+        let rest = &header[header.find(&format!("'{name}'"))? + name.len() + 2..];
+        Some(rest.trim_start().strip_prefix(':')?.trim_start())
+    };
+    let malformed = || "has a malformed .npy header".to_owned();
+    let dtype = field("descr").and_then(|rest| rest.strip_prefix('\'')?.split('\'').next()).ok_or_else(malformed)?;
+    if dtype != "<f4" {
+        return Err(format!("holds {}; expected float32 (convert it with `.astype('float32')`)", dtype_name(dtype)));
+    }
+    if !field("fortran_order").ok_or_else(malformed)?.starts_with("False") {
+        return Err("is in Fortran order; save `numpy.ascontiguousarray(x)` instead".to_owned());
+    }
+    let dims = field("shape").and_then(|rest| rest.strip_prefix('(')?.split(')').next()).ok_or_else(malformed)?;
+    let dims = dims.split(',').map(str::trim).filter(|dim| !dim.is_empty());
+    dims.map(|dim| dim.parse().map_err(|_| malformed())).collect()
+}
+
+/// How numpy's users call a dtype.
+fn dtype_name(descr: &str) -> String {
+    let (order, kind) = descr.split_at(descr.len().min(1));
+    let name = match kind {
+        "f2" => "float16",
+        "f4" => "big-endian float32",
+        "f8" => "float64",
+        "i1" => "int8",
+        "u1" => "uint8",
+        "i2" => "int16",
+        "i4" => "int32",
+        "i8" => "int64",
+        "b1" => "bool",
+        _ => return format!("dtype {order}{kind}"),
+    };
+    name.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_header;
+
+    #[test]
+    fn a_header_of_numpy_gives_its_shape() {
+        let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (128, 1, 8, 8), }      \n";
+        assert_eq!(parse_header(header), Ok(vec![128, 1, 8, 8]));
+        assert_eq!(parse_header(&header.replace("(128, 1, 8, 8)", "(5,)")), Ok(vec![5]));
+    }
+
+    #[test]
+    fn another_dtype_is_named() {
+        let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }";
+        assert!(parse_header(header).unwrap_err().starts_with("holds float64; expected float32"));
+    }
+}

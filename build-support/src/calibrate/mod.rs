@@ -1,0 +1,105 @@
+//! Runs the float network over the samples and lets observers find each tensor's range.
+
+pub mod dataset;
+pub mod observer;
+
+use crate::annotate::{Annotation, GroupId};
+use crate::graph::{Graph, Tensor, ValueId};
+use crate::quantize::{Params, QuantParams};
+pub use dataset::Dataset;
+use observer::HistogramObserver;
+pub(crate) use observer::symmetric_scale;
+
+/// Smallest scale of int8 tensors, `2^-16`.
+pub(crate) const EPS: f32 = 1.0 / 65536.0;
+
+/// Observes every group of tensors over all samples, in order.
+///
+/// # Errors
+///
+/// Tensors that became infinite or not a number, with the name of the first one and the sample.
+pub fn calibrate(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) -> Result<Params, String> {
+    let mut observers = vec![HistogramObserver::int8(); annotation.groups];
+    let consumers = graph.consumers();
+    let mut sample = 0;
+    while let Some(inputs) = dataset.next_sample()? {
+        let mut observe = |id: ValueId, tensor: &Tensor| {
+            if let Some(group) = annotation.group[id.index()] {
+                observers[group.index()].observe(tensor.as_slice().expect("standard layout"));
+            }
+        };
+        run(graph, &consumers, inputs, &mut observe).map_err(|id| {
+            let value = graph.value(id);
+            format!("sample {sample} makes `{}` infinite or not a number: the network overflows in f32", value.name)
+        })?;
+        sample += 1;
+    }
+    Ok(params(&observers))
+}
+
+/// Parameters of all observers.
+fn params(observers: &[HistogramObserver]) -> Params {
+    Params(observers.iter().map(|observer| observer.params()).collect())
+}
+
+/// The float result of the network, in the order of its outputs.
+///
+/// # Errors
+///
+/// The first tensor with a value that is infinite or not a number.
+pub fn evaluate(graph: &Graph, inputs: Vec<Tensor>) -> Result<Vec<Tensor>, ValueId> {
+    run(graph, &graph.consumers(), inputs, &mut |_, _| {})
+}
+
+/// Runs the network on one sample, showing each activation to `observe` in execution order.
+fn run(
+    graph: &Graph,
+    consumers: &[Vec<crate::graph::NodeId>],
+    inputs: Vec<Tensor>,
+    observe: &mut impl FnMut(ValueId, &Tensor),
+) -> Result<Vec<Tensor>, ValueId> {
+    let mut values: Vec<Option<Tensor>> = vec![None; graph.value_count()];
+    let mut readers: Vec<usize> = consumers.iter().map(Vec::len).collect();
+    for output in &graph.outputs {
+        readers[output.value.index()] += 1;
+    }
+    for (&id, tensor) in graph.inputs.iter().zip(inputs) {
+        observe(id, &tensor);
+        values[id.index()] = Some(tensor);
+    }
+    for node in &graph.nodes {
+        let constant = |id: ValueId| graph.value(id).constant.as_ref();
+        for &id in &node.inputs {
+            if let Some(tensor) = constant(id) {
+                observe(id, tensor);
+            }
+        }
+        let operands: Vec<&Tensor> = node
+            .inputs
+            .iter()
+            .map(|&id| constant(id).or(values[id.index()].as_ref()).expect("nodes are in execution order"))
+            .collect();
+        let result = node.op.evaluate(&operands);
+        if !result.iter().all(|x| x.is_finite()) {
+            return Err(node.output);
+        }
+        observe(node.output, &result);
+        values[node.output.index()] = Some(result);
+        // A tensor is dropped after its last reader, so that memory follows the widest point of the network.
+        for &id in &node.inputs {
+            readers[id.index()] -= 1;
+            if readers[id.index()] == 0 {
+                values[id.index()] = None;
+            }
+        }
+    }
+    let output = |id: ValueId| values[id.index()].as_ref().or(graph.value(id).constant.as_ref()).cloned();
+    Ok(graph.outputs.iter().map(|o| output(o.value).expect("outputs are computed")).collect())
+}
+
+impl Params {
+    /// Parameters of a group.
+    pub fn of(&self, group: GroupId) -> QuantParams {
+        self.0[group.index()]
+    }
+}

@@ -1,0 +1,354 @@
+//! One attribute through all stages: the list of section "Data flow" in ARCHITECTURE.md, top to bottom.
+
+use crate::annotate::{Annotation, annotate};
+use crate::calibrate::{Dataset, calibrate, dataset};
+use crate::config::Recipe;
+use crate::files::Folder;
+use crate::graph::{Graph, ValueId};
+use crate::ops::{Op, Pattern, clamp::ClampKind};
+use crate::quantize::{QuantGraph, quantize};
+use crate::scan::Site;
+use crate::{emit, frontend, lower, manifest, passes, plan, tosa, vgf};
+use quantize_runtime::vgf::Vgf;
+use quantize_syntax::attr::Calibration;
+use quantize_syntax::diagnostic::list;
+use quantize_syntax::manifest::{Body, Hashes, Head, Manifest, VERSION};
+use quantize_syntax::{ArgPath, Attr, Diagnostics};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What an attribute refers to.
+pub struct Sources {
+    /// Every file, existing or not.
+    pub files: Vec<PathBuf>,
+    model: io::Result<Vec<u8>>,
+    samples: Vec<SampleFile>,
+    hashes: Hashes,
+}
+
+/// A sample file.
+struct SampleFile {
+    at: ArgPath,
+    /// The input it is for; `None` for the only one.
+    input: Option<String>,
+    /// Path as the user wrote it.
+    shown: String,
+    path: PathBuf,
+    error: Option<io::Error>,
+}
+
+impl Sources {
+    /// Reads the model and hashes everything.
+    pub fn read(crate_folder: &Path, attr: &Attr) -> Self {
+        let model_path = crate_folder.join(&attr.model.value);
+        let model = fs::read(&model_path);
+        let mut samples: Vec<SampleFile> = Vec::new();
+        let mut add = |at, input, shown: &str| {
+            let (shown, path) = (shown.to_owned(), crate_folder.join(shown));
+            samples.push(SampleFile { at, input, shown, path, error: None });
+        };
+        match &attr.calibration.value {
+            Calibration::Files(files) => {
+                let index =
+                    |index| if files.len() == 1 { ArgPath::Calibration } else { ArgPath::CalibrationFile(index) };
+                files.iter().enumerate().for_each(|(i, file)| add(index(i), None, &file.value));
+            }
+            Calibration::Named(files) => {
+                for (input, file) in files {
+                    add(ArgPath::CalibrationInput(input.clone()), Some(input.clone()), &file.value);
+                }
+            }
+        }
+        let mut hashes = Hashes {
+            model: model.as_ref().ok().map(|bytes| hex(&Sha256::digest(bytes))),
+            tool: format!("quantize-build {}, abi {}", env!("CARGO_PKG_VERSION"), quantize_runtime::abi::VERSION),
+            calibration: BTreeMap::new(),
+        };
+        for sample in &mut samples {
+            match hash_file(&sample.path) {
+                Ok(hash) => _ = hashes.calibration.insert(sample.shown.clone(), hash),
+                Err(error) => sample.error = Some(error),
+            }
+        }
+        let files = [model_path].into_iter().chain(samples.iter().map(|sample| sample.path.clone())).collect();
+        Self { files, model, samples, hashes }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.model.is_ok() && self.samples.iter().all(|sample| sample.error.is_none())
+    }
+}
+
+fn hash_file(path: &Path) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    io::copy(&mut File::open(path)?, &mut Writer(&mut hasher))?;
+    Ok(hex(&hasher.finalize()))
+}
+
+/// Feeds a hasher from `io::copy`.
+struct Writer<'a>(&'a mut Sha256);
+
+impl io::Write for Writer<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Brings the files of one attribute up to date and returns the head of its manifest.
+///
+/// # Errors
+///
+/// Only when the output folder cannot be written; everything else is a diagnostic of the manifest.
+pub(crate) fn site(site: &Site, sources: &Sources, folder: &Folder) -> io::Result<Head> {
+    let attribute = site.attr.to_string();
+    let name = |extension: &str| format!("{}.{extension}", site.stem);
+    if let Some(head) = current(site, &attribute, sources, folder) {
+        return Ok(head);
+    }
+    let mut diagnostics = Diagnostics::default();
+    let product = generate(site, sources, &mut diagnostics);
+    let mut head = Head {
+        version: VERSION,
+        attribute,
+        source: site.source.clone(),
+        hashes: sources.hashes.clone(),
+        diagnostics: diagnostics.into_vec(),
+        ..Head::default()
+    };
+    let mut body = Body::default();
+    if let Some(product) = product {
+        // The manifest is last: it says that the others are complete.
+        folder.write(&name("vgf"), &product.vgf)?;
+        folder.write(&name("rs"), product.code.as_bytes())?;
+        head = Head { code: Some(name("rs")), exports: product.exports, docs: Some(product.docs), ..head };
+        body = product.body;
+    }
+    let text = Manifest { head: head.clone(), body }.to_toml();
+    folder.write(&name("toml"), text.as_bytes())?;
+    Ok(head)
+}
+
+/// The head of the manifest in the folder, if nothing it depends on has changed since.
+fn current(site: &Site, attribute: &str, sources: &Sources, folder: &Folder) -> Option<Head> {
+    let path = folder.path(&format!("{}.toml", site.stem));
+    let head = Head::parse(&fs::read_to_string(&path).ok()?).ok()?;
+    // While our own sources change the version does not: what an older program wrote is not trusted.
+    let age = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
+    let is_newer = age(&path)? >= age(&std::env::current_exe().ok()?)?;
+    let is_same = head.attribute == attribute && head.source == site.source && head.hashes == sources.hashes;
+    let is_whole = head
+        .code
+        .as_ref()
+        .is_none_or(|code| folder.path(code).is_file() && folder.path(&format!("{}.vgf", site.stem)).is_file());
+    (is_newer && is_same && is_whole && sources.is_complete()).then_some(head)
+}
+
+/// All files of one model.
+struct Product {
+    vgf: Vec<u8>,
+    code: String,
+    exports: Vec<String>,
+    docs: String,
+    body: Body,
+}
+
+/// The stages. `None` after an error, which is then among the diagnostics.
+fn generate(site: &Site, sources: &Sources, diagnostics: &mut Diagnostics) -> Option<Product> {
+    let attr = &site.attr;
+    for sample in &sources.samples {
+        if let Some(error) = &sample.error {
+            diagnostics.error(sample.at.clone(), cannot_read(&sample.shown, error));
+        }
+    }
+    let mut graph = import(attr, sources, diagnostics)?;
+    let mut recipe = Recipe::new(attr);
+    recipe.resolve(&graph, diagnostics);
+    let dataset = open_samples(&graph, sources, diagnostics);
+    let mut dataset = dataset.filter(|_| !diagnostics.has_errors())?;
+
+    passes::run(&mut graph, &recipe);
+    let annotation = annotate(&graph, &recipe);
+    report_float(&graph, &annotation, &recipe, diagnostics);
+    if diagnostics.has_errors() {
+        return None;
+    }
+    let params = match calibrate(&graph, &annotation, &mut dataset) {
+        Ok(params) => params,
+        Err(message) => {
+            diagnostics.error(ArgPath::Calibration, message);
+            return None;
+        }
+    };
+    let network = quantize(graph, &annotation, &params);
+    let image = write_vgf(&network).map_err(|errors| diagnostics.error(ArgPath::Model, errors.join("\n"))).ok()?;
+    let (valid, image) = image;
+
+    // From here on only the file that was just written counts.
+    let decoded = Vgf::new(image.as_bytes()).and_then(|file| file.graph());
+    let decoded = decoded.expect("quantize-build writes files that quantize-runtime reads");
+    let plan = plan::plan(&decoded).map_err(|error| diagnostics.error(ArgPath::Model, error)).ok()?;
+    let interface = interface(site, &network);
+    let program = emit::Program { file: image.as_bytes(), graph: &decoded, labels: valid.labels(), plan: &plan };
+    let emitted = emit::emit(&interface, program, &format!("{}.vgf", site.stem));
+    let body = manifest::body(&network, &annotation, &recipe, &plan, &decoded, image.as_bytes().len());
+    Some(Product {
+        vgf: image.as_bytes().to_vec(),
+        code: emitted.code,
+        exports: emitted.exports,
+        docs: emitted.docs,
+        body,
+    })
+}
+
+fn cannot_read(shown: &str, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("`{shown}` does not exist; paths start at the folder of Cargo.toml"),
+        _ => format!("cannot read `{shown}`: {error}"),
+    }
+}
+
+fn import(attr: &Attr, sources: &Sources, diagnostics: &mut Diagnostics) -> Option<Graph> {
+    let shown = &attr.model.value;
+    let errors = match &sources.model {
+        Ok(bytes) => match frontend::import(shown, bytes) {
+            Ok(graph) => return Some(graph),
+            Err(errors) => errors,
+        },
+        Err(error) => vec![cannot_read(shown, error)],
+    };
+    errors.into_iter().for_each(|error| diagnostics.error(ArgPath::Model, error));
+    None
+}
+
+/// Opens the samples of every input; reports all files that do not fit.
+fn open_samples(graph: &Graph, sources: &Sources, diagnostics: &mut Diagnostics) -> Option<Dataset> {
+    let names: Vec<&str> = graph.inputs.iter().map(|&id| graph.value(id).name.as_str()).collect();
+    let is_named = sources.samples.iter().any(|sample| sample.input.is_some());
+    if names.len() > 1 && !is_named {
+        let files: Vec<String> = names.iter().map(|name| format!("{name} = \"….npy\"")).collect();
+        let message = format!("the model has {} inputs: write `calibration({})`", names.len(), files.join(", "));
+        diagnostics.error(ArgPath::Calibration, message);
+        return None;
+    }
+    for sample in &sources.samples {
+        if let Some(input) = &sample.input
+            && !names.contains(&input.as_str())
+        {
+            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+            let message = format!("the model has no input `{input}`; its inputs are {}", list(&names, 8));
+            diagnostics.error(sample.at.clone(), message);
+        }
+    }
+    let mut inputs = Vec::new();
+    for &id in &graph.inputs {
+        let value = graph.value(id);
+        let is_for = |sample: &&SampleFile| sample.input.as_ref().is_none_or(|input| *input == value.name);
+        let files: Vec<&SampleFile> = sources.samples.iter().filter(is_for).collect();
+        if files.is_empty() {
+            diagnostics.error(ArgPath::Calibration, format!("no samples for the model's input `{}`", value.name));
+        }
+        for file in files.iter().filter(|file| file.error.is_none()) {
+            match dataset::Input::open(&value.name, &value.shape, &[(file.shown.clone(), &file.path)]) {
+                Ok(_) => {}
+                Err(message) => diagnostics.error(file.at.clone(), message),
+            }
+        }
+        let paths: Vec<(String, &Path)> = files.iter().map(|file| (file.shown.clone(), file.path.as_path())).collect();
+        inputs.extend(dataset::Input::open(&value.name, &value.shape, &paths));
+    }
+    if diagnostics.has_errors() {
+        return None;
+    }
+    Dataset::new(inputs).map_err(|message| diagnostics.error(ArgPath::Calibration, message)).ok()
+}
+
+/// Reports what would stay in float: this version runs integers only.
+fn report_float(graph: &Graph, annotation: &Annotation, recipe: &Recipe, diagnostics: &mut Diagnostics) {
+    let mut by_rule: BTreeMap<Option<usize>, Vec<String>> = BTreeMap::new();
+    let mut unknown: Vec<String> = Vec::new();
+    for &id in &annotation.float {
+        let node = graph.node(id);
+        let rule = annotation.rule[id.index()];
+        let quantizes = rule.is_some_and(|rule| recipe.rules[rule].config.is_some());
+        match quantizes {
+            true => unknown.push(format!("`{}`: {}", node.label(), float_reason(&node.op))),
+            false => by_rule.entry(rule).or_default().push(format!("`{}`", node.label())),
+        }
+    }
+    for (rule, mut nodes) in by_rule {
+        nodes.dedup();
+        let nodes = list(&nodes, 3);
+        let (at, message) = match rule {
+            None => (ArgPath::Attribute, format!("no rule quantizes {nodes}: write `global = int8`")),
+            Some(rule) => (recipe.argument(rule), format!("`None` keeps {nodes} in float")),
+        };
+        diagnostics.error(
+            at,
+            format!("{message}\nnetworks with float parts are not supported yet; give these modules `int8`"),
+        );
+    }
+    if !unknown.is_empty() {
+        let message =
+            format!("operators that the quantizer leaves in float are not supported yet\n  {}", unknown.join("\n  "));
+        diagnostics.error(ArgPath::Model, message);
+    }
+    let boundary = graph.inputs.iter().copied().chain(graph.outputs.iter().map(|output| output.value));
+    let is_float = |id: &ValueId| annotation.group[id.index()].is_none();
+    if annotation.float.is_empty()
+        && let Some(id) = boundary.into_iter().find(is_float)
+    {
+        let name = &graph.value(id).name;
+        diagnostics.error(ArgPath::Attribute, format!("`{name}` stays in float: write `global = int8` or `io = int8`"));
+    }
+}
+
+/// Why upstream's quantizer has no integer form.
+fn float_reason(op: &Op) -> &'static str {
+    match op {
+        Op::BatchNorm(_) => "batch normalization that follows no convolution or linear layer",
+        Op::Mean(_) => "a mean of more than four dimensions",
+        Op::Clamp(clamp) if clamp.kind == ClampKind::Relu6 => {
+            "the function `relu6`; the module `torch.nn.ReLU6` is quantized"
+        }
+        op if op.pattern() == Pattern::Shared => "nothing beside it is quantized",
+        _ => "no integer form",
+    }
+}
+
+fn write_vgf(network: &QuantGraph) -> Result<(tosa::Valid, vgf::VgfImage), Vec<String>> {
+    let valid = tosa::validate(tosa::rewrite(&lower::lower(network)?))?;
+    let image = vgf::write(&valid);
+    Ok((valid, image))
+}
+
+/// Names, shapes and parameters of inputs and outputs.
+fn interface(site: &Site, network: &QuantGraph) -> emit::Interface {
+    let graph = &network.graph;
+    let port = |name: &str, id: ValueId| {
+        let params = network.params(id);
+        emit::PortInfo {
+            name: name.to_owned(),
+            shape: graph.value(id).shape.clone(),
+            scale: params.scale,
+            zero_point: params.zero_point as i8, // within -128..=127, as all int8 parameters
+        }
+    };
+    emit::Interface {
+        struct_name: site.name.clone(),
+        model_path: site.attr.model.value.clone(),
+        inputs: graph.inputs.iter().map(|&id| port(&graph.value(id).name, id)).collect(),
+        outputs: graph.outputs.iter().map(|output| port(&output.name, output.value)).collect(),
+    }
+}

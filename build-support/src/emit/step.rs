@@ -1,0 +1,331 @@
+//! One step of a plan: the constant that describes it and the call of its kernel.
+
+use super::{Program, dimensions, literal, thousands};
+use crate::plan::{Kernel, Operand, Source, Step};
+use proc_macro2::{Ident, TokenStream};
+use quantize_runtime::graph::ElementType::{self, I8, I32};
+use quantize_runtime::{Rescale, Shape, bytes, steps};
+use quote::{format_ident, quote};
+use std::fmt::Debug;
+
+/// The code of a step.
+pub(super) struct Code {
+    /// What is computed, and where its operands are in the arena.
+    pub(super) constants: TokenStream,
+    /// The statements that run it.
+    pub(super) call: TokenStream,
+}
+
+impl Code {
+    pub(super) fn new(index: usize, step: &Step<'_>, program: Program<'_>) -> Self {
+        let (function, file) = (format_ident!("{}", function(step)), Embedded(program.file));
+        let operands = step.inputs.iter().filter(|operand| matches!(operand.source, Source::Buffer(_)));
+        let reads: Vec<TokenStream> = operands.map(|operand| place(operand, program)).collect();
+        let write = place(&step.output, program);
+        let count = literal(reads.len());
+        let names: Vec<Ident> = ["x", "y"].map(|name| format_ident!("{name}")).into_iter().take(reads.len()).collect();
+
+        let mut buffers = names.iter();
+        let inputs = step.inputs.iter().map(|operand| {
+            let constant = match (&operand.source, operand.element) {
+                (Source::Constant(data), I8) => file.i8s(bytes::as_i8s(data)),
+                (Source::Constant(data), I32) => file.words(bytes::as_words(data)),
+                (Source::Buffer(_), element) => {
+                    let (view, name) = (view(element), buffers.next());
+                    return quote!(bytes::#view(#name));
+                }
+            };
+            quote!(const { #constant })
+        });
+        let inputs: Vec<TokenStream> = inputs.collect();
+        let view = format_ident!("{}_mut", view(step.output.element));
+
+        let description = file.kernel(&step.kernel);
+        let name = format_ident!("{}_{index}", function.to_string().to_uppercase());
+        let argument = description.as_ref().map(|_| quote!(&#name,));
+        let (docs, places) = (docs(step, program), format_ident!("AT_{index}"));
+        let constants = match description {
+            Some((kind, value)) => quote! {
+                #[doc = #docs]
+                const #name: #kind = #value;
+                const #places: Access<#count> = Access::new([#(#reads),*], #write);
+            },
+            None => quote! {
+                #[doc = #docs]
+                const #places: Access<#count> = Access::new([#(#reads),*], #write);
+            },
+        };
+        let call = quote! {
+            let ([#(#names),*], output) = #places.split(arena);
+            kernels::#function(#argument #(#inputs,)* bytes::#view(output));
+        };
+        Self { constants, call }
+    }
+}
+
+/// The function of `quantize_runtime::bytes` that shows bytes as such elements.
+fn view(element: ElementType) -> Ident {
+    match element {
+        I8 => format_ident!("as_i8s"),
+        I32 => format_ident!("as_words"),
+    }
+}
+
+/// The range of a buffer in the arena.
+fn place(operand: &Operand<'_>, program: Program<'_>) -> TokenStream {
+    match operand.source {
+        Source::Buffer(id) => literal(&program.plan.places[id.0 as usize]),
+        Source::Constant(_) => unreachable!("constants have no place in the arena"),
+    }
+}
+
+/// "`blocks.0.conv`: CONV2D, 1×8×8×1 → 1×8×8×16, 9 216 MACs."
+fn docs(step: &Step<'_>, program: Program<'_>) -> String {
+    let (label, operator) = names(step, program);
+    let inputs: Vec<String> = step.inputs.iter().map(|operand| dimensions(operand.shape.dims())).collect();
+    let macs = if step.macs > 0 { format!(", {} MACs", thousands(step.macs)) } else { String::new() };
+    let output = dimensions(step.output.shape.dims());
+    format!(" `{label}`: {operator}, {} → {output}{macs}.", inputs.join(" and "))
+}
+
+/// What the step was made from, and its TOSA operator.
+pub(super) fn names<'a>(step: &Step<'_>, program: Program<'a>) -> (&'a str, &'a str) {
+    match step.node {
+        Some(node) => (&program.labels[node], program.graph.nodes[node].op.name()),
+        None => ("output", "copy"),
+    }
+}
+
+/// The function of `quantize_runtime::kernels`.
+fn function(step: &Step<'_>) -> &'static str {
+    match &step.kernel {
+        Kernel::Conv2d(_) => "conv2d",
+        Kernel::Conv2dI32(_) => "conv2d_i32",
+        Kernel::DepthwiseConv2d(_) => "depthwise_conv2d",
+        Kernel::DepthwiseConv2dI32(_) => "depthwise_conv2d_i32",
+        Kernel::AvgPool2d(_) => "avg_pool2d",
+        Kernel::MaxPool2d(_) => "max_pool2d",
+        Kernel::Clamp(_) => "clamp",
+        Kernel::Table(_) => "table",
+        Kernel::Rescale(_) => match [step.inputs[0].element, step.output.element] {
+            [I8, I8] => "rescale_i8",
+            [I8, I32] => "rescale_i8_to_i32",
+            [I32, I8] => "rescale_i32_to_i8",
+            [I32, I32] => "rescale_i32",
+        },
+        Kernel::Binary(_) => "binary",
+        Kernel::RescaledBinary(_) => "rescaled_binary",
+        Kernel::ReduceSum(_) => "reduce_sum",
+        Kernel::RescaledSum(_) => "rescaled_sum",
+        Kernel::Concat(_) => "concat",
+        Kernel::Pad(_) | Kernel::PadI32(_) => "pad",
+        Kernel::Slice(_) => "slice",
+        Kernel::Transpose(_) => "transpose",
+        Kernel::Copy => "copy",
+    }
+}
+
+/// A struct of `quantize_runtime::steps` as code, from the code of its fields.
+macro_rules! record {
+    ($name:ident { $($field:ident: $code:expr),* $(,)? }) => {{
+        let fields = [$((format_ident!("{}", stringify!($field)), $code)),*];
+        let fields = fields.iter().map(|(name, code)| quote!(#name: #code));
+        quote!(steps::$name { #(#fields,)* })
+    }};
+}
+
+/// The embedded file, for constants that are parts of it.
+#[derive(Clone, Copy)]
+struct Embedded<'a>(&'a [u8]);
+
+impl Embedded<'_> {
+    /// Type and value of the step's constant; `None` where the kernel needs none.
+    fn kernel(self, kernel: &Kernel<'_>) -> Option<(TokenStream, TokenStream)> {
+        let (kind, value) = match kernel {
+            Kernel::Conv2d(step) => (quote!(Conv2d<'static>), self.conv2d(step, self.rescale(&step.rescale))),
+            Kernel::Conv2dI32(step) => (quote!(Conv2d<'static, ()>), self.conv2d(step, quote!(()))),
+            Kernel::DepthwiseConv2d(step) => {
+                (quote!(DepthwiseConv2d<'static>), self.depthwise_conv2d(step, self.rescale(&step.rescale)))
+            }
+            Kernel::DepthwiseConv2dI32(step) => {
+                (quote!(DepthwiseConv2d<'static, ()>), self.depthwise_conv2d(step, quote!(())))
+            }
+            Kernel::AvgPool2d(step) => (quote!(AvgPool2d), avg_pool2d(step)),
+            Kernel::MaxPool2d(step) => (quote!(MaxPool2d), max_pool2d(step)),
+            Kernel::Clamp(step) => (quote!(Clamp), record!(Clamp { min: literal(step.min), max: literal(step.max) })),
+            Kernel::Table(step) => (quote!(Table<'static>), record!(Table { table: self.table(step.table) })),
+            Kernel::Rescale(rescale) => {
+                return Some((quote!(Rescale<'static>), self.rescale(rescale)));
+            }
+            Kernel::Binary(step) => (quote!(Binary), binary(step)),
+            Kernel::RescaledBinary(step) => (quote!(RescaledBinary<'static>), self.rescaled_binary(step)),
+            Kernel::ReduceSum(step) => {
+                (quote!(ReduceSum), record!(ReduceSum { input: shape(&step.input), axis: literal(step.axis) }))
+            }
+            Kernel::RescaledSum(step) => (quote!(RescaledSum<'static>), self.rescaled_sum(step)),
+            Kernel::Concat(step) => (quote!(Concat), concat(step)),
+            Kernel::Pad(step) => (quote!(Pad<i8>), pad(step)),
+            Kernel::PadI32(step) => (quote!(Pad<[u8; 4]>), pad(step)),
+            Kernel::Slice(step) => (quote!(Slice), slice(step)),
+            Kernel::Transpose(step) => {
+                (quote!(Transpose), record!(Transpose { input: shape(&step.input), perms: literal(step.perms) }))
+            }
+            Kernel::Copy => return None,
+        };
+        Some((quote!(steps::#kind), value))
+    }
+
+    fn conv2d<R>(self, step: &steps::Conv2d<'_, R>, rescale: TokenStream) -> TokenStream {
+        record!(Conv2d {
+            input: shape(&step.input),
+            output: shape(&step.output),
+            kernel: literal(step.kernel),
+            stride: literal(step.stride),
+            dilation: literal(step.dilation),
+            pad: literal(step.pad),
+            input_zero_point: literal(step.input_zero_point),
+            weights: self.i8s(step.weights),
+            bias: self.words(step.bias),
+            rescale: rescale,
+        })
+    }
+
+    fn depthwise_conv2d<R>(self, step: &steps::DepthwiseConv2d<'_, R>, rescale: TokenStream) -> TokenStream {
+        record!(DepthwiseConv2d {
+            input: shape(&step.input),
+            output: shape(&step.output),
+            kernel: literal(step.kernel),
+            stride: literal(step.stride),
+            dilation: literal(step.dilation),
+            pad: literal(step.pad),
+            input_zero_point: literal(step.input_zero_point),
+            weights: self.i8s(step.weights),
+            bias: self.words(step.bias),
+            rescale: rescale,
+        })
+    }
+
+    fn rescaled_binary(self, step: &steps::RescaledBinary<'_>) -> TokenStream {
+        let [first, second] = step.input_rescales.each_ref().map(|rescale| self.rescale(rescale));
+        record!(RescaledBinary {
+            binary: binary(&step.binary),
+            input_rescales: quote!([#first, #second]),
+            rescale: self.rescale(&step.rescale),
+        })
+    }
+
+    fn rescaled_sum(self, step: &steps::RescaledSum<'_>) -> TokenStream {
+        record!(RescaledSum {
+            input: shape(&step.input),
+            axes: literal(step.axes),
+            input_rescale: self.rescale(&step.input_rescale),
+            rescale: self.rescale(&step.rescale),
+        })
+    }
+
+    fn rescale(self, rescale: &Rescale<'_>) -> TokenStream {
+        let (multiplier, shift) = (self.words(rescale.multiplier), self.i8s(rescale.shift));
+        let [input_zero_point, output_zero_point] = [rescale.input_zero_point, rescale.output_zero_point].map(literal);
+        quote! {
+            Rescale {
+                multiplier: #multiplier,
+                shift: #shift,
+                input_zero_point: #input_zero_point,
+                output_zero_point: #output_zero_point,
+            }
+        }
+    }
+
+    fn i8s(self, elements: &[i8]) -> TokenStream {
+        self.part(elements, |offset, len| quote!(bytes::i8s(&VGF.0, #offset, #len)))
+    }
+
+    fn words(self, words: &[[u8; 4]]) -> TokenStream {
+        self.part(words, |offset, len| quote!(bytes::words(&VGF.0, #offset, #len)))
+    }
+
+    fn table(self, table: &[i8; 256]) -> TokenStream {
+        self.part(table, |offset, _| quote!(bytes::i8_array(&VGF.0, #offset)))
+    }
+
+    /// `view` of a part of the file by its offset and length in bytes. What is no part of it, such as a constant inside
+    /// the SPIR-V code, is written out.
+    fn part<T: Debug>(self, part: &[T], view: impl Fn(TokenStream, TokenStream) -> TokenStream) -> TokenStream {
+        let len = size_of_val(part);
+        let offset = part.as_ptr().addr().checked_sub(self.0.as_ptr().addr());
+        match offset.filter(|offset| self.0.len().checked_sub(*offset).is_some_and(|rest| len <= rest)) {
+            Some(offset) => view(literal(offset), literal(len)),
+            None => {
+                let elements = literal(part);
+                quote!(&#elements)
+            }
+        }
+    }
+}
+
+fn avg_pool2d(step: &steps::AvgPool2d) -> TokenStream {
+    record!(AvgPool2d {
+        input: shape(&step.input),
+        output: shape(&step.output),
+        kernel: literal(step.kernel),
+        stride: literal(step.stride),
+        pad: literal(step.pad),
+        input_zero_point: literal(step.input_zero_point),
+        output_zero_point: literal(step.output_zero_point),
+    })
+}
+
+fn max_pool2d(step: &steps::MaxPool2d) -> TokenStream {
+    record!(MaxPool2d {
+        input: shape(&step.input),
+        output: shape(&step.output),
+        kernel: literal(step.kernel),
+        stride: literal(step.stride),
+        pad: literal(step.pad),
+    })
+}
+
+fn binary(step: &steps::Binary) -> TokenStream {
+    let operator = literal(step.operator);
+    let [first, second] = step.inputs.each_ref().map(shape);
+    record!(Binary {
+        operator: quote!(steps::BinaryOperator::#operator),
+        inputs: quote!([#first, #second]),
+        output: shape(&step.output),
+    })
+}
+
+fn concat(step: &steps::Concat) -> TokenStream {
+    record!(Concat {
+        input: shape(&step.input),
+        output: shape(&step.output),
+        axis: literal(step.axis),
+        start: literal(step.start),
+    })
+}
+
+fn pad<T: Debug>(step: &steps::Pad<T>) -> TokenStream {
+    record!(Pad {
+        input: shape(&step.input),
+        output: shape(&step.output),
+        before: literal(step.before),
+        value: literal(&step.value),
+    })
+}
+
+fn slice(step: &steps::Slice) -> TokenStream {
+    record!(Slice { input: shape(&step.input), output: shape(&step.output), start: literal(step.start) })
+}
+
+fn shape(shape: &Shape) -> TokenStream {
+    match shape.dims() {
+        [n, h, w, c] => {
+            let [n, h, w, c] = [n, h, w, c].map(literal);
+            quote!(Shape::nhwc(#n, #h, #w, #c))
+        }
+        dims => {
+            let dims = literal(dims);
+            quote!(Shape::new(&#dims).unwrap())
+        }
+    }
+}

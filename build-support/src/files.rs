@@ -1,0 +1,47 @@
+//! The output folder: files are replaced as a whole, and only when their content changed.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// `OUT_DIR/quantize`.
+pub(crate) struct Folder {
+    path: PathBuf,
+}
+
+impl Folder {
+    /// Makes the folder where it is missing.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        fs::create_dir_all(path)?;
+        Ok(Self { path: path.to_owned() })
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// The file has this content afterwards, or what it had before: never a part.
+    pub(crate) fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        let path = self.path(name);
+        if fs::read(&path).is_ok_and(|old| old == content) {
+            return Ok(());
+        }
+        // Another build of the same package can write at the same time: a name of our own until the rename.
+        let temporary = self.path(&format!("{name}.{}.tmp", std::process::id()));
+        fs::write(&temporary, content)?;
+        fs::rename(&temporary, &path)
+    }
+
+    /// Removes what other attributes left: files whose name without extension is not in `stems`.
+    pub(crate) fn remove_others(&self, stems: &[&str]) -> io::Result<()> {
+        for entry in fs::read_dir(&self.path)? {
+            let path = entry?.path();
+            let is_kept = path.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| stems.contains(&stem));
+            let is_temporary = path.extension().is_some_and(|extension| extension == "tmp");
+            if !is_kept && !is_temporary {
+                fs::remove_file(path)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,189 @@
+//! The float network between import and quantization: nodes in execution order, values by id.
+
+use ndarray::ArrayD;
+
+/// A float tensor in the exporter's layout, always in standard (row-major) order.
+pub type Tensor = ArrayD<f32>;
+
+/// Index of a [`Value`] in its [`Graph`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ValueId(pub u32);
+
+/// Index of a [`Node`] in its [`Graph`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct NodeId(pub u32);
+
+impl ValueId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl NodeId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A tensor of the network.
+#[derive(Clone, Debug)]
+pub struct Value {
+    /// Name in the model, or that of the node which makes it.
+    pub name: String,
+    /// Dimensions, outermost first; never dynamic.
+    pub shape: Vec<usize>,
+    /// The data of a parameter or constant.
+    pub constant: Option<Tensor>,
+}
+
+/// One module on the call stack of a node.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scope {
+    /// Path from the root module, `""` for the root, `"block1.conv"` below.
+    pub path: String,
+    /// Fully qualified class name, `"torch.nn.modules.conv.Conv2d"`.
+    pub class: String,
+}
+
+/// An operator.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What it computes.
+    pub op: crate::ops::Op,
+    /// What it reads.
+    pub inputs: Vec<ValueId>,
+    /// What it makes; all operators of this version have one result.
+    pub output: ValueId,
+    /// Name of the ATen node, `"conv2d_1"`, or of the ONNX node.
+    pub name: String,
+    /// Call stack of modules, root first; empty where the exporter wrote none.
+    pub scopes: Vec<Scope>,
+}
+
+impl Node {
+    /// Path of the innermost module.
+    pub fn module(&self) -> &str {
+        self.scopes.last().map_or("", |scope| &scope.path)
+    }
+
+    /// How messages and documentation call this node: its module path, or its own name outside any module.
+    pub fn label(&self) -> String {
+        match self.module() {
+            "" => self.name.clone(),
+            module => module.to_owned(),
+        }
+    }
+}
+
+/// A network. Nodes are in execution order; a value has at most one producer.
+#[derive(Clone, Default, Debug)]
+pub struct Graph {
+    /// Operators, each after what it reads.
+    pub nodes: Vec<Node>,
+    values: Vec<Value>,
+    /// Model inputs in order.
+    pub inputs: Vec<ValueId>,
+    /// Model outputs in order, with their names.
+    pub outputs: Vec<Output>,
+}
+
+/// A model output.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// The model's own name for it.
+    pub name: String,
+    /// The tensor.
+    pub value: ValueId,
+}
+
+impl Graph {
+    /// Adds a tensor that a node or the caller of the model provides.
+    pub fn add_value(&mut self, name: impl Into<String>, shape: Vec<usize>) -> ValueId {
+        self.push_value(Value { name: name.into(), shape, constant: None })
+    }
+
+    /// Adds a tensor known at build time.
+    pub fn add_constant(&mut self, name: impl Into<String>, data: Tensor) -> ValueId {
+        self.push_value(Value { name: name.into(), shape: data.shape().to_vec(), constant: Some(data) })
+    }
+
+    fn push_value(&mut self, value: Value) -> ValueId {
+        let id = ValueId(u32::try_from(self.values.len()).expect("fewer than 2^32 tensors"));
+        self.values.push(value);
+        id
+    }
+
+    /// The tensor behind an id.
+    pub fn value(&self, id: ValueId) -> &Value {
+        &self.values[id.index()]
+    }
+
+    /// Number of tensors, one more than the largest id.
+    pub fn value_count(&self) -> usize {
+        self.values.len()
+    }
+
+    /// The operator behind an id.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.index()]
+    }
+
+    /// Ids of all operators in execution order.
+    pub fn node_ids(&self) -> impl Iterator<Item = NodeId> + use<> {
+        (0..self.nodes.len() as u32).map(NodeId)
+    }
+
+    /// For each value, which nodes read it, in order and once per operand; model outputs are not in the list.
+    pub fn consumers(&self) -> Vec<Vec<NodeId>> {
+        let mut consumers = vec![Vec::new(); self.values.len()];
+        for id in self.node_ids() {
+            for input in &self.node(id).inputs {
+                consumers[input.index()].push(id);
+            }
+        }
+        consumers
+    }
+
+    /// For each value, the node that makes it.
+    pub fn producers(&self) -> Vec<Option<NodeId>> {
+        let mut producers = vec![None; self.values.len()];
+        for id in self.node_ids() {
+            producers[self.node(id).output.index()] = Some(id);
+        }
+        producers
+    }
+
+    /// Whether the caller of the model sees this tensor.
+    pub fn is_output(&self, id: ValueId) -> bool {
+        self.outputs.iter().any(|output| output.value == id)
+    }
+
+    /// Makes every reader of `old`, the model's outputs included, read `new`.
+    pub(crate) fn replace_uses(&mut self, old: ValueId, new: ValueId) {
+        let operands = self.nodes.iter_mut().flat_map(|node| &mut node.inputs);
+        for operand in operands.chain(self.outputs.iter_mut().map(|output| &mut output.value)) {
+            if *operand == old {
+                *operand = new;
+            }
+        }
+    }
+
+    /// Removes operators whose results nobody reads.
+    pub(crate) fn remove_dead_nodes(&mut self) {
+        let mut live = vec![false; self.values.len()];
+        for output in &self.outputs {
+            live[output.value.index()] = true;
+        }
+        let mut keep = vec![false; self.nodes.len()];
+        for (node, keep) in self.nodes.iter().zip(&mut keep).rev() {
+            *keep = live[node.output.index()];
+            if *keep {
+                for input in &node.inputs {
+                    live[input.index()] = true;
+                }
+            }
+        }
+        let mut keep = keep.into_iter();
+        self.nodes.retain(|_| keep.next().expect("one flag a node"));
+    }
+}

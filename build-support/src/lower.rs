@@ -1,0 +1,326 @@
+//! Walks a quantized network and lets each operator's room write its TOSA form.
+//!
+//! Source of all constants: oracle of the lowering, sections 1 to 7.
+
+use crate::graph::{self, Graph, Node, NodeId};
+use crate::ops::Op;
+use crate::quantize::{QuantGraph, QuantParams, QuantWeights, multiplier_and_shift};
+use crate::tosa::Lowered;
+use quantize_runtime::Shape;
+use quantize_runtime::graph::{ElementType, Port, ValueId};
+use quantize_runtime::ops;
+
+/// From the exporter's layout of images to TOSA's.
+pub(crate) const NCHW_TO_NHWC: &[usize] = &[0, 2, 3, 1];
+/// Back again.
+pub(crate) const NHWC_TO_NCHW: &[usize] = &[0, 3, 1, 2];
+
+/// An int8 tensor in the graph being written.
+#[derive(Clone, Debug)]
+pub(crate) struct Operand {
+    pub(crate) id: ValueId,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) params: QuantParams,
+}
+
+/// The graph being written.
+pub(crate) struct Lowering<'a> {
+    source: &'a QuantGraph,
+    output: Lowered,
+    /// By [`graph::ValueId`]: what a tensor became.
+    values: Vec<Option<ValueId>>,
+    label: String,
+}
+
+/// Writes the TOSA graph of a network: int8 inputs and outputs in the exporter's layout and order.
+///
+/// # Errors
+///
+/// Numbers that TOSA cannot express, each with its node.
+pub fn lower(source: &QuantGraph) -> Result<Lowered, Vec<String>> {
+    let mut lowering = Lowering {
+        source,
+        output: Lowered::default(),
+        values: vec![None; source.graph.value_count()],
+        label: String::new(),
+    };
+    let mut errors = Vec::new();
+    for &input in &source.graph.inputs {
+        if let Err(error) = lowering.add_input(input) {
+            errors.push(error);
+        }
+    }
+    let fused: Vec<NodeId> = source.fused.iter().copied().flatten().collect();
+    for id in source.graph.node_ids().filter(|id| !fused.contains(id)) {
+        let node = source.graph.node(id);
+        lowering.label = node.label();
+        if let Err(error) = node.op.lower(&mut lowering, node) {
+            errors.push(format!("`{}` ({}): {error}", node.label(), node.op.name()));
+            break; // what reads it has nothing to read
+        }
+    }
+    if errors.is_empty() {
+        errors.extend(lowering.add_outputs().err());
+    }
+    if errors.is_empty() { Ok(lowering.output) } else { Err(errors) }
+}
+
+impl<'a> Lowering<'a> {
+    fn add_input(&mut self, id: graph::ValueId) -> Result<(), String> {
+        let value = self.graph().value(id);
+        let shape = runtime_shape(&value.shape)?;
+        let name = value.name.clone();
+        let lowered = self.output.input(name, ElementType::I8, shape);
+        self.values[id.index()] = Some(lowered);
+        Ok(())
+    }
+
+    fn add_outputs(&mut self) -> Result<(), String> {
+        for output in &self.source.graph.outputs {
+            let value = match self.values[output.value.index()] {
+                Some(value) => value,
+                None => self.constant(output.value)?,
+            };
+            self.output.graph.outputs.push(Port { name: output.name.clone(), value });
+        }
+        Ok(())
+    }
+
+    /// The network being lowered.
+    pub(crate) fn graph(&self) -> &'a Graph {
+        &self.source.graph
+    }
+
+    /// Operand `index` of a node; a constant is quantized with the parameters of its observer.
+    pub(crate) fn operand(&mut self, node: &Node, index: usize) -> Result<Operand, String> {
+        let id = node.inputs[index];
+        let lowered = match self.values[id.index()] {
+            Some(lowered) => lowered,
+            None => self.constant(id)?,
+        };
+        Ok(Operand { id: lowered, shape: self.graph().value(id).shape.clone(), params: self.source.params(id) })
+    }
+
+    fn constant(&mut self, id: graph::ValueId) -> Result<ValueId, String> {
+        let value = self.graph().value(id);
+        let params = self.source.params(id);
+        let data = value.constant.as_ref().expect("nodes are lowered in execution order");
+        let codes = data.iter().map(|&real| params.quantize(real) as i8).collect();
+        self.constant_i8(&value.shape, codes)
+    }
+
+    /// Parameters of a node's result.
+    pub(crate) fn result_params(&self, node: &Node) -> QuantParams {
+        self.source.params(node.output)
+    }
+
+    fn fused_activation(&self, node: &Node) -> Option<&'a Node> {
+        let layer = self.graph().nodes.iter().position(|other| other.output == node.output)?;
+        self.source.fused[layer].map(|id| self.graph().node(id))
+    }
+
+    /// Integers of a layer.
+    pub(crate) fn weights(&self, node: &Node) -> &'a QuantWeights {
+        let layer = self.graph().nodes.iter().position(|other| other.output == node.output);
+        let weights = layer.and_then(|layer| self.source.weights[layer].as_ref());
+        weights.expect("quantized layers have integer weights")
+    }
+
+    /// Declares `value` to be the node's result; reshapes it where only the dimensions differ.
+    pub(crate) fn finish(&mut self, node: &Node, value: ValueId) -> Result<(), String> {
+        let value = self.reshape(value, &self.graph().value(node.output).shape)?;
+        self.values[node.output.index()] = Some(value);
+        Ok(())
+    }
+
+    /// Like [`Self::finish`] for a layer: the fused activation's result too.
+    ///
+    /// A range that starts at zero has the zero point -128, so that int8 saturation is the activation. Other parameters,
+    /// which a shared observer can bring, need a clamp.
+    pub(crate) fn finish_fused(&mut self, node: &Node, value: ValueId) -> Result<(), String> {
+        let Some(activation) = self.fused_activation(node) else { return self.finish(node, value) };
+        let Op::Clamp(clamp) = &activation.op else { unreachable!("only clamps are fused") };
+        let [min, max] = clamp.quantized_bounds(self, activation);
+        let value = self.clamp(value, min, max)?;
+        self.finish(activation, value)
+    }
+
+    /// Why a composite operator cannot be lowered: the passes did not take it apart.
+    pub(crate) fn not_decomposed(&self, node: &Node) -> String {
+        format!("bug in quantize-build: {} reached the lowering undecomposed; please report it", node.op.name())
+    }
+
+    // What rooms build with.
+
+    pub(crate) fn constant_i8(&mut self, shape: &[usize], codes: Vec<i8>) -> Result<ValueId, String> {
+        Ok(self.output.constant_i8(runtime_shape(shape)?, codes))
+    }
+
+    pub(crate) fn constant_i32(&mut self, shape: &[usize], values: Vec<i32>) -> Result<ValueId, String> {
+        Ok(self.output.constant_i32(runtime_shape(shape)?, values))
+    }
+
+    pub(crate) fn push(&mut self, op: ops::Op, element: ElementType, shape: &[usize]) -> Result<ValueId, String> {
+        let shape = runtime_shape(shape)?;
+        Ok(self.output.push(op, element, shape, &self.label))
+    }
+
+    fn shape_of(&self, id: ValueId) -> Vec<usize> {
+        self.output.graph.values[id.0 as usize].shape.dims().iter().map(|&dim| dim as usize).collect()
+    }
+
+    fn element_of(&self, id: ValueId) -> ElementType {
+        self.output.graph.values[id.0 as usize].element
+    }
+
+    pub(crate) fn reshape(&mut self, input: ValueId, shape: &[usize]) -> Result<ValueId, String> {
+        if self.shape_of(input) == shape {
+            return Ok(input);
+        }
+        let op = ops::Reshape { input, shape: shape.iter().map(|&dim| dim as i32).collect() };
+        self.push(ops::Op::Reshape(op), self.element_of(input), shape)
+    }
+
+    pub(crate) fn transpose(&mut self, input: ValueId, perms: &[usize]) -> Result<ValueId, String> {
+        let from = self.shape_of(input);
+        let shape: Vec<usize> = perms.iter().map(|&axis| from[axis]).collect();
+        let op = ops::Transpose { input, perms: perms.iter().map(|&axis| axis as i32).collect() };
+        self.push(ops::Op::Transpose(op), self.element_of(input), &shape)
+    }
+
+    pub(crate) fn transposed(&mut self, operand: &Operand, perms: &[usize]) -> Result<Operand, String> {
+        let id = self.transpose(operand.id, perms)?;
+        Ok(Operand { id, shape: self.shape_of(id), params: operand.params })
+    }
+
+    pub(crate) fn slice(&mut self, input: ValueId, start: &[usize], size: &[usize]) -> Result<ValueId, String> {
+        if self.shape_of(input) == size {
+            return Ok(input);
+        }
+        let list = |values: &[usize]| values.iter().map(|&value| value as i32).collect();
+        let op = ops::Slice { input, start: list(start), size: list(size) };
+        self.push(ops::Op::Slice(op), self.element_of(input), size)
+    }
+
+    /// Some channels of an NHWC tensor.
+    pub(crate) fn channels(&mut self, operand: &Operand, start: usize, count: usize) -> Result<Operand, String> {
+        let mut shape = operand.shape.clone();
+        shape[3] = count;
+        let id = self.slice(operand.id, &[0, 0, 0, start], &shape)?;
+        Ok(Operand { id, shape, params: operand.params })
+    }
+
+    pub(crate) fn concat(&mut self, inputs: &[ValueId], axis: usize) -> Result<ValueId, String> {
+        if let [alone] = inputs {
+            return Ok(*alone);
+        }
+        let mut shape = self.shape_of(inputs[0]);
+        shape[axis] = inputs.iter().map(|&input| self.shape_of(input)[axis]).sum();
+        let op = ops::Concat { axis: axis as u32, inputs: inputs.to_vec() };
+        self.push(ops::Op::Concat(op), self.element_of(inputs[0]), &shape)
+    }
+
+    pub(crate) fn table(&mut self, input: ValueId, entries: Vec<i8>) -> Result<ValueId, String> {
+        let table = self.constant_i8(&[entries.len()], entries)?;
+        let shape = self.shape_of(input);
+        self.push(ops::Op::Table(ops::Table { input, table }), ElementType::I8, &shape)
+    }
+
+    pub(crate) fn clamp(&mut self, input: ValueId, min: i32, max: i32) -> Result<ValueId, String> {
+        if [min, max] == [i32::from(i8::MIN), i32::from(i8::MAX)] {
+            return Ok(input);
+        }
+        let shape = self.shape_of(input);
+        let op = ops::Clamp { min, max, input, ..Default::default() };
+        self.push(ops::Op::Clamp(op), ElementType::I8, &shape)
+    }
+
+    /// int8 to i32 without zero point, times `factor`, with leading dimensions of 1 up to `rank`.
+    pub(crate) fn widen(&mut self, operand: &Operand, factor: f64, rank: usize) -> Result<ValueId, String> {
+        let mut shape = vec![1; rank - operand.shape.len()];
+        shape.extend(&operand.shape);
+        let input = self.reshape(operand.id, &shape)?;
+        self.rescale(input, ElementType::I32, &[factor], operand.params.zero_point, 0)
+    }
+
+    /// i32 to int8, times one factor, or one per element of the last dimension.
+    pub(crate) fn narrow(&mut self, input: ValueId, factors: &[f64], zero_point: i32) -> Result<ValueId, String> {
+        self.rescale(input, ElementType::I8, factors, 0, zero_point)
+    }
+
+    /// A layer's accumulator to int8, with the parameters of its result or of the activation fused into it.
+    pub(crate) fn narrow_layer(
+        &mut self,
+        layer: &Node,
+        accumulator: ValueId,
+        input: &Operand,
+        weights: &QuantWeights,
+    ) -> Result<ValueId, String> {
+        let result = self.result_params(self.fused_activation(layer).unwrap_or(layer));
+        let factor = |&scale| f64::from(input.params.scale) * f64::from(scale) / f64::from(result.scale);
+        let factors: Vec<f64> = weights.scales.iter().map(factor).collect();
+        self.narrow(accumulator, &factors, result.zero_point)
+    }
+
+    fn rescale(
+        &mut self,
+        input: ValueId,
+        element: ElementType,
+        factors: &[f64],
+        input_zero_point: i32,
+        output_zero_point: i32,
+    ) -> Result<ValueId, String> {
+        let pairs = factors
+            .iter()
+            .map(|&factor| {
+                multiplier_and_shift(factor).ok_or_else(|| {
+                    format!("a scale factor of {factor:e} is outside what RESCALE expresses (2^-62 to 2^29)")
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        let multiplier = self.constant_i32(&[pairs.len()], pairs.iter().map(|pair| pair.0).collect())?;
+        let shift = self.constant_i8(&[pairs.len()], pairs.iter().map(|pair| pair.1).collect())?;
+        let op = ops::Rescale {
+            scale32: true,
+            per_channel: pairs.len() > 1,
+            input,
+            multiplier,
+            shift,
+            input_zero_point,
+            output_zero_point,
+            ..Default::default()
+        };
+        let shape = self.shape_of(input);
+        self.push(ops::Op::Rescale(op), element, &shape)
+    }
+
+    /// Padding with which windows over an NHWC tensor end exactly at its border, as TOSA demands: what the exporter's floor
+    /// division ignores is taken from the padding after the last element, then from the input.
+    pub(crate) fn fit_windows(
+        &mut self,
+        input: &Operand,
+        kernel: &[usize],
+        stride: [usize; 2],
+        dilation: [usize; 2],
+        pad: [[usize; 2]; 2],
+    ) -> Result<(Operand, [i32; 4]), String> {
+        let mut size = input.shape.clone();
+        let mut fitted = [0; 4];
+        for axis in 0..2 {
+            let [before, after] = pad[axis];
+            let rest = (size[1 + axis] + before + after - dilation[axis] * (kernel[axis] - 1) - 1) % stride[axis];
+            fitted[2 * axis] = before as i32;
+            fitted[2 * axis + 1] = after.saturating_sub(rest) as i32;
+            size[1 + axis] -= rest.saturating_sub(after);
+        }
+        let id = self.slice(input.id, &[0; 4], &size)?;
+        Ok((Operand { id, shape: size, params: input.params }, fitted))
+    }
+}
+
+fn runtime_shape(shape: &[usize]) -> Result<Shape, String> {
+    let dims: Option<Vec<u32>> = shape.iter().map(|&dim| u32::try_from(dim).ok()).collect();
+    dims.as_deref()
+        .and_then(Shape::new)
+        .ok_or_else(|| format!("shape {shape:?}: at most 6 dimensions, each at least 1"))
+}

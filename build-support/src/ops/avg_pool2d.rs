@@ -1,0 +1,68 @@
+//! Mean over sliding windows.
+
+use super::max_pool2d::{pool_shape, window};
+use super::{Pattern, Room};
+use crate::graph::{Node, Tensor};
+use crate::lower::{Lowering, NCHW_TO_NHWC, NHWC_TO_NCHW};
+use quantize_runtime::graph::ElementType;
+use quantize_runtime::ops;
+
+/// Mean of each window of `[N, C, H, W]`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct AvgPool2d {
+    /// Height and width of the window.
+    pub kernel: [usize; 2],
+    /// Vertical, horizontal.
+    pub stride: [usize; 2],
+    /// Above and below, left and right.
+    pub pad: [[usize; 2]; 2],
+    /// Whether padding counts as zeros (PyTorch's default) or not at all. Where it counts, the pass
+    /// [`crate::passes::pad_avg_pool`] has made it explicit before calibration.
+    pub count_include_pad: bool,
+}
+
+impl Room for AvgPool2d {
+    const NAME: &'static str = "avg_pool2d";
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String> {
+        pool_shape(inputs[0], self.kernel, self.stride, self.pad)
+    }
+
+    fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
+        let shape = self.infer(&[inputs[0].shape()]).expect("checked at import");
+        Tensor::from_shape_fn(shape, |at| {
+            let at = [at[0], at[1], at[2], at[3]];
+            let (sum, count) = window(inputs[0], at, self.kernel, self.stride, self.pad)
+                .fold((0.0_f32, 0_usize), |(sum, count), x| (sum + x, count + 1));
+            let count = if self.count_include_pad { self.kernel.iter().product() } else { count };
+            sum / count as f32
+        })
+    }
+
+    fn pattern(&self) -> Pattern {
+        Pattern::SharesInput
+    }
+
+    fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        let input = lowering.operand(node, 0)?;
+        let input = lowering.transposed(&input, NCHW_TO_NHWC)?;
+        let (input, pad) = lowering.fit_windows(&input, &self.kernel, self.stride, [1, 1], self.pad)?;
+        let shape = &lowering.graph().value(node.output).shape;
+        let shape = [shape[0], shape[2], shape[3], shape[1]];
+        // Both zero points are equal and cancel, but for the direction in which ties round: the quantized zero point,
+        // as upstream has it, gives upstream's bytes.
+        let zero_point = input.params.quantize(input.params.zero_point as f32);
+        let op = ops::AvgPool2d {
+            kernel: self.kernel.map(|k| k as i32),
+            stride: self.stride.map(|s| s as i32),
+            pad,
+            input: input.id,
+            input_zero_point: zero_point,
+            output_zero_point: zero_point,
+            ..Default::default()
+        };
+        let result = lowering.push(ops::Op::AvgPool2d(op), ElementType::I8, &shape)?;
+        let result = lowering.transpose(result, NHWC_TO_NCHW)?;
+        lowering.finish(node, result)
+    }
+}

@@ -1,0 +1,82 @@
+//! Elementwise arithmetic on two operands with broadcasting, done in i32 after a rescale of each operand.
+
+use super::{Pattern, Room, broadcast_shape};
+use crate::graph::{Node, Tensor};
+use crate::lower::Lowering;
+use quantize_runtime::graph::ElementType;
+use quantize_runtime::ops;
+
+/// `a ∘ b` for each pair of elements.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Binary {
+    /// `a + b`.
+    Add,
+    /// `a - b`.
+    Sub,
+    /// `a · b`.
+    Mul,
+    /// The larger.
+    Maximum,
+    /// The smaller.
+    Minimum,
+}
+
+impl Room for Binary {
+    const NAME: &'static str = "elementwise arithmetic";
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String> {
+        let (a, b) = (inputs[0], inputs[1]);
+        broadcast_shape(a, b).ok_or_else(|| format!("shapes {a:?} and {b:?} do not broadcast"))
+    }
+
+    fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
+        let shape = self.infer(&[inputs[0].shape(), inputs[1].shape()]).expect("shapes were checked at import");
+        let view = |i: usize| inputs[i].broadcast(shape.clone()).expect("shapes were checked at import");
+        let apply = |a: f32, b: f32| match self {
+            Self::Add => a + b,
+            Self::Sub => a - b,
+            Self::Mul => a * b,
+            Self::Maximum => a.max(b),
+            Self::Minimum => a.min(b),
+        };
+        ndarray::Zip::from(view(0)).and(view(1)).map_collect(|&a, &b| apply(a, b)).as_standard_layout().into_owned()
+    }
+
+    fn pattern(&self) -> Pattern {
+        Pattern::Own
+    }
+
+    /// Source of the scales: oracle of the lowering, section 3.
+    fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        let (a, b) = (lowering.operand(node, 0)?, lowering.operand(node, 1)?);
+        let (scale_a, scale_b) = (f64::from(a.params.scale), f64::from(b.params.scale));
+        let output = lowering.result_params(node);
+        // Operands meet on one grid: with 20 fractional bits for sums, the finer of the two for comparisons.
+        let (grid_a, grid_b, grid) = match self {
+            Self::Add | Self::Sub => {
+                let grid = 2.0 * scale_a.max(scale_b) / f64::from(1 << 20);
+                (scale_a / grid, scale_b / grid, grid)
+            }
+            Self::Mul => (1.0, 1.0, scale_a * scale_b),
+            Self::Maximum | Self::Minimum => {
+                let grid = scale_a.min(scale_b);
+                (scale_a / grid, scale_b / grid, grid)
+            }
+        };
+        let rank = a.shape.len().max(b.shape.len());
+        let widened_a = lowering.widen(&a, grid_a, rank)?;
+        let widened_b = if node.inputs[0] == node.inputs[1] { widened_a } else { lowering.widen(&b, grid_b, rank)? };
+        let (input1, input2) = (widened_a, widened_b);
+        let op = match self {
+            Self::Add => ops::Op::Add(ops::Add { input1, input2 }),
+            Self::Sub => ops::Op::Sub(ops::Sub { input1, input2 }),
+            Self::Mul => ops::Op::Mul(ops::Mul { input1, input2, shift: 0 }),
+            Self::Maximum => ops::Op::Maximum(ops::Maximum { input1, input2, ..Default::default() }),
+            Self::Minimum => ops::Op::Minimum(ops::Minimum { input1, input2, ..Default::default() }),
+        };
+        let shape = lowering.graph().value(node.output).shape.clone();
+        let accumulator = lowering.push(op, ElementType::I32, &shape)?;
+        let result = lowering.narrow(accumulator, &[grid / f64::from(output.scale)], output.zero_point)?;
+        lowering.finish(node, result)
+    }
+}

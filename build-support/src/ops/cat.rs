@@ -1,0 +1,50 @@
+//! Concatenation along an axis.
+
+use super::{Pattern, Room};
+use crate::graph::{Node, Tensor};
+use crate::lower::Lowering;
+
+/// All operands behind each other along one axis.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Cat {
+    /// The axis that grows.
+    pub axis: usize,
+}
+
+impl Room for Cat {
+    const NAME: &'static str = "cat";
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String> {
+        let mut shape = inputs[0].to_vec();
+        if self.axis >= shape.len() {
+            return Err(format!("axis {} of {shape:?}", self.axis));
+        }
+        for other in &inputs[1..] {
+            let fits = other.len() == shape.len()
+                && (0..shape.len()).all(|axis| axis == self.axis || other[axis] == shape[axis]);
+            if !fits {
+                return Err(format!("shapes {inputs:?} do not concatenate along axis {}", self.axis));
+            }
+            shape[self.axis] += other[self.axis];
+        }
+        Ok(shape)
+    }
+
+    fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
+        let views: Vec<_> = inputs.iter().map(|x| x.view()).collect();
+        let joined = ndarray::concatenate(ndarray::Axis(self.axis), &views).expect("checked at import");
+        joined.as_standard_layout().into_owned()
+    }
+
+    fn pattern(&self) -> Pattern {
+        Pattern::Shared
+    }
+
+    fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        let inputs = (0..node.inputs.len())
+            .map(|i| lowering.operand(node, i).map(|operand| operand.id))
+            .collect::<Result<Vec<_>, _>>()?;
+        let result = lowering.concat(&inputs, self.axis)?;
+        lowering.finish(node, result)
+    }
+}

@@ -1,0 +1,73 @@
+//! Relu, hardtanh and clamp: one operator with bounds.
+
+use super::{Pattern, Room};
+use crate::graph::{Node, Tensor};
+use crate::lower::Lowering;
+
+/// `min(max(x, min), max)` for each element; a missing bound does not limit.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Clamp {
+    /// Lower bound.
+    pub min: Option<f32>,
+    /// Upper bound.
+    pub max: Option<f32>,
+    /// Which ATen operator it was: this decides whether it fuses.
+    pub kind: ClampKind,
+}
+
+/// The ATen operators behind [`Clamp`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClampKind {
+    /// `aten.relu`.
+    Relu,
+    /// `aten.hardtanh`, which `nn.ReLU6` is too.
+    Hardtanh,
+    /// `aten.clamp`.
+    Clamp,
+    /// `aten.relu6`, the function; upstream's quantizer does not know it.
+    Relu6,
+}
+
+impl Clamp {
+    /// `max(x, 0)`.
+    pub const RELU: Self = Self { min: Some(0.0), max: None, kind: ClampKind::Relu };
+}
+
+impl Room for Clamp {
+    const NAME: &'static str = "clamp";
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String> {
+        Ok(inputs[0].to_vec())
+    }
+
+    fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
+        let (min, max) = (self.min.unwrap_or(f32::NEG_INFINITY), self.max.unwrap_or(f32::INFINITY));
+        // Comparisons instead of f32::max: a NaN stays one and is then reported.
+        inputs[0].mapv(|x| if x < min { min } else if x > max { max } else { x })
+    }
+
+    fn pattern(&self) -> Pattern {
+        match self.kind {
+            ClampKind::Relu => Pattern::Activation,
+            ClampKind::Hardtanh if self.min == Some(0.0) => Pattern::Activation,
+            ClampKind::Hardtanh | ClampKind::Clamp => Pattern::Shared,
+            ClampKind::Relu6 => Pattern::Float,
+        }
+    }
+
+    fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        let input = lowering.operand(node, 0)?;
+        let [min, max] = self.quantized_bounds(lowering, node);
+        let result = lowering.clamp(input.id, min, max)?;
+        lowering.finish(node, result)
+    }
+}
+
+impl Clamp {
+    /// The bounds as codes of the result's parameters.
+    pub(crate) fn quantized_bounds(&self, lowering: &Lowering<'_>, node: &Node) -> [i32; 2] {
+        let output = lowering.result_params(node);
+        let code = |bound: Option<f32>, missing: i8| bound.map_or(i32::from(missing), |real| output.quantize(real));
+        [code(self.min, i8::MIN), code(self.max, i8::MAX)]
+    }
+}

@@ -1,0 +1,229 @@
+//! Two-dimensional convolution, grouped and depthwise included.
+
+use super::{Pattern, Room, window_output};
+use crate::graph::{Node, Tensor};
+use crate::lower::{Lowering, NCHW_TO_NHWC, NHWC_TO_NCHW, Operand};
+use crate::quantize::weights::QuantWeights;
+use quantize_runtime::graph::{ElementType, ValueId};
+use quantize_runtime::ops;
+
+/// Convolution of `[N, C, H, W]` with weights `[O, C/groups, KH, KW]` and an optional bias `[O]`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Conv2d {
+    /// Vertical, horizontal.
+    pub stride: [usize; 2],
+    /// Zeros added above and below, left and right.
+    pub pad: [[usize; 2]; 2],
+    /// Distance between taps, vertical and horizontal.
+    pub dilation: [usize; 2],
+    /// Number of independent channel groups.
+    pub groups: usize,
+}
+
+impl Room for Conv2d {
+    const NAME: &'static str = "conv2d";
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String> {
+        let (&[n, c, h, w], &[o, ic, kh, kw]) = (inputs[0], inputs[1]) else {
+            return Err(format!("a 2-D convolution of {:?} with weights {:?}", inputs[0], inputs[1]));
+        };
+        if ic * self.groups != c || o % self.groups != 0 {
+            return Err(format!("weights {:?} in {} groups do not fit the input {:?}", inputs[1], self.groups, inputs[0]));
+        }
+        if inputs.get(2).is_some_and(|bias| *bias != [o]) {
+            return Err(format!("bias {:?} for {o} output channels", inputs[2]));
+        }
+        let side = |axis: usize, input, kernel| {
+            window_output(input, kernel, self.stride[axis], self.dilation[axis], self.pad[axis])
+                .ok_or_else(|| format!("a kernel of {kh}×{kw} does not fit the padded input {h}×{w}"))
+        };
+        Ok(vec![n, o, side(0, h, kh)?, side(1, w, kw)?])
+    }
+
+    fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
+        let shape = self.infer(&inputs.iter().map(|x| x.shape()).collect::<Vec<_>>()).expect("checked at import");
+        let (&[n, c, h, w], &[o, ic, kh, kw]) = (inputs[0].shape(), inputs[1].shape()) else { unreachable!("rank 4") };
+        let (oh, ow) = (shape[2], shape[3]);
+        let input = inputs[0].as_slice().expect("standard layout");
+        let weights = inputs[1].as_slice().expect("standard layout");
+        let mut output = vec![0.0_f32; n * o * oh * ow];
+        // Each output sums over (ic, kh, kw) in this order, whatever the vector width: columns are the inner loop.
+        for (plane, sums) in output.chunks_exact_mut(oh * ow).enumerate() {
+            let (batch, oc) = (plane / o, plane % o);
+            let group = oc / (o / self.groups);
+            for k in 0..ic * kh * kw {
+                let (channel, ky, kx) = (group * ic + k / (kh * kw), k / kw % kh, k % kw);
+                let weight = weights[oc * ic * kh * kw + k];
+                let columns = valid_outputs(ow, w, kx * self.dilation[1], self.stride[1], self.pad[1][0]);
+                for oy in valid_outputs(oh, h, ky * self.dilation[0], self.stride[0], self.pad[0][0]) {
+                    let y = oy * self.stride[0] + ky * self.dilation[0] - self.pad[0][0];
+                    let row = &input[((batch * c + channel) * h + y) * w..][..w];
+                    let sums = &mut sums[oy * ow..][..ow][columns.clone()];
+                    let first = columns.start * self.stride[1] + kx * self.dilation[1];
+                    let taps = row.iter().skip(first.saturating_sub(self.pad[1][0]));
+                    if self.stride[1] == 1 {
+                        sums.iter_mut().zip(taps).for_each(|(sum, x)| *sum += weight * x);
+                    } else {
+                        sums.iter_mut().zip(taps.step_by(self.stride[1])).for_each(|(sum, x)| *sum += weight * x);
+                    }
+                }
+            }
+            if let Some(bias) = inputs.get(2) {
+                let bias = bias.as_slice().expect("standard layout")[oc];
+                sums.iter_mut().for_each(|sum| *sum += bias);
+            }
+        }
+        Tensor::from_shape_vec(shape, output).expect("as many elements as the shape says")
+    }
+
+    fn pattern(&self) -> Pattern {
+        Pattern::Weighted
+    }
+
+    /// CONV2D or DEPTHWISE_CONV2D and a RESCALE per group.
+    ///
+    /// Source: oracle of the lowering, section 4.
+    fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        let input = lowering.operand(node, 0)?;
+        let weights = lowering.weights(node);
+        let (o, c) = (weights.shape[0], input.shape[1]);
+        let input = lowering.transposed(&input, NCHW_TO_NHWC)?;
+        let (input, pad) = lowering.fit_windows(&input, &weights.shape[2..], self.stride, self.dilation, self.pad)?;
+        let result = if self.groups == c && o % c == 0 {
+            self.lower_group(lowering, node, &input, weights, pad, true)?
+        } else {
+            let parts = (0..self.groups)
+                .map(|group| {
+                    let (per_in, per_out) = (c / self.groups, o / self.groups);
+                    let part = lowering.channels(&input, group * per_in, per_in)?;
+                    self.lower_group(lowering, node, &part, &weights.rows(group * per_out, per_out), pad, false)
+                })
+                .collect::<Result<Vec<_>, _>>()?;
+            lowering.concat(&parts, 3)?
+        };
+        let result = lowering.transpose(result, NHWC_TO_NCHW)?;
+        lowering.finish_fused(node, result)
+    }
+}
+
+impl Conv2d {
+    fn lower_group(
+        &self,
+        lowering: &mut Lowering<'_>,
+        node: &Node,
+        input: &Operand,
+        weights: &QuantWeights,
+        pad: [i32; 4],
+        depthwise: bool,
+    ) -> Result<ValueId, String> {
+        let [o, ic, kh, kw] = weights.shape[..] else { unreachable!("rank 4, checked at import") };
+        let c = *input.shape.last().expect("rank 4");
+        // From OIHW to OHWI, and to HWCM with output channel c·M + m for depthwise.
+        let (shape, order) = if depthwise {
+            ([kh, kw, c, o / c], [2, 3, 0, 1])
+        } else {
+            ([o, kh, kw, ic], [0, 2, 3, 1])
+        };
+        let bias = lowering.constant_i32(&[o], weights.bias.clone())?;
+        let weight = lowering.constant_i8(&shape, weights.permuted(order))?;
+        let side = |out: usize, index: usize| {
+            (out + pad[2 * index] as usize + pad[2 * index + 1] as usize
+                - self.dilation[index] * ([kh, kw][index] - 1)
+                - 1)
+                / self.stride[index]
+                + 1
+        };
+        let output = [input.shape[0], side(input.shape[1], 0), side(input.shape[2], 1), o];
+        let stride = self.stride.map(|s| s as i32);
+        let dilation = self.dilation.map(|d| d as i32);
+        let input_zero_point = input.params.zero_point;
+        let op = if depthwise {
+            ops::Op::DepthwiseConv2d(ops::DepthwiseConv2d {
+                pad,
+                stride,
+                dilation,
+                input: input.id,
+                weight,
+                bias,
+                input_zero_point,
+                ..Default::default()
+            })
+        } else {
+            ops::Op::Conv2d(ops::Conv2d {
+                pad,
+                stride,
+                dilation,
+                input: input.id,
+                weight,
+                bias,
+                input_zero_point,
+                ..Default::default()
+            })
+        };
+        let accumulator = lowering.push(op, ElementType::I32, &output)?;
+        lowering.narrow_layer(node, accumulator, input, weights)
+    }
+}
+
+/// Which outputs of a row or column read inside the input through the tap at `offset`.
+fn valid_outputs(
+    outputs: usize,
+    inputs: usize,
+    offset: usize,
+    stride: usize,
+    pad_before: usize,
+) -> core::ops::Range<usize> {
+    // Position in the input is output · stride + offset - pad_before.
+    let start = pad_before.saturating_sub(offset).div_ceil(stride);
+    let end = (inputs + pad_before).saturating_sub(offset).div_ceil(stride).min(outputs);
+    start.min(end)..end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Straight from the definition, one output at a time.
+    fn naive(conv: &Conv2d, x: &Tensor, w: &Tensor) -> Tensor {
+        let shape = conv.infer(&[x.shape(), w.shape()]).unwrap();
+        let per_group = w.shape()[0] / conv.groups;
+        Tensor::from_shape_fn(shape, |at| {
+            let mut sum = 0.0;
+            for ic in 0..w.shape()[1] {
+                for ky in 0..w.shape()[2] {
+                    for kx in 0..w.shape()[3] {
+                        let y = (at[2] * conv.stride[0] + ky * conv.dilation[0]).checked_sub(conv.pad[0][0]);
+                        let z = (at[3] * conv.stride[1] + kx * conv.dilation[1]).checked_sub(conv.pad[1][0]);
+                        if let (Some(y), Some(z)) = (y, z)
+                            && y < x.shape()[2]
+                            && z < x.shape()[3]
+                        {
+                            let channel = at[1] / per_group * w.shape()[1] + ic;
+                            sum += w[[at[1], ic, ky, kx]] * x[[at[0], channel, y, z]];
+                        }
+                    }
+                }
+            }
+            sum
+        })
+    }
+
+    #[test]
+    fn equals_its_definition_with_strides_pads_dilations_and_groups() {
+        for (stride, pad, dilation, groups) in [
+            ([1, 1], [[1, 1], [1, 1]], [1, 1], 1),
+            ([2, 3], [[0, 1], [2, 0]], [1, 1], 2),
+            ([1, 2], [[2, 2], [1, 1]], [2, 1], 4),
+        ] {
+            let conv = Conv2d { stride, pad, dilation, groups };
+            let count = core::cell::Cell::new(0_u8);
+            let next = || {
+                count.set(count.get().wrapping_mul(29).wrapping_add(17));
+                f32::from(count.get()) - 100.0
+            };
+            let x = Tensor::from_shape_simple_fn(vec![2, 4, 6, 5], next);
+            let w = Tensor::from_shape_simple_fn(vec![4, 4 / groups, 3, 2], next);
+            assert_eq!(conv.evaluate(&[&x, &w]), naive(&conv, &x, &w), "{conv:?}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The operators of a float network, one room each.
+//!
+//! A room holds the attributes, the shape rule, the float arithmetic that calibration runs, the import from each format,
+//! how upstream's quantizer annotates the operator, and its lowering to TOSA. The list below makes [`Op`] and dispatches;
+//! a new operator is a file and a line.
+
+use crate::graph::{Node, Tensor};
+use crate::lower::Lowering;
+
+/// What one operator is; implemented by each room.
+pub(crate) trait Room {
+    /// Name as in ATen, for messages.
+    const NAME: &'static str;
+
+    /// Shape of the result, or why these operands do not fit.
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String>;
+
+    /// The float result, with a fixed order of operations and no fused multiply-add.
+    fn evaluate(&self, inputs: &[&Tensor]) -> Tensor;
+
+    /// How the quantizer treats it.
+    fn pattern(&self) -> Pattern;
+
+    /// Writes the integer form. Parameters of all operands are known.
+    fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String>;
+}
+
+/// How upstream's quantizer annotates an operator.
+///
+/// Source: oracle of VgfQuantizer, sections 2, 4 and 6.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pattern {
+    /// Linear and convolution: operand 1 is a weight, operand 2 a bias, and a following activation may fuse.
+    Weighted,
+    /// Clamps from zero: fuse into a [`Pattern::Weighted`] before them, else like [`Pattern::Shared`].
+    Activation,
+    /// Every operand is observed, the result has parameters of its own.
+    Own,
+    /// The operand is observed, the result has the same parameters.
+    SharesInput,
+    /// All operands and the result have the same parameters, taken from a neighbour.
+    Shared,
+    /// Left in float.
+    Float,
+}
+
+macro_rules! rooms {
+    ($($module:ident::$room:ident,)*) => {
+        $(pub(crate) mod $module;)*
+
+        /// An operator with its attributes.
+        #[derive(Clone, PartialEq, Debug)]
+        #[allow(missing_docs)] // the rooms carry the documentation
+        pub enum Op {
+            $($room($module::$room),)*
+        }
+
+        $(impl From<$module::$room> for Op {
+            fn from(room: $module::$room) -> Self {
+                Self::$room(room)
+            }
+        })*
+
+        impl Op {
+            /// Name as in ATen.
+            pub fn name(&self) -> &'static str {
+                match self { $(Self::$room(_) => <$module::$room as Room>::NAME,)* }
+            }
+
+            pub(crate) fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String> {
+                match self { $(Self::$room(room) => room.infer(inputs),)* }
+            }
+
+            pub(crate) fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
+                match self { $(Self::$room(room) => room.evaluate(inputs),)* }
+            }
+
+            /// How the quantizer treats the operator.
+            pub fn pattern(&self) -> Pattern {
+                match self { $(Self::$room(room) => room.pattern(),)* }
+            }
+
+            pub(crate) fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+                match self { $(Self::$room(room) => room.lower(lowering, node),)* }
+            }
+        }
+    };
+}
+
+rooms! {
+    adaptive_avg_pool2d::AdaptiveAvgPool2d,
+    avg_pool2d::AvgPool2d,
+    batch_norm::BatchNorm,
+    binary::Binary,
+    cat::Cat,
+    clamp::Clamp,
+    conv2d::Conv2d,
+    linear::Linear,
+    max_pool2d::MaxPool2d,
+    mean::Mean,
+    pad::Pad,
+    permute::Permute,
+    slice::Slice,
+    sum::Sum,
+    unary::Unary,
+    view::View,
+}
+
+/// Size of a sliding window's result along one axis; the exporter's floor division.
+pub(crate) fn window_output(
+    input: usize,
+    kernel: usize,
+    stride: usize,
+    dilation: usize,
+    pad: [usize; 2],
+) -> Option<usize> {
+    let reach = dilation.checked_mul(kernel.checked_sub(1)?)?.checked_add(1)?;
+    Some((input.checked_add(pad[0])?.checked_add(pad[1])?.checked_sub(reach)?).checked_div(stride)? + 1)
+}
+
+/// The shape of which two shapes are parts: dimensions from the last one on are equal, or one of them is 1.
+pub(crate) fn broadcast_shape(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
+    let rank = a.len().max(b.len());
+    let dim = |shape: &[usize], axis: usize| (axis + shape.len()).checked_sub(rank).map_or(1, |at| shape[at]);
+    (0..rank)
+        .map(|axis| match (dim(a, axis), dim(b, axis)) {
+            (x, y) if x == y || y == 1 => Some(x),
+            (1, y) => Some(y),
+            _ => None,
+        })
+        .collect()
+}

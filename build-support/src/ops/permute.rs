@@ -1,0 +1,40 @@
+//! Reordered dimensions.
+
+use super::{Pattern, Room};
+use crate::graph::{Node, Tensor};
+use crate::lower::Lowering;
+
+/// Dimension `i` of the result is dimension `perm[i]` of the operand.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Permute {
+    /// A permutation of the axes.
+    pub perm: Vec<usize>,
+}
+
+impl Room for Permute {
+    const NAME: &'static str = "permute";
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String> {
+        let mut sorted = self.perm.clone();
+        sorted.sort_unstable();
+        if sorted.iter().copied().eq(0..inputs[0].len()) {
+            Ok(self.perm.iter().map(|&axis| inputs[0][axis]).collect())
+        } else {
+            Err(format!("a permutation {:?} of {:?}", self.perm, inputs[0]))
+        }
+    }
+
+    fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
+        inputs[0].view().permuted_axes(self.perm.clone()).as_standard_layout().into_owned()
+    }
+
+    fn pattern(&self) -> Pattern {
+        Pattern::Shared
+    }
+
+    fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        let input = lowering.operand(node, 0)?;
+        let result = lowering.transpose(input.id, &self.perm)?;
+        lowering.finish(node, result)
+    }
+}

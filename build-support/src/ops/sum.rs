@@ -1,0 +1,70 @@
+//! Sum over axes.
+
+use super::{Pattern, Room};
+use crate::graph::{Node, Tensor};
+use crate::lower::Lowering;
+use quantize_runtime::graph::ElementType;
+use quantize_runtime::ops;
+
+/// Sum over some axes.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Sum {
+    /// Axes, ascending, each once.
+    pub axes: Vec<usize>,
+    /// Whether the axes stay, with size 1.
+    pub keep_dims: bool,
+}
+
+impl Room for Sum {
+    const NAME: &'static str = "sum";
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String> {
+        reduced_shape(inputs[0], &self.axes, self.keep_dims)
+    }
+
+    fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
+        reduce(inputs[0], &self.axes, self.keep_dims)
+    }
+
+    fn pattern(&self) -> Pattern {
+        Pattern::Own
+    }
+
+    /// RESCALE to i32 without change of scale, REDUCE_SUM per axis, RESCALE, RESHAPE.
+    fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        let input = lowering.operand(node, 0)?;
+        let output = lowering.result_params(node);
+        let mut shape = input.shape.clone();
+        let mut sum = lowering.widen(&input, 1.0, shape.len())?;
+        for &axis in &self.axes {
+            shape[axis] = 1;
+            let op = ops::Op::ReduceSum(ops::ReduceSum { axis: axis as u32, input: sum });
+            sum = lowering.push(op, ElementType::I32, &shape)?;
+        }
+        let scale = f64::from(input.params.scale) / f64::from(output.scale);
+        let result = lowering.narrow(sum, &[scale], output.zero_point)?;
+        lowering.finish(node, result)
+    }
+}
+
+pub(super) fn reduced_shape(input: &[usize], axes: &[usize], keep_dims: bool) -> Result<Vec<usize>, String> {
+    if let Some(axis) = axes.iter().find(|&&axis| axis >= input.len()) {
+        return Err(format!("axis {axis} of {input:?}"));
+    }
+    let kept = input.iter().enumerate().filter(|(axis, _)| keep_dims || !axes.contains(axis));
+    Ok(kept.map(|(axis, &dim)| if axes.contains(&axis) { 1 } else { dim }).collect())
+}
+
+/// Sums in f64, in memory order.
+pub(super) fn reduce(input: &Tensor, axes: &[usize], keep_dims: bool) -> Tensor {
+    let shape = input.shape();
+    let full = reduced_shape(shape, axes, true).expect("checked at import");
+    let mut sums = ndarray::ArrayD::<f64>::zeros(full);
+    for (at, &x) in input.indexed_iter() {
+        let mut at = at.clone();
+        axes.iter().for_each(|&axis| at[axis] = 0);
+        sums[at] += f64::from(x);
+    }
+    let kept = reduced_shape(shape, axes, keep_dims).expect("checked at import");
+    sums.mapv(|sum| sum as f32).into_shape_with_order(kept).expect("only unit axes disappear")
+}

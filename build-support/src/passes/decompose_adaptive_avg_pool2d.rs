@@ -1,0 +1,39 @@
+//! An adaptive average pool becomes slices, one average pool per cell, and concatenations.
+//!
+//! Upstream does the same before it observes: the shared observer sees each of these tensors, in this order.
+
+use super::Builder;
+use crate::graph::{Node, ValueId};
+use crate::ops::adaptive_avg_pool2d::AdaptiveAvgPool2d;
+use crate::ops::avg_pool2d::AvgPool2d;
+use crate::ops::cat::Cat;
+use crate::ops::slice::Slice;
+
+pub(super) fn run(builder: &mut Builder<'_>, node: &Node, pool: &AdaptiveAvgPool2d) -> Option<ValueId> {
+    let input = node.inputs[0];
+    let (h, w) = (builder.shape(input)[2], builder.shape(input)[3]);
+    let mut rows = Vec::new();
+    for y in 0..pool.output[0] {
+        let mut cells = Vec::new();
+        for x in 0..pool.output[1] {
+            let (region_y, region_x) =
+                (AdaptiveAvgPool2d::region(y, h, pool.output[0]), AdaptiveAvgPool2d::region(x, w, pool.output[1]));
+            let kernel = [region_y.len(), region_x.len()];
+            let slice = Slice { axis: 2, start: region_y.start, end: region_y.end };
+            let band = builder.push(node, slice, &[input]);
+            let slice = Slice { axis: 3, start: region_x.start, end: region_x.end };
+            let region = builder.push(node, slice, &[band]);
+            let mean = AvgPool2d { kernel, stride: [1, 1], pad: [[0, 0]; 2], count_include_pad: false };
+            cells.push(builder.push(node, mean, &[region]));
+        }
+        rows.push(join(builder, node, cells, 3));
+    }
+    Some(join(builder, node, rows, 2))
+}
+
+fn join(builder: &mut Builder<'_>, node: &Node, parts: Vec<ValueId>, axis: usize) -> ValueId {
+    match parts[..] {
+        [one] => one,
+        _ => builder.push(node, Cat { axis }, &parts),
+    }
+}

@@ -1,0 +1,293 @@
+//! Turns a decoded graph into steps of fused kernels and gives every tensor between them a place in the arena.
+
+#[cfg(test)]
+pub(crate) mod execute;
+mod fuse;
+mod place;
+
+use place::Buffer;
+use quantize_runtime::graph::{ElementType, Graph, ValueId};
+use quantize_runtime::ops::Op;
+use quantize_runtime::{Rescale, Shape, steps};
+use std::ops::Range;
+
+/// A program: straight-line steps over one arena.
+#[derive(Clone, Debug)]
+pub struct Plan<'a> {
+    /// In execution order.
+    pub steps: Vec<Step<'a>>,
+    /// By [`BufferId`]: bytes of the arena, from a multiple of 16.
+    pub places: Vec<Range<usize>>,
+    /// Where the caller puts the inputs, in order; no two are the same.
+    pub inputs: Vec<BufferId>,
+    /// Where the outputs are found, in order; no two are the same, and none is an input's.
+    pub outputs: Vec<BufferId>,
+    /// Exact size of the arena.
+    pub arena_bytes: usize,
+    /// The most bytes that live at one time: no placement of these steps needs less.
+    pub lower_bound: usize,
+    /// Multiply-accumulates of one run.
+    pub macs: u64,
+}
+
+/// Index of a place in [`Plan::places`].
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct BufferId(pub u32);
+
+/// A call of a kernel.
+#[derive(Clone, Debug)]
+pub struct Step<'a> {
+    /// What is computed.
+    pub kernel: Kernel<'a>,
+    /// The tensors that the kernel takes as slices, with the shapes it sees.
+    pub inputs: Vec<Operand<'a>>,
+    /// The tensor it writes.
+    pub output: Operand<'a>,
+    /// The operator of the graph which stands for this step: a convolution rather than the rescale behind it.
+    /// `None` for the copy of an output.
+    pub node: Option<usize>,
+    /// Multiply-accumulates.
+    pub macs: u64,
+}
+
+/// A tensor of a step.
+#[derive(Clone, Debug)]
+pub struct Operand<'a> {
+    /// Where it is.
+    pub source: Source<'a>,
+    /// Element type.
+    pub element: ElementType,
+    /// Shape.
+    pub shape: Shape,
+}
+
+/// Where a tensor is.
+#[derive(Clone, Debug)]
+pub enum Source<'a> {
+    /// In the arena.
+    Buffer(BufferId),
+    /// In the VGF file, whose bytes these are.
+    Constant(&'a [u8]),
+}
+
+/// A kernel with everything but the tensors it is called with; constants are the file's own bytes.
+#[derive(Clone, Debug)]
+pub enum Kernel<'a> {
+    /// CONV2D to i8.
+    Conv2d(steps::Conv2d<'a>),
+    /// CONV2D to i32.
+    Conv2dI32(steps::Conv2d<'a, ()>),
+    /// DEPTHWISE_CONV2D to i8.
+    DepthwiseConv2d(steps::DepthwiseConv2d<'a>),
+    /// DEPTHWISE_CONV2D to i32.
+    DepthwiseConv2dI32(steps::DepthwiseConv2d<'a, ()>),
+    /// AVG_POOL2D.
+    AvgPool2d(steps::AvgPool2d),
+    /// MAX_POOL2D.
+    MaxPool2d(steps::MaxPool2d),
+    /// CLAMP.
+    Clamp(steps::Clamp),
+    /// TABLE.
+    Table(steps::Table<'a>),
+    /// RESCALE; the element types of the operands tell which.
+    Rescale(Rescale<'a>),
+    /// A binary operator on i32.
+    Binary(steps::Binary),
+    /// A binary operator on i8.
+    RescaledBinary(steps::RescaledBinary<'a>),
+    /// REDUCE_SUM of i32.
+    ReduceSum(steps::ReduceSum),
+    /// A sum over i8.
+    RescaledSum(steps::RescaledSum<'a>),
+    /// One input of CONCAT.
+    Concat(steps::Concat),
+    /// PAD of i8.
+    Pad(steps::Pad<i8>),
+    /// PAD of i32.
+    PadI32(steps::Pad<[u8; 4]>),
+    /// SLICE.
+    Slice(steps::Slice),
+    /// TRANSPOSE.
+    Transpose(steps::Transpose),
+    /// The elements as they are.
+    Copy,
+}
+
+/// Plans a graph that the VGF reader has decoded and checked.
+///
+/// # Errors
+///
+/// The operator that no step can compute, and why.
+pub fn plan<'a>(graph: &'a Graph<'a>) -> Result<Plan<'a>, String> {
+    let selected = fuse::select(graph)?;
+    let mut buffers = Buffers { graph, roots: roots(graph), ids: vec![None; graph.values.len()], list: Vec::new() };
+
+    // Time 0 is the caller's, who writes the inputs; step i runs at time i + 1; outputs are read when all are done.
+    let inputs: Vec<BufferId> = graph.inputs.iter().map(|port| buffers.write(port.value, 0)).collect();
+    let mut steps = Vec::with_capacity(selected.len());
+    for (time, step) in (1..).zip(selected) {
+        let operands = step.inputs.iter().map(|&(value, shape)| Operand {
+            source: buffers.read(value, time),
+            element: graph.values[value.0 as usize].element,
+            shape,
+        });
+        let inputs = operands.collect();
+        let (value, shape) = step.output;
+        let output = Operand {
+            source: Source::Buffer(buffers.write(value, time)),
+            element: graph.values[value.0 as usize].element,
+            shape,
+        };
+        steps.push(Step { kernel: step.kernel, inputs, output, node: Some(step.node), macs: step.macs });
+    }
+
+    let mut outputs: Vec<BufferId> = Vec::new();
+    for port in &graph.outputs {
+        let value = &graph.values[port.value.0 as usize];
+        let time = steps.len() + 1;
+        let id = match buffers.read(port.value, time) {
+            Source::Buffer(id) if !inputs.contains(&id) && !outputs.contains(&id) => id,
+            // An input, a constant, or what another output already is: each output has memory of its own.
+            source => {
+                let id = buffers.add(value.shape.len() * value.element.size(), time);
+                let operand = |source| Operand { source, element: value.element, shape: value.shape };
+                let (input, output) = (operand(source), operand(Source::Buffer(id)));
+                steps.push(Step { kernel: Kernel::Copy, inputs: vec![input], output, node: None, macs: 0 });
+                id
+            }
+        };
+        outputs.push(id);
+    }
+    for id in &outputs {
+        buffers.extend(*id, steps.len() + 1);
+    }
+
+    let places = place::place(&buffers.list);
+    Ok(Plan {
+        macs: steps.iter().map(|step| step.macs).sum(),
+        arena_bytes: places.iter().map(|place| place.end).max().unwrap_or(0),
+        lower_bound: place::lower_bound(&buffers.list),
+        steps,
+        places,
+        inputs,
+        outputs,
+    })
+}
+
+/// For each value the one whose memory it shares: a RESHAPE moves nothing.
+fn roots(graph: &Graph<'_>) -> Vec<ValueId> {
+    let mut roots: Vec<ValueId> = (0..).map(ValueId).take(graph.values.len()).collect();
+    for node in &graph.nodes {
+        if let Op::Reshape(op) = &node.op {
+            roots[node.output.0 as usize] = roots[op.input.0 as usize];
+        }
+    }
+    roots
+}
+
+/// The buffers of a graph and how long each lives, filled while the steps are gone through in order.
+struct Buffers<'a> {
+    graph: &'a Graph<'a>,
+    roots: Vec<ValueId>,
+    /// By root value.
+    ids: Vec<Option<BufferId>>,
+    list: Vec<Buffer>,
+}
+
+impl<'a> Buffers<'a> {
+    fn add(&mut self, bytes: usize, time: usize) -> BufferId {
+        self.list.push(Buffer { bytes, live: time..=time });
+        BufferId(u32::try_from(self.list.len() - 1).expect("fewer buffers than values"))
+    }
+
+    fn extend(&mut self, id: BufferId, time: usize) {
+        let live = &mut self.list[id.0 as usize].live;
+        *live = *live.start()..=time.max(*live.end());
+    }
+
+    fn read(&mut self, value: ValueId, time: usize) -> Source<'a> {
+        let root = self.roots[value.0 as usize].0 as usize;
+        match (&self.graph.values[root].constant, self.ids[root]) {
+            (Some(constant), _) => Source::Constant(&constant.data),
+            (None, Some(id)) => {
+                self.extend(id, time);
+                Source::Buffer(id)
+            }
+            (None, None) => unreachable!("a valid graph makes operands before their use"),
+        }
+    }
+
+    fn write(&mut self, value: ValueId, time: usize) -> BufferId {
+        let root = self.roots[value.0 as usize].0 as usize;
+        match self.ids[root] {
+            Some(id) => {
+                self.extend(id, time);
+                id
+            }
+            None => {
+                let value = &self.graph.values[root];
+                let id = self.add(value.shape.len() * value.element.size(), time);
+                self.ids[root] = Some(id);
+                id
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tosa::samples::{self, Random, interpret};
+    use crate::tosa::{Lowered, rewrite};
+
+    fn check(seed: u64, lowered: &Lowered) -> Option<()> {
+        let inputs = Random::new(seed).inputs(lowered);
+        let expected: Vec<_> = interpret(lowered, &inputs)?.iter().map(execute::to_bytes).collect();
+        let plan = plan(&lowered.graph).unwrap();
+        assert!(plan.arena_bytes >= plan.lower_bound);
+        assert_eq!(execute::execute(&plan, &inputs), expected, "seed {seed}");
+        Some(())
+    }
+
+    #[test]
+    fn steps_give_the_results_of_the_operators() {
+        let mut compared = 0;
+        for seed in 0..400 {
+            let lowered = samples::random(seed, 12);
+            compared += usize::from(check(seed, &lowered).is_some());
+            check(seed, &rewrite(&lowered));
+        }
+        assert!(compared > 300, "{compared}");
+        assert!(check(0, &samples::all_operators()).is_some());
+    }
+
+    #[test]
+    fn operators_that_belong_together_are_one_step() {
+        let lowered = samples::all_operators();
+        let plan = plan(&lowered.graph).unwrap();
+        let count = |is: fn(&Kernel<'_>) -> bool| plan.steps.iter().filter(|step| is(&step.kernel)).count();
+        assert_eq!(count(|kernel| matches!(kernel, Kernel::RescaledBinary(_))), 5);
+        assert_eq!(count(|kernel| matches!(kernel, Kernel::Binary(_))), 0);
+        // The accumulated sum is an output too, so it is stored and rescaled on its own.
+        assert_eq!(count(|kernel| matches!(kernel, Kernel::Rescale(_))), 2);
+        assert_eq!(count(|kernel| matches!(kernel, Kernel::ReduceSum(_))), 2);
+        // The RESHAPE of an input is an output, which has memory of its own.
+        assert_eq!(count(|kernel| matches!(kernel, Kernel::Copy)), 1);
+    }
+
+    #[test]
+    fn each_output_has_memory_of_its_own() {
+        let mut lowered = Lowered::default();
+        let shape = Shape::new(&[4]).unwrap();
+        let x = lowered.input("x", ElementType::I8, shape);
+        let constant = lowered.constant_i8(shape, vec![1, 2, 3, 4]);
+        for (name, value) in [("a", x), ("b", x), ("c", constant)] {
+            lowered.output(name, value);
+        }
+        let plan = plan(&lowered.graph).unwrap();
+        assert_eq!(plan.steps.len(), 3);
+        // The third output lies where the input was.
+        assert_eq!((plan.arena_bytes, plan.lower_bound), (36, 12));
+        check(0, &lowered).unwrap();
+    }
+}

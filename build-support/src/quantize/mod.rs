@@ -1,0 +1,101 @@
+//! Turns a calibrated network into integers: parameters per tensor, weights, biases.
+
+mod multiplier;
+pub mod weights;
+
+pub(crate) use multiplier::multiplier_and_shift;
+pub use weights::QuantWeights;
+
+use crate::annotate::Annotation;
+use crate::graph::{Graph, NodeId, ValueId};
+
+/// How reals become codes: `real = (code - zero_point) · scale`.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct QuantParams {
+    /// Size of one quantum, above zero.
+    pub scale: f32,
+    /// The code of zero.
+    pub zero_point: i32,
+    /// Smallest code.
+    pub qmin: i32,
+    /// Largest code.
+    pub qmax: i32,
+}
+
+impl QuantParams {
+    /// int8 activations.
+    pub const fn int8(scale: f32, zero_point: i32) -> Self {
+        Self { scale, zero_point, qmin: -128, qmax: 127 }
+    }
+
+    /// The code of a real number, ties to even; the arithmetic of `quantize_per_tensor` in PyTorch.
+    pub fn quantize(&self, real: f32) -> i32 {
+        let inverse = 1.0 / self.scale;
+        let code = libm::rintf(real * inverse) + self.zero_point as f32;
+        code.clamp(self.qmin as f32, self.qmax as f32) as i32 // saturates where f32 rounds the bound up to 2^31
+    }
+
+    /// The real number behind a code.
+    pub fn dequantize(&self, code: i32) -> f32 {
+        (code as f32 - self.zero_point as f32) * self.scale
+    }
+}
+
+/// Parameters per observer group, the result of calibration.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Params(pub Vec<QuantParams>);
+
+/// A network whose every tensor is an integer tensor with known parameters.
+#[derive(Clone, Debug)]
+pub struct QuantGraph {
+    /// The float network it came from.
+    pub graph: Graph,
+    /// By [`ValueId`]: parameters of observed tensors.
+    pub params: Vec<Option<QuantParams>>,
+    /// By [`NodeId`]: integers of linear layers and convolutions.
+    pub weights: Vec<Option<QuantWeights>>,
+    /// By [`NodeId`]: the activation fused into a linear layer or convolution.
+    pub fused: Vec<Option<NodeId>>,
+}
+
+impl QuantGraph {
+    /// Parameters of a tensor that annotation has found to be quantized.
+    pub(crate) fn params(&self, value: ValueId) -> QuantParams {
+        self.params[value.index()].expect("annotation gives every tensor between operators a group")
+    }
+}
+
+/// Applies calibrated parameters to a network.
+pub fn quantize(graph: Graph, annotation: &Annotation, params: &Params) -> QuantGraph {
+    let of_value = |id: usize| annotation.group[id].map(|group| params.0[group.index()]);
+    let values: Vec<_> = (0..graph.value_count()).map(of_value).collect();
+    let weights = graph
+        .node_ids()
+        .map(|id| {
+            let scheme = annotation.weights[id.index()]?;
+            let input = values[graph.node(id).inputs[0].index()].expect("a quantized layer's input is observed");
+            Some(QuantWeights::new(&graph, id, scheme, input.scale))
+        })
+        .collect();
+    QuantGraph { params: values, weights, fused: annotation.fused.clone(), graph }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantizing_rounds_ties_to_even_and_saturates() {
+        let params = QuantParams::int8(0.5, 3);
+        let codes = [0.25, 0.75, -0.25, -0.75, 1e9, -1e9].map(|x| params.quantize(x));
+        assert_eq!(codes, [3, 5, 3, 1, 127, -128]);
+    }
+
+    #[test]
+    fn dequantizing_inverts_every_code() {
+        let params = QuantParams::int8(0.037, -5);
+        for code in -128..=127 {
+            assert_eq!(params.quantize(params.dequantize(code)), code);
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! Integers of linear layers and convolutions.
+
+use super::QuantParams;
+use crate::annotate::WeightScheme;
+use crate::calibrate::{EPS, symmetric_scale};
+use crate::graph::{Graph, NodeId, Tensor};
+
+/// Largest magnitude of a weight's code.
+const WEIGHT_QMAX: i32 = 127;
+
+/// Weight and bias of one layer, as integers in the exporter's layout (`[O, I]` or `[O, I, KH, KW]`).
+#[derive(Clone, PartialEq, Debug)]
+pub struct QuantWeights {
+    /// Dimensions of the weight.
+    pub shape: Vec<usize>,
+    /// The weight's codes, -127..=127, zero point 0.
+    pub codes: Vec<i8>,
+    /// The weight's scale: one per output channel, or one.
+    pub scales: Vec<f32>,
+    /// One per output channel, zero point 0, scale `input scale · weight scale`; zeros where the layer has none.
+    pub bias: Vec<i32>,
+}
+
+impl QuantWeights {
+    /// Quantizes the layer's parameters; `input_scale` is that of its activation operand.
+    ///
+    /// Source: oracle of VgfQuantizer, sections 2, 9.1, 9.2 and 9.4.
+    pub(crate) fn new(graph: &Graph, layer: NodeId, scheme: WeightScheme, input_scale: f32) -> Self {
+        let constant = |operand: usize| {
+            let id = graph.node(layer).inputs.get(operand)?;
+            graph.value(*id).constant.as_ref()
+        };
+        let weight = constant(1).expect("annotation checks that weights are constants");
+        let channels = weight.shape()[0];
+        let scales = weight_scales(weight, scheme);
+        let scale_of = |channel: usize| scales[if scales.len() == 1 { 0 } else { channel }];
+        let data = weight.as_slice().expect("standard layout");
+        let quantize = |(channel, row): (usize, &[f32])| {
+            let params = symmetric(scale_of(channel), WEIGHT_QMAX);
+            row.iter().map(move |&x| params.quantize(x) as i8).collect::<Vec<_>>()
+        };
+        let codes = data.chunks_exact(data.len() / channels).enumerate().flat_map(quantize).collect();
+        let bias = match constant(2) {
+            None => vec![0; channels],
+            Some(bias) => bias
+                .iter()
+                .enumerate()
+                .map(|(channel, &x)| symmetric(input_scale * scale_of(channel), i32::MAX).quantize(x))
+                .collect(),
+        };
+        Self { shape: weight.shape().to_vec(), codes, scales, bias }
+    }
+
+    /// The codes with dimensions in another order: dimension `i` of the result is dimension `order[i]`.
+    pub(crate) fn permuted(&self, order: [usize; 4]) -> Vec<i8> {
+        let codes =
+            ndarray::ArrayView::from_shape(self.shape.as_slice(), &self.codes).expect("as many as the shape says");
+        codes.permuted_axes(order.as_slice()).iter().copied().collect()
+    }
+
+    /// The share of `count` output channels from `start` on.
+    pub(crate) fn rows(&self, start: usize, count: usize) -> Self {
+        let row = self.codes.len() / self.shape[0];
+        let mut shape = self.shape.clone();
+        shape[0] = count;
+        let per_channel = self.scales.len() > 1;
+        Self {
+            shape,
+            codes: self.codes[start * row..(start + count) * row].to_vec(),
+            scales: if per_channel { self.scales[start..start + count].to_vec() } else { self.scales.clone() },
+            bias: self.bias[start..start + count].to_vec(),
+        }
+    }
+}
+
+fn symmetric(scale: f32, qmax: i32) -> QuantParams {
+    QuantParams { scale, zero_point: 0, qmin: -qmax, qmax }
+}
+
+/// Scales from the extremes of each output channel, or of all.
+fn weight_scales(weight: &Tensor, scheme: WeightScheme) -> Vec<f32> {
+    let extremes = |data: &mut dyn Iterator<Item = &f32>| {
+        let (min, max) = data.fold((0.0_f32, 0.0_f32), |(min, max), &x| (min.min(x), max.max(x)));
+        symmetric_scale(min, max, -WEIGHT_QMAX, WEIGHT_QMAX, EPS)
+    };
+    match scheme {
+        WeightScheme::PerTensor => vec![extremes(&mut weight.iter())],
+        WeightScheme::PerChannel => weight.outer_iter().map(|channel| extremes(&mut channel.iter())).collect(),
+    }
+}

@@ -1,0 +1,291 @@
+//! Moves TRANSPOSEs towards the outputs until they meet their inverse or an operator that depends on the layout.
+//!
+//! The graph is rebuilt node by node. A value of the old graph is known as a value of the new one and a permutation that
+//! is still owed; operators that do not care about the order of dimensions work on the former and pass on the latter,
+//! the others make it a TRANSPOSE first, or a RESHAPE where the order in memory stays the same.
+
+use super::{Lowered, map_operands};
+use quantize_runtime::Shape;
+use quantize_runtime::graph::{Node, ValueId};
+use quantize_runtime::ops::{Op, Reshape, Transpose};
+
+/// The graph with as few TRANSPOSEs as this finds; with `sink` they move through operators, without only chains merge.
+pub(super) fn cancel_transposes(lowered: &Lowered, sink: bool) -> Lowered {
+    let mut rewriter = Rewriter { new: Lowered::default(), views: vec![None; lowered.graph.values.len()] };
+    for port in &lowered.graph.inputs {
+        let value = &lowered.graph.values[port.value.0 as usize];
+        let base = rewriter.new.input(port.name.as_str(), value.element, value.shape);
+        rewriter.views[port.value.0 as usize] = Some(View::plain(base, value.shape.rank()));
+    }
+    for (index, value) in lowered.graph.values.iter().enumerate() {
+        if let Some(constant) = &value.constant {
+            let base = rewriter.new.constant(value.element, value.shape, constant.data.to_vec());
+            rewriter.views[index] = Some(View::plain(base, value.shape.rank()));
+        }
+    }
+    for (node, label) in lowered.graph.nodes.iter().zip(&lowered.labels) {
+        let view = rewriter.rewrite(lowered, node, label, sink);
+        rewriter.views[node.output.0 as usize] = Some(view);
+    }
+    for port in &lowered.graph.outputs {
+        let view = rewriter.view(port.value);
+        let value = rewriter.materialize(&view, &port.name);
+        rewriter.new.output(port.name.as_str(), value);
+    }
+    rewriter.new
+}
+
+/// Bytes that the TRANSPOSEs of a graph move.
+pub(super) fn moved_bytes(lowered: &Lowered) -> usize {
+    let transposes = lowered.graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose(_)));
+    transposes
+        .map(|node| &lowered.graph.values[node.output.0 as usize])
+        .map(|value| value.shape.len() * value.element.size())
+        .sum()
+}
+
+/// `TRANSPOSE(base, perms)`: dimension `i` is dimension `perms[i]` of `base`, a value of the new graph.
+#[derive(Clone)]
+struct View {
+    base: ValueId,
+    perms: Vec<usize>,
+}
+
+impl View {
+    fn plain(base: ValueId, rank: usize) -> Self {
+        Self { base, perms: (0..rank).collect() }
+    }
+
+    /// `TRANSPOSE(self, perms)`.
+    fn transpose(&self, perms: &[usize]) -> Self {
+        Self { base: self.base, perms: perms.iter().map(|&axis| self.perms[axis]).collect() }
+    }
+
+    fn is_plain(&self) -> bool {
+        self.perms.is_sorted()
+    }
+}
+
+struct Rewriter {
+    new: Lowered,
+    /// By value of the old graph; `None` before the node that makes it.
+    views: Vec<Option<View>>,
+}
+
+impl Rewriter {
+    fn view(&self, value: ValueId) -> View {
+        self.views[value.0 as usize].clone().expect("nodes read values made before them")
+    }
+
+    fn rewrite(&mut self, old: &Lowered, node: &Node, label: &str, sink: bool) -> View {
+        let shape = old.shape(node.output);
+        match &node.op {
+            Op::Transpose(op) => {
+                let perms: Vec<usize> = op.perms.iter().map(|&axis| axis as usize).collect();
+                return self.view(op.input).transpose(&perms);
+            }
+            Op::Reshape(op) => {
+                let view = self.view(op.input);
+                if old.shape(op.input) == shape {
+                    return view;
+                }
+                let base = self.materialize(&view, label);
+                return View::plain(self.reshape(base, shape, label), shape.rank());
+            }
+            // A slice of everything, a bound on nothing.
+            Op::Slice(op) if old.shape(op.input) == shape => return self.view(op.input),
+            Op::Clamp(op) if op.min == i32::from(i8::MIN) && op.max == i32::from(i8::MAX) => {
+                return self.view(op.input);
+            }
+            _ => {}
+        }
+        if sink && let Some(view) = self.sink(old, node, label) {
+            return view;
+        }
+        let mut op = node.op.clone();
+        map_operands(&mut op, |operand| {
+            let view = self.view(operand);
+            self.materialize(&view, label)
+        });
+        let element = old.graph.values[node.output.0 as usize].element;
+        View::plain(self.new.push(op, element, shape, label), shape.rank())
+    }
+
+    /// The node working on untransposed operands, if one of them is transposed and the others can follow for free.
+    fn sink(&mut self, old: &Lowered, node: &Node, label: &str) -> Option<View> {
+        let data = data_operands(&node.op);
+        let perms = data.iter().map(|&operand| self.view(operand)).find(|view| !view.is_plain())?.perms;
+        let mut op = node.op.clone();
+        if !permute_attributes(&mut op, &perms) {
+            return None;
+        }
+        let inverse = inverse(&perms);
+        let pulled: Vec<ValueId> = data
+            .iter()
+            .map(|&operand| {
+                let view = self.view(operand).transpose(&inverse);
+                self.free(&view, label)
+            })
+            .collect::<Option<_>>()?;
+        map_operands(&mut op, |operand| match data.iter().position(|&other| other == operand) {
+            Some(index) => pulled[index],
+            None => self.view(operand).base,
+        });
+        let value = &old.graph.values[node.output.0 as usize];
+        let base = self.new.push(op, value.element, permuted(&value.shape, &inverse), label);
+        Some(View { base, perms })
+    }
+
+    /// The view as a value, if that moves no memory at run time.
+    fn free(&mut self, view: &View, label: &str) -> Option<ValueId> {
+        let base = &self.new.graph.values[view.base.0 as usize];
+        let (element, shape) = (base.element, base.shape);
+        if view.is_plain() {
+            return Some(view.base);
+        }
+        let result = permuted(&shape, &view.perms);
+        if let Some(constant) = &base.constant {
+            let data = permute_data(&constant.data, element.size(), &shape, &view.perms);
+            return Some(self.new.constant(element, result, data));
+        }
+        let moving = view.perms.iter().filter(|&&axis| shape.dims()[axis] != 1);
+        if moving.is_sorted() {
+            return Some(self.reshape(view.base, result, label));
+        }
+        let transpose = transpose(view);
+        let producer = self.producer(view.base).cloned();
+        match producer {
+            _ if self.find(&transpose).is_some() => self.find(&transpose),
+            // A constant that is rescaled at run time.
+            Some(Op::Rescale(mut op)) if !op.per_channel => {
+                let input = View { base: op.input, perms: view.perms.clone() };
+                self.new.graph.values[op.input.0 as usize].constant.as_ref()?;
+                op.input = self.free(&input, label)?;
+                Some(self.shared(Op::Rescale(op), view.base, result, label))
+            }
+            _ => None,
+        }
+    }
+
+    /// The view as a value.
+    fn materialize(&mut self, view: &View, label: &str) -> ValueId {
+        self.free(view, label).unwrap_or_else(|| {
+            let shape = permuted(&self.new.shape(view.base), &view.perms);
+            self.shared(transpose(view), view.base, shape, label)
+        })
+    }
+
+    /// The value in another shape: of a chain of RESHAPEs only the last stays.
+    fn reshape(&mut self, value: ValueId, shape: Shape, label: &str) -> ValueId {
+        let input = match self.producer(value) {
+            Some(Op::Reshape(op)) => op.input,
+            _ => value,
+        };
+        let base = &self.new.graph.values[input.0 as usize];
+        if base.shape == shape {
+            return input;
+        }
+        if let Some(constant) = &base.constant {
+            let (element, data) = (base.element, constant.data.to_vec());
+            return self.new.constant(element, shape, data);
+        }
+        let op = Reshape { input, shape: shape.dims().iter().map(|&dim| dim as i32).collect() };
+        self.shared(Op::Reshape(op), input, shape, label)
+    }
+
+    /// The result of this operator, which has the element type of `like`; an equal one is not made twice.
+    fn shared(&mut self, op: Op, like: ValueId, shape: Shape, label: &str) -> ValueId {
+        let element = self.new.graph.values[like.0 as usize].element;
+        self.find(&op).unwrap_or_else(|| self.new.push(op, element, shape, label))
+    }
+
+    fn find(&self, op: &Op) -> Option<ValueId> {
+        self.new.graph.nodes.iter().find(|node| node.op == *op).map(|node| node.output)
+    }
+
+    fn producer(&self, value: ValueId) -> Option<&Op> {
+        self.new.graph.nodes.iter().find(|node| node.output == value).map(|node| &node.op)
+    }
+}
+
+fn transpose(view: &View) -> Op {
+    Op::Transpose(Transpose { perms: view.perms.iter().map(|&axis| axis as i32).collect(), input: view.base })
+}
+
+/// The operands whose dimensions are those of the result.
+fn data_operands(op: &Op) -> Vec<ValueId> {
+    match op {
+        Op::Table(op) => vec![op.input],
+        Op::Rescale(op) => vec![op.input],
+        _ => op.inputs(),
+    }
+}
+
+/// Rewrites an operator on `TRANSPOSE(base, perms)` to work on `base`; whether that can be done.
+fn permute_attributes(op: &mut Op, perms: &[usize]) -> bool {
+    let permute_list = |list: &mut Vec<i32>, per_axis: usize| {
+        let old = list.clone();
+        for (axis, part) in perms.iter().zip(old.chunks_exact(per_axis)) {
+            list[axis * per_axis..][..per_axis].copy_from_slice(part);
+        }
+    };
+    match op {
+        Op::Clamp(_) | Op::Table(_) | Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Maximum(_) | Op::Minimum(_) => true,
+        // Parameters per channel belong to the last axis.
+        Op::Rescale(op) => !op.per_channel || perms.last() == Some(&(perms.len() - 1)),
+        Op::ReduceSum(op) => {
+            op.axis = perms[op.axis as usize] as u32;
+            true
+        }
+        Op::Concat(op) => {
+            op.axis = perms[op.axis as usize] as u32;
+            true
+        }
+        Op::Pad(op) => {
+            permute_list(&mut op.padding, 2);
+            true
+        }
+        Op::Slice(op) => {
+            permute_list(&mut op.start, 1);
+            permute_list(&mut op.size, 1);
+            true
+        }
+        Op::Conv2d(_)
+        | Op::DepthwiseConv2d(_)
+        | Op::AvgPool2d(_)
+        | Op::MaxPool2d(_)
+        | Op::Reshape(_)
+        | Op::Transpose(_) => false,
+    }
+}
+
+fn inverse(perms: &[usize]) -> Vec<usize> {
+    let mut inverse = vec![0; perms.len()];
+    for (i, &axis) in perms.iter().enumerate() {
+        inverse[axis] = i;
+    }
+    inverse
+}
+
+fn permuted(shape: &Shape, perms: &[usize]) -> Shape {
+    let dims: Vec<u32> = perms.iter().map(|&axis| shape.dims()[axis]).collect();
+    Shape::new(&dims).expect("a permutation of valid dimensions")
+}
+
+/// The elements of a tensor in the order of the transposed one.
+fn permute_data(data: &[u8], element_bytes: usize, shape: &Shape, perms: &[usize]) -> Vec<u8> {
+    let mut strides = vec![element_bytes; shape.rank()];
+    for axis in (1..shape.rank()).rev() {
+        strides[axis - 1] = strides[axis] * shape.dims()[axis] as usize;
+    }
+    let mut offsets = vec![0];
+    for &axis in perms {
+        let positions = 0..shape.dims()[axis] as usize;
+        offsets = offsets
+            .iter()
+            .flat_map(|offset| positions.clone().map(move |i| (offset, i)))
+            .map(|(offset, i)| offset + i * strides[axis])
+            .collect();
+    }
+    offsets.into_iter().flat_map(|offset: usize| &data[offset..][..element_bytes]).copied().collect()
+}

@@ -1,0 +1,341 @@
+//! Graphs for the tests of the stages from the rewrites on.
+
+use super::{Lowered, remove_dead};
+use quantize_runtime::Shape;
+use quantize_runtime::graph::ElementType::{self, I8, I32};
+use quantize_runtime::graph::ValueId;
+use quantize_runtime::interpreter::{Interpreter, Tensor};
+use quantize_runtime::ops::{self, Op, RoundingMode};
+
+/// Xorshift: the same numbers in every run.
+pub(crate) struct Random(u64);
+
+impl Random {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(0x9E37_79B9_7F4A_7C15 ^ (seed << 32 | seed))
+    }
+
+    pub(crate) fn below(&mut self, end: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % end as u64) as usize
+    }
+
+    pub(crate) fn between(&mut self, from: i32, to: i32) -> i32 {
+        from + self.below((to - from + 1) as usize) as i32
+    }
+
+    pub(crate) fn i8s(&mut self, len: usize) -> Vec<i8> {
+        (0..len).map(|_| self.between(-128, 127) as i8).collect()
+    }
+
+    /// A tensor for each input of a graph.
+    pub(crate) fn inputs(&mut self, lowered: &Lowered) -> Vec<Tensor> {
+        let graph = &lowered.graph;
+        graph.inputs.iter().map(|port| Tensor::I8(self.i8s(lowered.shape(port.value).len()))).collect()
+    }
+}
+
+/// What the interpreter makes of these inputs; `None` where TOSA defines no result.
+pub(crate) fn interpret(lowered: &Lowered, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
+    Interpreter::new(&lowered.graph).expect("a valid graph").run(inputs).ok()
+}
+
+/// Builds graphs from operators that may or may not fit.
+pub(crate) struct Builder {
+    pub(crate) lowered: Lowered,
+    pub(crate) random: Random,
+    /// What operators may read.
+    values: Vec<ValueId>,
+}
+
+impl Builder {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self { lowered: Lowered::default(), random: Random::new(seed), values: Vec::new() }
+    }
+
+    pub(crate) fn input(&mut self, name: &str, dims: &[u32]) -> ValueId {
+        let value = self.lowered.input(name, I8, Shape::new(dims).expect("valid dimensions"));
+        self.values.push(value);
+        value
+    }
+
+    /// Adds an operator if its operands and attributes are valid.
+    pub(crate) fn push(&mut self, op: impl Into<Op>, element: ElementType) -> Option<ValueId> {
+        let op = op.into();
+        let shape = op.infer(&self.lowered.graph, element).ok()?;
+        let label = format!("{}_{}", op.name().to_lowercase(), self.lowered.graph.nodes.len());
+        let value = self.lowered.push(op, element, shape, label);
+        self.values.push(value);
+        Some(value)
+    }
+
+    fn shape(&self, value: ValueId) -> Shape {
+        self.lowered.shape(value)
+    }
+
+    fn element(&self, value: ValueId) -> ElementType {
+        self.lowered.graph.values[value.0 as usize].element
+    }
+
+    /// A RESCALE by about `2^exponent`, per channel where `channels` says so.
+    pub(crate) fn rescale(
+        &mut self,
+        input: ValueId,
+        element: ElementType,
+        exponent: i32,
+        channels: bool,
+    ) -> Option<ValueId> {
+        let per_channel = channels && self.shape(input).rank() > 0;
+        let count = if per_channel { *self.shape(input).dims().last().expect("checked") } else { 1 };
+        let multipliers = (0..count).map(|_| self.random.between(1 << 30, i32::MAX)).collect();
+        let shape = Shape::new(&[count]).expect("not zero");
+        let multiplier = self.lowered.constant_i32(shape, multipliers);
+        let shift = self.lowered.constant_i8(shape, vec![(30 - exponent) as i8; count as usize]);
+        let zero_point = |element, random: &mut Random| if element == I8 { random.between(-128, 127) } else { 0 };
+        let rescale = ops::Rescale {
+            scale32: true,
+            rounding_mode: RoundingMode::Single,
+            per_channel,
+            input,
+            multiplier,
+            shift,
+            input_zero_point: zero_point(self.element(input), &mut self.random),
+            output_zero_point: zero_point(element, &mut self.random),
+            ..Default::default()
+        };
+        self.push(rescale, element)
+    }
+
+    /// A convolution of an i8 value; most of them are rescaled to i8.
+    pub(crate) fn convolution(&mut self, input: ValueId, depthwise: bool) -> Option<ValueId> {
+        let &[_, _, _, c] = self.shape(input).dims() else { return None };
+        let kernel: [u32; 2] = [1 + self.random.below(3) as u32, 1 + self.random.below(3) as u32];
+        let n = 1 + self.random.below(3) as u32;
+        let (dims, outputs) = match depthwise {
+            true => ([kernel[0], kernel[1], c, n], c * n),
+            false => ([n, kernel[0], kernel[1], c], n),
+        };
+        let shape = Shape::new(&dims).expect("valid dimensions");
+        let weights = self.random.i8s(shape.len());
+        let weight = self.lowered.constant_i8(shape, weights);
+        let bias = (0..outputs).map(|_| self.random.between(-1000, 1000)).collect();
+        let bias = self.lowered.constant_i32(Shape::new(&[outputs]).expect("not zero"), bias);
+        let pad = [(); 4].map(|()| self.random.between(0, 2));
+        let stride = [(); 2].map(|()| self.random.between(1, 2));
+        let dilation = [(); 2].map(|()| self.random.between(1, 2));
+        let input_zero_point = self.random.between(-128, 127);
+        let accumulator = if depthwise {
+            let op = ops::DepthwiseConv2d {
+                pad,
+                stride,
+                dilation,
+                input,
+                weight,
+                bias,
+                input_zero_point,
+                ..Default::default()
+            };
+            self.push(op, I32)?
+        } else {
+            let op = ops::Conv2d { pad, stride, dilation, input, weight, bias, input_zero_point, ..Default::default() };
+            self.push(op, I32)?
+        };
+        match self.random.below(5) {
+            0 => Some(accumulator),
+            choice => self.rescale(accumulator, I8, -9, choice > 2),
+        }
+    }
+
+    pub(crate) fn pool(&mut self, input: ValueId, average: bool) -> Option<ValueId> {
+        let kernel = [(); 2].map(|()| self.random.between(1, 3));
+        let stride = [(); 2].map(|()| self.random.between(1, 2));
+        let pad = [kernel[0], kernel[0], kernel[1], kernel[1]].map(|side| self.random.between(0, side - 1));
+        if average {
+            let (input_zero_point, output_zero_point) =
+                (self.random.between(-128, 127), self.random.between(-128, 127));
+            let op = ops::AvgPool2d {
+                kernel,
+                stride,
+                pad,
+                input,
+                input_zero_point,
+                output_zero_point,
+                ..Default::default()
+            };
+            self.push(op, I8)
+        } else {
+            self.push(ops::MaxPool2d { kernel, stride, pad, input, ..Default::default() }, I8)
+        }
+    }
+
+    pub(crate) fn table(&mut self, input: ValueId) -> Option<ValueId> {
+        let entries = self.random.i8s(256);
+        let table = self.lowered.constant_i8(Shape::new(&[256]).expect("not zero"), entries);
+        self.push(ops::Table { input, table }, I8)
+    }
+
+    pub(crate) fn clamp(&mut self, input: ValueId) -> Option<ValueId> {
+        let (min, max) = (self.random.between(-128, 0), self.random.between(0, 127));
+        self.push(ops::Clamp { min, max, input, ..Default::default() }, I8)
+    }
+
+    /// Number `operator` of the five on i32 operands.
+    pub(crate) fn binary(&mut self, operator: usize, input1: ValueId, input2: ValueId) -> Option<ValueId> {
+        let op = match operator {
+            0 => Op::Add(ops::Add { input1, input2 }),
+            1 => Op::Sub(ops::Sub { input1, input2 }),
+            2 => Op::Mul(ops::Mul { input1, input2, shift: self.random.between(0, 1) * 8 }),
+            3 => Op::Maximum(ops::Maximum { input1, input2, ..Default::default() }),
+            _ => Op::Minimum(ops::Minimum { input1, input2, ..Default::default() }),
+        };
+        self.push(op, I32)
+    }
+
+    pub(crate) fn transpose(&mut self, input: ValueId) -> Option<ValueId> {
+        let rank = self.shape(input).rank();
+        let mut perms: Vec<i32> = (0..rank as i32).collect();
+        match (self.random.below(3), &mut perms[..]) {
+            (0, perms @ &mut [_, _, _, _]) => perms.copy_from_slice(&[0, 2, 3, 1]),
+            (1, perms @ &mut [_, _, _, _]) => perms.copy_from_slice(&[0, 3, 1, 2]),
+            (_, perms) => (1..rank).for_each(|i| perms.swap(i, self.random.below(i + 1))),
+        }
+        self.push(ops::Transpose { perms, input }, self.element(input))
+    }
+
+    fn reshape(&mut self, input: ValueId) -> Option<ValueId> {
+        let mut shape: Vec<i32> = self.shape(input).dims().iter().map(|&dim| dim as i32).collect();
+        match self.random.below(3) {
+            0 => shape.reverse(),
+            1 => shape = vec![1, shape.iter().product(), 1, 1],
+            _ => shape.insert(0, 1),
+        }
+        self.push(ops::Reshape { input, shape }, self.element(input))
+    }
+
+    fn slice(&mut self, input: ValueId) -> Option<ValueId> {
+        let dims: Vec<i32> = self.shape(input).dims().iter().map(|&dim| dim as i32).collect();
+        let start: Vec<i32> = dims.iter().map(|&dim| self.random.between(0, dim - 1)).collect();
+        let size = dims.iter().zip(&start).map(|(dim, start)| self.random.between(1, dim - start)).collect();
+        self.push(ops::Slice { input, start, size }, self.element(input))
+    }
+
+    fn pad(&mut self, input: ValueId) -> Option<ValueId> {
+        let padding = (0..2 * self.shape(input).rank()).map(|_| self.random.between(0, 2)).collect();
+        let pad_const = self.random.between(-128, 127);
+        self.push(ops::Pad { input, padding, pad_const }, self.element(input))
+    }
+
+    fn constant(&mut self, like: ValueId) -> ValueId {
+        let dims: Vec<u32> = self.shape(like).dims().iter().map(|&dim| [1, dim][self.random.below(2)]).collect();
+        let shape = Shape::new(&dims).expect("valid dimensions");
+        let data = self.random.i8s(shape.len());
+        self.lowered.constant_i8(shape, data)
+    }
+
+    fn any(&mut self) -> ValueId {
+        self.values[self.random.below(self.values.len())]
+    }
+
+    /// Adds one operator or pattern at random, if it fits.
+    pub(crate) fn grow(&mut self) -> Option<ValueId> {
+        let (a, b) = (self.any(), self.any());
+        if self.shape(a).len() > 3000 {
+            return None;
+        }
+        match self.random.below(16) {
+            0 => self.convolution(a, false),
+            1 => self.convolution(a, true),
+            2 => self.pool(a, true),
+            3 => self.pool(a, false),
+            4 => self.table(a),
+            5 => self.clamp(a),
+            6 => self.rescale(a, I8, -1, false),
+            7 | 8 => {
+                let b = if self.random.below(3) == 0 { self.constant(a) } else { b };
+                let (a, b) = (self.rescale(a, I32, 0, false)?, self.rescale(b, I32, 0, false)?);
+                let operator = self.random.below(5);
+                let result = self.binary(operator, a, b)?;
+                if self.random.below(4) == 0 { Some(result) } else { self.rescale(result, I8, -2, false) }
+            }
+            9 => {
+                let mut sum = if self.random.below(4) == 0 { a } else { self.rescale(a, I32, 0, false)? };
+                for _ in 0..self.random.between(1, 2) {
+                    let axis = self.random.below(self.shape(sum).rank()) as u32;
+                    sum = self.push(ops::ReduceSum { axis, input: sum }, I32)?;
+                }
+                if self.random.below(4) == 0 { Some(sum) } else { self.rescale(sum, I8, -3, false) }
+            }
+            10 => {
+                let axis = self.random.below(self.shape(a).rank()) as u32;
+                self.push(ops::Concat { axis, inputs: vec![a, b, a] }, self.element(a))
+            }
+            11 => self.pad(a),
+            12 => self.reshape(a),
+            13 => self.slice(a),
+            _ => self.transpose(a),
+        }
+    }
+}
+
+/// A random graph of about `operators` operators with int8 inputs; the last results are its outputs, an input and a
+/// value twice among them at times.
+pub(crate) fn random(seed: u64, operators: usize) -> Lowered {
+    let mut builder = Builder::new(seed);
+    builder.input("x", &[1, 6, 5, 4]);
+    builder.input("y", &[1, 1, 5, 4]);
+    builder.input("z", &[1, 3, 4, 2]);
+    for _ in 0..20 * operators {
+        builder.grow();
+        if builder.lowered.graph.nodes.len() >= operators {
+            break;
+        }
+    }
+    for index in 0..3 {
+        let value = match builder.random.below(6) {
+            0 => builder.any(),
+            _ => builder.values[builder.values.len() - 1 - builder.random.below(3)],
+        };
+        builder.lowered.output(format!("out_{index}"), value);
+    }
+    remove_dead::remove_dead(&builder.lowered)
+}
+
+/// A graph with each operator that is supported, most of them the way the lowering uses them.
+pub(crate) fn all_operators() -> Lowered {
+    let mut builder = Builder::new(1);
+    let x = builder.input("x", &[1, 6, 5, 4]);
+    let y = builder.input("y", &[1, 6, 5, 1]);
+    let rescale = |builder: &mut Builder, value, element, exponent| {
+        builder.rescale(value, element, exponent, false).expect("valid")
+    };
+    let mut outputs = Vec::new();
+    for operator in 0..5 {
+        let (a, b) = (rescale(&mut builder, x, I32, 4), rescale(&mut builder, y, I32, 4));
+        let result = builder.binary(operator, a, b).expect("valid");
+        let result = rescale(&mut builder, result, I8, -6);
+        outputs.push(result);
+    }
+    while outputs.len() < 8 {
+        outputs.extend(builder.convolution(x, outputs.len() % 2 == 1));
+    }
+    outputs.push(builder.pool(x, true).expect("valid"));
+    outputs.push(builder.pool(x, false).expect("valid"));
+    let (table, clamped) = (builder.table(x).expect("valid"), builder.clamp(x).expect("valid"));
+    outputs.push(builder.push(ops::Concat { axis: 3, inputs: vec![table, clamped, y] }, I8).expect("valid"));
+    let mut sum = rescale(&mut builder, x, I32, 0);
+    for axis in [1, 2] {
+        sum = builder.push(ops::ReduceSum { axis, input: sum }, I32).expect("valid");
+    }
+    outputs.push(rescale(&mut builder, sum, I8, -2));
+    outputs.push(sum);
+    outputs.push(builder.pad(x).expect("valid"));
+    outputs.push(builder.slice(x).expect("valid"));
+    outputs.push(builder.transpose(x).expect("valid"));
+    outputs.push(builder.reshape(x).expect("valid"));
+    for (index, value) in outputs.into_iter().enumerate() {
+        builder.lowered.output(format!("out_{index}"), value);
+    }
+    builder.lowered
+}

@@ -1,0 +1,325 @@
+//! Writes a TOSA graph as a SPIR-V 1.5 graph module, one instruction an operator.
+//!
+//! Sources: SPV_ARM_tensors, SPV_ARM_graph, the extended instruction set TOSA.001000.1.
+
+use super::sections::ENTRY_POINT;
+use quantize_runtime::graph::{ElementType, Graph, ValueId};
+use quantize_runtime::ops::{Like, Visit};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+
+const MAGIC: u32 = 0x0723_0203;
+const VERSION_1_5: u32 = 0x0001_0500;
+const CAPABILITIES: [u32; 6] = [SHADER, INT8, TENSORS, GRAPH, VULKAN_MEMORY_MODEL, MATRIX];
+const SHADER: u32 = 1;
+const INT8: u32 = 39;
+const TENSORS: u32 = 4174;
+const GRAPH: u32 = 4191;
+const VULKAN_MEMORY_MODEL: u32 = 5345;
+const MATRIX: u32 = 0;
+const EXTENSIONS: [&str; 3] = ["SPV_ARM_tensors", "SPV_ARM_graph", "SPV_KHR_vulkan_memory_model"];
+const INSTRUCTION_SET: &str = "TOSA.001000.1";
+const LOGICAL: u32 = 0;
+const VULKAN: u32 = 3;
+/// No registered tool.
+const GENERATOR: u32 = 0;
+const SCHEMA: u32 = 0;
+const UNIFORM_CONSTANT: u32 = 0;
+const BINDING: u32 = 33;
+const DESCRIPTOR_SET: u32 = 34;
+
+/// Numbers of the instructions used.
+mod opcode {
+    pub(super) const EXTENSION: u32 = 10;
+    pub(super) const EXT_INST_IMPORT: u32 = 11;
+    pub(super) const EXT_INST: u32 = 12;
+    pub(super) const MEMORY_MODEL: u32 = 14;
+    pub(super) const CAPABILITY: u32 = 17;
+    pub(super) const TYPE_BOOL: u32 = 20;
+    pub(super) const TYPE_INT: u32 = 21;
+    pub(super) const TYPE_ARRAY: u32 = 28;
+    pub(super) const TYPE_POINTER: u32 = 32;
+    pub(super) const CONSTANT_TRUE: u32 = 41;
+    pub(super) const CONSTANT_FALSE: u32 = 42;
+    pub(super) const CONSTANT: u32 = 43;
+    pub(super) const CONSTANT_COMPOSITE: u32 = 44;
+    pub(super) const CONSTANT_NULL: u32 = 46;
+    pub(super) const VARIABLE: u32 = 59;
+    pub(super) const DECORATE: u32 = 71;
+    pub(super) const TYPE_TENSOR: u32 = 4163;
+    pub(super) const GRAPH_CONSTANT: u32 = 4181;
+    pub(super) const GRAPH_ENTRY_POINT: u32 = 4182;
+    pub(super) const GRAPH: u32 = 4183;
+    pub(super) const GRAPH_INPUT: u32 = 4184;
+    pub(super) const GRAPH_SET_OUTPUT: u32 = 4185;
+    pub(super) const GRAPH_END: u32 = 4186;
+    pub(super) const TYPE_GRAPH: u32 = 4190;
+}
+
+/// A graph module.
+pub(super) struct Module {
+    /// The SPIR-V.
+    pub(super) words: Vec<u32>,
+    /// The graph constants; the index is the graph constant id.
+    pub(super) constants: Vec<ValueId>,
+}
+
+/// The module of a graph; its interface variables have bindings 0, 1, … in the order inputs, outputs.
+pub(super) fn encode(graph: &Graph<'_>) -> Module {
+    let mut encoder = Encoder::new(graph);
+    let instruction_set = encoder.id();
+
+    let ports = || graph.inputs.iter().chain(&graph.outputs);
+    let mut decorations = Vec::new();
+    let mut variables = Vec::new();
+    for (binding, port) in (0_u32..).zip(ports()) {
+        let variable = encoder.variable(port.value);
+        instruction(&mut decorations, opcode::DECORATE, &[variable, BINDING, binding]);
+        instruction(&mut decorations, opcode::DECORATE, &[variable, DESCRIPTOR_SET, 0]);
+        variables.push(variable);
+    }
+    let mut signature = vec![graph.inputs.len() as u32];
+    signature.extend(ports().map(|port| encoder.value_type(port.value)));
+    let graph_type = encoder.type_(opcode::TYPE_GRAPH, &signature);
+    let graph_id = encoder.id();
+
+    let mut body = Vec::new();
+    instruction(&mut body, opcode::GRAPH, &[graph_type, graph_id]);
+    for (index, port) in (0_u32..).zip(&graph.inputs) {
+        let (tensor, index) = (encoder.value_type(port.value), encoder.word(index));
+        let input = encoder.id();
+        instruction(&mut body, opcode::GRAPH_INPUT, &[tensor, input, index]);
+        encoder.ids[port.value.0 as usize] = Some(input);
+    }
+    for node in &graph.nodes {
+        let tensor = encoder.value_type(node.output);
+        let mut op = node.op.clone();
+        let mut operands = Operands { encoder: &mut encoder, result: node.output, ids: Vec::new() };
+        let Ok(()) = op.visit(&mut operands);
+        let operands = operands.ids;
+        let result = encoder.id();
+        let words = [&[tensor, result, instruction_set, op.opcode()][..], &operands].concat();
+        instruction(&mut body, opcode::EXT_INST, &words);
+        encoder.ids[node.output.0 as usize] = Some(result);
+    }
+    for (index, port) in (0_u32..).zip(&graph.outputs) {
+        let operands = [encoder.value(port.value), encoder.word(index)];
+        instruction(&mut body, opcode::GRAPH_SET_OUTPUT, &operands);
+    }
+    instruction(&mut body, opcode::GRAPH_END, &[]);
+
+    let mut words = vec![MAGIC, VERSION_1_5, GENERATOR, encoder.bound, SCHEMA];
+    for capability in CAPABILITIES {
+        instruction(&mut words, opcode::CAPABILITY, &[capability]);
+    }
+    for extension in EXTENSIONS {
+        instruction(&mut words, opcode::EXTENSION, &literal(extension));
+    }
+    let import = [&[instruction_set][..], &literal(INSTRUCTION_SET)].concat();
+    instruction(&mut words, opcode::EXT_INST_IMPORT, &import);
+    instruction(&mut words, opcode::MEMORY_MODEL, &[LOGICAL, VULKAN]);
+    words.extend(decorations);
+    words.extend(encoder.globals);
+    let entry_point = [&[graph_id][..], &literal(ENTRY_POINT), &variables].concat();
+    instruction(&mut words, opcode::GRAPH_ENTRY_POINT, &entry_point);
+    words.extend(body);
+    Module { words, constants: encoder.constants }
+}
+
+struct Encoder<'a> {
+    graph: &'a Graph<'a>,
+    /// The next free id.
+    bound: u32,
+    /// Types, constants and variables in dependency order.
+    globals: Vec<u32>,
+    /// Types and constants by opcode, result type (0 for types) and operands. SPIR-V forbids equal types, and tensor
+    /// types are equal only if they name the same shape constant.
+    known: BTreeMap<(u32, u32, Vec<u32>), u32>,
+    /// By value: its id, once defined.
+    ids: Vec<Option<u32>>,
+    constants: Vec<ValueId>,
+}
+
+impl<'a> Encoder<'a> {
+    fn new(graph: &'a Graph<'a>) -> Self {
+        let ids = vec![None; graph.values.len()];
+        Self { graph, bound: 1, globals: Vec::new(), known: BTreeMap::new(), ids, constants: Vec::new() }
+    }
+
+    fn id(&mut self) -> u32 {
+        self.bound += 1;
+        self.bound - 1
+    }
+
+    fn type_(&mut self, opcode: u32, operands: &[u32]) -> u32 {
+        let key = (opcode, 0, operands.to_vec());
+        if let Some(&id) = self.known.get(&key) {
+            return id;
+        }
+        let id = self.id();
+        instruction(&mut self.globals, opcode, &[&[id][..], operands].concat());
+        self.known.insert(key, id);
+        id
+    }
+
+    fn constant(&mut self, opcode: u32, result_type: u32, operands: &[u32]) -> u32 {
+        let key = (opcode, result_type, operands.to_vec());
+        if let Some(&id) = self.known.get(&key) {
+            return id;
+        }
+        let id = self.id();
+        instruction(&mut self.globals, opcode, &[&[result_type, id][..], operands].concat());
+        self.known.insert(key, id);
+        id
+    }
+
+    fn element_type(&mut self, element: ElementType) -> u32 {
+        let bits = match element {
+            ElementType::I8 => 8,
+            ElementType::I32 => 32,
+        };
+        let signless = 0;
+        self.type_(opcode::TYPE_INT, &[bits, signless])
+    }
+
+    fn tensor_type(&mut self, element: ElementType, dims: &[u32]) -> u32 {
+        let rank = self.word(dims.len() as u32);
+        let word = self.element_type(ElementType::I32);
+        let array = self.type_(opcode::TYPE_ARRAY, &[word, rank]);
+        let dims: Vec<u32> = dims.iter().map(|&dim| self.word(dim)).collect();
+        let shape = self.constant(opcode::CONSTANT_COMPOSITE, array, &dims);
+        let element = self.element_type(element);
+        self.type_(opcode::TYPE_TENSOR, &[element, rank, shape])
+    }
+
+    fn value_type(&mut self, value: ValueId) -> u32 {
+        let value = &self.graph.values[value.0 as usize];
+        self.tensor_type(value.element, value.shape.dims())
+    }
+
+    fn variable(&mut self, value: ValueId) -> u32 {
+        let tensor = self.value_type(value);
+        let pointer = self.type_(opcode::TYPE_POINTER, &[UNIFORM_CONSTANT, tensor]);
+        let variable = self.id();
+        instruction(&mut self.globals, opcode::VARIABLE, &[pointer, variable, UNIFORM_CONSTANT]);
+        variable
+    }
+
+    /// The id of a tensor; a constant becomes a graph constant at its first use.
+    fn value(&mut self, value: ValueId) -> u32 {
+        if let Some(id) = self.ids[value.0 as usize] {
+            return id;
+        }
+        let tensor = self.value_type(value);
+        let id = self.id();
+        let constant_id = self.constants.len() as u32;
+        instruction(&mut self.globals, opcode::GRAPH_CONSTANT, &[tensor, id, constant_id]);
+        self.constants.push(value);
+        self.ids[value.0 as usize] = Some(id);
+        id
+    }
+
+    /// A scalar u32 constant.
+    fn word(&mut self, value: u32) -> u32 {
+        let word = self.element_type(ElementType::I32);
+        self.constant(opcode::CONSTANT, word, &[value])
+    }
+
+    /// A scalar constant of this type.
+    fn scalar(&mut self, element: ElementType, value: i32) -> u32 {
+        let result_type = self.element_type(element);
+        let bits = match element {
+            // Narrow literals are zero-extended.
+            ElementType::I8 => value.cast_unsigned() & 0xFF,
+            ElementType::I32 => value.cast_unsigned(),
+        };
+        self.constant(opcode::CONSTANT, result_type, &[bits])
+    }
+
+    /// A constant tensor of rank 1 inside the module.
+    fn inline(&mut self, element: ElementType, values: &[i32]) -> u32 {
+        let tensor = self.tensor_type(element, &[values.len() as u32]);
+        if values.iter().all(|&value| value == 0) {
+            return self.constant(opcode::CONSTANT_NULL, tensor, &[]);
+        }
+        let elements: Vec<u32> = values.iter().map(|&value| self.scalar(element, value)).collect();
+        self.constant(opcode::CONSTANT_COMPOSITE, tensor, &elements)
+    }
+}
+
+/// Collects the ids of an operator's operands.
+struct Operands<'e, 'a> {
+    encoder: &'e mut Encoder<'a>,
+    result: ValueId,
+    ids: Vec<u32>,
+}
+
+impl Operands<'_, '_> {
+    fn element(&self, value: ValueId) -> ElementType {
+        self.encoder.graph.values[value.0 as usize].element
+    }
+}
+
+impl Visit for Operands<'_, '_> {
+    type Error = Infallible;
+
+    fn tensor(&mut self, id: &mut ValueId) -> Result<(), Infallible> {
+        self.ids.push(self.encoder.value(*id));
+        Ok(())
+    }
+
+    fn tensors(&mut self, ids: &mut Vec<ValueId>) -> Result<(), Infallible> {
+        ids.iter_mut().try_for_each(|id| self.tensor(id))
+    }
+
+    fn word(&mut self, value: &mut u32) -> Result<(), Infallible> {
+        self.ids.push(self.encoder.word(*value));
+        Ok(())
+    }
+
+    fn flag(&mut self, value: &mut bool) -> Result<(), Infallible> {
+        let bool_type = self.encoder.type_(opcode::TYPE_BOOL, &[]);
+        let opcode = if *value { opcode::CONSTANT_TRUE } else { opcode::CONSTANT_FALSE };
+        self.ids.push(self.encoder.constant(opcode, bool_type, &[]));
+        Ok(())
+    }
+
+    fn ints(&mut self, values: &mut [i32]) -> Result<(), Infallible> {
+        self.ids.push(self.encoder.inline(ElementType::I32, values));
+        Ok(())
+    }
+
+    fn list(&mut self, values: &mut Vec<i32>) -> Result<(), Infallible> {
+        self.ints(values)
+    }
+
+    fn bound(&mut self, value: &mut i32) -> Result<(), Infallible> {
+        let element = self.element(self.result);
+        self.ids.push(self.encoder.scalar(element, *value));
+        Ok(())
+    }
+
+    fn single(&mut self, like: Like, value: &mut i32) -> Result<(), Infallible> {
+        let element = match like {
+            Like::Operand(id) => self.element(id),
+            Like::Result => self.element(self.result),
+            Like::I8 => ElementType::I8,
+        };
+        self.ids.push(self.encoder.inline(element, &[*value]));
+        Ok(())
+    }
+}
+
+/// Appends an instruction: word count and opcode, then the operands.
+fn instruction(words: &mut Vec<u32>, opcode: u32, operands: &[u32]) {
+    let count = u16::try_from(operands.len() + 1).expect("instructions have at most 65535 words");
+    words.push(u32::from(count) << 16 | opcode);
+    words.extend(operands);
+}
+
+/// A literal string: UTF-8, at least one zero byte, filled up to a word.
+fn literal(text: &str) -> Vec<u32> {
+    let mut bytes = text.as_bytes().to_vec();
+    bytes.resize((bytes.len() + 1).next_multiple_of(4), 0);
+    bytes.chunks_exact(4).map(|word| u32::from_le_bytes(word.try_into().expect("four bytes"))).collect()
+}
