@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""Writes the small ONNX files beside it. Needs numpy and onnx; the bytes are the same on every run."""
+import os
+
+import numpy as np
+from onnx import TensorProto, checker, helper, numpy_helper, save
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def node(op_type, inputs, output, module, kind, aten, **attributes):
+    """A node with the module path and the classes that torch's exporter writes."""
+    path = module.split(".")
+    scopes = [""] + [".".join(path[: i + 1]) for i in range(len(path))] + [output]
+    classes = ["__main__.Net"] + ["torch.nn.modules.container.Sequential"] * (len(path) - 1) + [kind, aten]
+    made = helper.make_node(op_type, inputs, [output], name=f"node_{output}", **attributes)
+    for key, value in (("name_scopes", scopes), ("class_hierarchy", classes)):
+        made.metadata_props.add(key=f"pkg.torch.onnx.{key}", value=str(value))
+    return made
+
+
+def linear(x, output, module):
+    return node("Gemm", [x, f"{module}.weight", f"{module}.bias"], output, module, "torch.nn.modules.linear.Linear",
+                "aten.linear.default", alpha=1.0, beta=1.0, transA=0, transB=1)
+
+
+def write(file, nodes, shapes, arrays):
+    """`shapes`: those of the graph's input and output."""
+    info = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()]
+    graph = helper.make_graph(nodes, "main_graph", info[:1], info[1:],
+                              [numpy_helper.from_array(array, name) for name, array in arrays.items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    checker.check_model(model)
+    save(model, os.path.join(HERE, file))
+
+
+def parameters(rng, module, n_in, n_out):
+    draw = lambda *shape: rng.uniform(-1.0, 1.0, shape).astype(np.float32)
+    return {f"{module}.weight": draw(n_out, n_in), f"{module}.bias": draw(n_out)}
+
+
+def small(file, seed):
+    """x 1×4 → encoder.fc → relu → head → y 1×3; the seed changes the parameters only."""
+    rng = np.random.default_rng(seed)
+    nodes = [linear("x", "linear", "encoder.fc"),
+             node("Relu", ["linear"], "relu", "encoder.act", "torch.nn.modules.activation.ReLU", "aten.relu.default"),
+             linear("relu", "y", "head")]
+    write(file, nodes, {"x": [1, 4], "y": [1, 3]}, parameters(rng, "encoder.fc", 4, 6) | parameters(rng, "head", 6, 3))
+
+
+def unsupported(file):
+    """Six nodes of three kinds that have no int8 form here, between linear layers that do."""
+    rng = np.random.default_rng(3)
+    nodes, arrays, x = [], {"axis": np.array(1, np.int64)}, "x"
+    for i in range(4):
+        arrays |= parameters(rng, f"blocks.{i}.fc", 4, 4)
+        nodes += [linear(x, f"linear_{i}", f"blocks.{i}.fc"),
+                  node("Gelu", [f"linear_{i}"], f"gelu_{i}", f"blocks.{i}.act", "torch.nn.modules.activation.GELU",
+                       "aten.gelu.default", approximate="none")]
+        x = f"gelu_{i}"
+    nodes += [node("CumSum", [x, "axis"], "cumsum", "mixer", "__main__.Mixer", "aten.cumsum.default"),
+              node("Erf", ["cumsum"], "y", "head", "__main__.Head", "aten.erf.default")]
+    write(file, nodes, {"x": [1, 4], "y": [1, 4]}, arrays)
+
+
+small("small.onnx", 1)
+small("small_retrained.onnx", 2)
+unsupported("unsupported.onnx")

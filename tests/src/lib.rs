@@ -1,0 +1,16 @@
+//! What the tests share: the networks under test, `.npy` files, crates outside the workspace and outside programs.
+
+use std::path::{Path, PathBuf};
+
+pub mod fixture;
+pub mod npy;
+pub mod outside;
+
+mod networks;
+
+pub use networks::{ConvNet, Digits, Mlp};
+
+/// A file of the repository, `path` relative to its root.
+pub fn repository(path: impl AsRef<Path>) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package is a folder of the repository").join(path)
+}

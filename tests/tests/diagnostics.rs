@@ -1,0 +1,125 @@
+//! Mistakes and the exact words a user reads: each case against `tests/data/diagnostics`.
+//!
+//! `BLESS=1` writes what is said now; read the difference before committing it.
+
+use std::fs;
+
+use quantize_tests::fixture::Fixture;
+use quantize_tests::{npy, repository};
+
+/// A mistake: name of its module and golden file, arguments of its attribute.
+const MISTAKES: [(&str, &str); 15] = [
+    ("missing_model", r#"model = "models/absent.onnx", calibration = "models/calib.npy", global = int8"#),
+    ("not_onnx", r#"model = "models/notes.txt", calibration = "models/calib.npy", global = int8"#),
+    ("missing_samples", r#"model = "models/net.onnx", calibration = "models/absent.npy", global = int8"#),
+    ("not_npy", r#"model = "models/net.onnx", calibration = "models/notes.txt", global = int8"#),
+    ("wrong_shape", r#"model = "models/net.onnx", calibration = "models/wrong_shape.npy", global = int8"#),
+    ("wrong_dtype", r#"model = "models/net.onnx", calibration = "models/wrong_dtype.npy", global = int8"#),
+    (
+        "unequal_samples",
+        r#"model = "models/pump.onnx", global = int8,
+    calibration(vibration = "models/vibration.npy", current = "models/current.npy")"#,
+    ),
+    ("unnamed_samples", r#"model = "models/pump.onnx", calibration = "models/vibration.npy", global = int8"#),
+    ("no_samples", r#"model = "models/net.onnx", calibration = "models/no_samples.npy", global = int8"#),
+    ("not_a_number", r#"model = "models/net.onnx", calibration = "models/nan.npy", global = int8"#),
+    (
+        "no_such_module",
+        r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8,
+    module(name = "encoder.fcc", config = None)"#,
+    ),
+    (
+        "no_such_type",
+        r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8,
+    module(type = "Relu", config = None)"#,
+    ),
+    (
+        "left_in_float",
+        r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8,
+    module(name = "encoder", config = None)"#,
+    ),
+    ("unsupported", r#"model = "models/unsupported.onnx", calibration = "models/calib.npy", global = int8"#),
+    ("no_such_input", r#"model = "models/net.onnx", calibration(y = "models/calib.npy"), global = int8"#),
+];
+
+/// `NoSuchModule` for `no_such_module`.
+fn struct_name(module: &str) -> String {
+    module.split('_').map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+}
+
+fn attribute(arguments: &str) -> String {
+    format!("#[quantize_runtime::quantize(\n    {arguments}\n)]\n")
+}
+
+/// What the compiler says about the crate, one text for each message.
+fn messages(fixture: &Fixture) -> Vec<String> {
+    let output = fixture.cargo(&["check", "--quiet"]);
+    assert!(!output.status.success(), "the mistake went unnoticed");
+    let said = String::from_utf8(output.stderr).expect("messages are UTF-8");
+    let folder = fixture.path("").display().to_string();
+    said.replace(folder.trim_end_matches('/'), "$DIR")
+        .split("\n\n")
+        .map(|message| message.trim_end().to_owned())
+        .collect()
+}
+
+/// Compares with the golden file of the case.
+fn check(case: &str, said: &str) -> Result<(), String> {
+    let golden = repository(format!("tests/data/diagnostics/{case}.txt"));
+    let said = format!("{said}\n");
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&golden, said).expect("the golden file can be written");
+        return Ok(());
+    }
+    let expected = fs::read_to_string(&golden).unwrap_or_default();
+    if said == expected { Ok(()) } else { Err(format!("{case}: expected\n{expected}\nfound\n{said}")) }
+}
+
+#[test]
+fn every_mistake_is_explained() {
+    let fixture = Fixture::new(env!("CARGO_TARGET_TMPDIR"), "mistakes", "mistakes");
+    fixture.copy("tests/data/models/small.onnx", "models/net.onnx");
+    fixture.copy("tests/data/models/unsupported.onnx", "models/unsupported.onnx");
+    fixture.write("models/notes.txt", "the model is on the other disk\n");
+    let ramp: Vec<f32> = (0..32).map(|i| i as f32 / 16.0 - 1.0).collect();
+    fixture.write("models/calib.npy", npy::bytes(&[8, 4], &ramp));
+    fixture.write("models/wrong_shape.npy", npy::bytes(&[4, 8], &ramp));
+    fixture.write("models/wrong_dtype.npy", npy::bytes(&[8, 4], &[0_i64; 32]));
+    fixture.write("models/no_samples.npy", npy::bytes::<f32>(&[0, 4], &[]));
+    fixture.copy("examples/two-inputs/models/pump.onnx", "models/pump.onnx");
+    fixture.write("models/vibration.npy", npy::bytes(&[4, 8], &ramp));
+    fixture.write("models/current.npy", npy::bytes(&[5, 6], &ramp[..30]));
+    let mut holed = ramp.clone();
+    holed[13] = f32::NAN;
+    fixture.write("models/nan.npy", npy::bytes(&[8, 4], &holed));
+
+    let mut modules = String::from("//! One mistake a module.\n\n");
+    for (case, arguments) in MISTAKES {
+        fixture
+            .write(&format!("src/{case}.rs"), format!("{}pub struct {};\n", attribute(arguments), struct_name(case)));
+        modules += &format!("pub mod {case};\n");
+    }
+    let hidden = attribute(r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8"#);
+    fixture.write("src/hidden.rs", format!("pub fn hidden() {{\n{hidden}struct Hidden;\n}}\n"));
+    fixture.write("src/lib.rs", modules + "pub mod hidden;\n");
+
+    let messages = messages(&fixture);
+    let faults: Vec<String> = (MISTAKES.iter().map(|(case, _)| *case).chain(["hidden"]))
+        .filter_map(|case| {
+            let place = format!("--> src/{case}.rs:");
+            let said: Vec<&str> = messages.iter().map(String::as_str).filter(|said| said.contains(&place)).collect();
+            check(case, &said.join("\n\n")).err()
+        })
+        .collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn a_crate_without_build_script_is_told_to_write_one() {
+    let fixture = Fixture::new(env!("CARGO_TARGET_TMPDIR"), "no-build-script", "no-build-script");
+    fs::remove_file(fixture.path("build.rs")).expect("the fixture has one");
+    let arguments = r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8"#;
+    fixture.write("src/lib.rs", format!("{}pub struct Net;\n", attribute(arguments)));
+    let said = messages(&fixture).into_iter().find(|said| said.contains("--> src/lib.rs")).unwrap_or_default();
+    check("no_build_script", &said).unwrap_or_else(|fault| panic!("{fault}"));
+}
