@@ -136,7 +136,8 @@ pub(crate) fn site(site: &Site, sources: &Sources, folder: &Folder) -> io::Resul
         body = product.body;
     }
     let text = Manifest { head: head.clone(), body }.to_toml();
-    folder.write(&name("toml"), text.as_bytes())?;
+    // Its time tells `current` which program made it.
+    folder.replace(&name("toml"), text.as_bytes())?;
     Ok(head)
 }
 

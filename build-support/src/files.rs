@@ -20,16 +20,18 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// The file has this content afterwards, or what it had before: never a part.
+    /// The file has this content afterwards, or what it had before: never a part. An equal file is left as it is.
     pub(crate) fn write(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let path = self.path(name);
-        if fs::read(&path).is_ok_and(|old| old == content) {
-            return Ok(());
-        }
+        let is_same = fs::read(self.path(name)).is_ok_and(|old| old == content);
+        if is_same { Ok(()) } else { self.replace(name, content) }
+    }
+
+    /// As [`Folder::write`], but the file's time is new even where its content is not.
+    pub(crate) fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
         // Another build of the same package can write at the same time: a name of our own until the rename.
         let temporary = self.path(&format!("{name}.{}.tmp", std::process::id()));
         fs::write(&temporary, content)?;
-        fs::rename(&temporary, &path)
+        fs::rename(&temporary, self.path(name))
     }
 
     /// Removes what other attributes left: files whose name without extension is not in `stems`.
