@@ -134,6 +134,24 @@ macro_rules! record {
     }};
 }
 
+/// [`record!`] of CONV2D or DEPTHWISE_CONV2D, which have the same fields.
+macro_rules! convolution {
+    ($name:ident, $file:expr, $step:expr, $rescale:expr) => {
+        record!($name {
+            input: shape(&$step.input),
+            output: shape(&$step.output),
+            kernel: literal($step.kernel),
+            stride: literal($step.stride),
+            dilation: literal($step.dilation),
+            pad: literal($step.pad),
+            input_zero_point: literal($step.input_zero_point),
+            weights: $file.i8s($step.weights),
+            bias: $file.words($step.bias),
+            rescale: $rescale,
+        })
+    };
+}
+
 /// The embedded file, for constants that are parts of it.
 #[derive(Clone, Copy)]
 struct Embedded<'a>(&'a [u8]);
@@ -142,13 +160,16 @@ impl Embedded<'_> {
     /// Type and value of the step's constant; `None` where the kernel needs none.
     fn kernel(self, kernel: &Kernel<'_>) -> Option<(TokenStream, TokenStream)> {
         let (kind, value) = match kernel {
-            Kernel::Conv2d(step) => (quote!(Conv2d<'static>), self.conv2d(step, self.rescale(&step.rescale))),
-            Kernel::Conv2dI32(step) => (quote!(Conv2d<'static, ()>), self.conv2d(step, quote!(()))),
+            Kernel::Conv2d(step) => {
+                (quote!(Conv2d<'static>), convolution!(Conv2d, self, step, self.rescale(&step.rescale)))
+            }
+            Kernel::Conv2dI32(step) => (quote!(Conv2d<'static, ()>), convolution!(Conv2d, self, step, quote!(()))),
             Kernel::DepthwiseConv2d(step) => {
-                (quote!(DepthwiseConv2d<'static>), self.depthwise_conv2d(step, self.rescale(&step.rescale)))
+                let rescale = self.rescale(&step.rescale);
+                (quote!(DepthwiseConv2d<'static>), convolution!(DepthwiseConv2d, self, step, rescale))
             }
             Kernel::DepthwiseConv2dI32(step) => {
-                (quote!(DepthwiseConv2d<'static, ()>), self.depthwise_conv2d(step, quote!(())))
+                (quote!(DepthwiseConv2d<'static, ()>), convolution!(DepthwiseConv2d, self, step, quote!(())))
             }
             Kernel::AvgPool2d(step) => (quote!(AvgPool2d), avg_pool2d(step)),
             Kernel::MaxPool2d(step) => (quote!(MaxPool2d), max_pool2d(step)),
@@ -173,36 +194,6 @@ impl Embedded<'_> {
             Kernel::Copy => return None,
         };
         Some((quote!(steps::#kind), value))
-    }
-
-    fn conv2d<R>(self, step: &steps::Conv2d<'_, R>, rescale: TokenStream) -> TokenStream {
-        record!(Conv2d {
-            input: shape(&step.input),
-            output: shape(&step.output),
-            kernel: literal(step.kernel),
-            stride: literal(step.stride),
-            dilation: literal(step.dilation),
-            pad: literal(step.pad),
-            input_zero_point: literal(step.input_zero_point),
-            weights: self.i8s(step.weights),
-            bias: self.words(step.bias),
-            rescale: rescale,
-        })
-    }
-
-    fn depthwise_conv2d<R>(self, step: &steps::DepthwiseConv2d<'_, R>, rescale: TokenStream) -> TokenStream {
-        record!(DepthwiseConv2d {
-            input: shape(&step.input),
-            output: shape(&step.output),
-            kernel: literal(step.kernel),
-            stride: literal(step.stride),
-            dilation: literal(step.dilation),
-            pad: literal(step.pad),
-            input_zero_point: literal(step.input_zero_point),
-            weights: self.i8s(step.weights),
-            bias: self.words(step.bias),
-            rescale: rescale,
-        })
     }
 
     fn rescaled_binary(self, step: &steps::RescaledBinary<'_>) -> TokenStream {

@@ -4,7 +4,7 @@
 //! is still owed; operators that do not care about the order of dimensions work on the former and pass on the latter,
 //! the others make it a TRANSPOSE first, or a RESHAPE where the order in memory stays the same.
 
-use super::{Lowered, map_operands};
+use super::Lowered;
 use quantize_runtime::Shape;
 use quantize_runtime::graph::{Node, ValueId};
 use quantize_runtime::ops::{Op, Reshape, Transpose};
@@ -103,9 +103,9 @@ impl Rewriter {
             return view;
         }
         let mut op = node.op.clone();
-        map_operands(&mut op, |operand| {
-            let view = self.view(operand);
-            self.materialize(&view, label)
+        op.for_each_tensor(|operand| {
+            let view = self.view(*operand);
+            *operand = self.materialize(&view, label);
         });
         let element = old.graph.values[node.output.0 as usize].element;
         View::plain(self.new.push(op, element, shape, label), shape.rank())
@@ -127,9 +127,11 @@ impl Rewriter {
                 self.free(&view, label)
             })
             .collect::<Option<_>>()?;
-        map_operands(&mut op, |operand| match data.iter().position(|&other| other == operand) {
-            Some(index) => pulled[index],
-            None => self.view(operand).base,
+        op.for_each_tensor(|operand| {
+            *operand = match data.iter().position(|other| other == operand) {
+                Some(index) => pulled[index],
+                None => self.view(*operand).base,
+            };
         });
         let value = &old.graph.values[node.output.0 as usize];
         let base = self.new.push(op, value.element, permuted(&value.shape, &inverse), label);

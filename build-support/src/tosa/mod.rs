@@ -8,9 +8,8 @@ mod separate_outputs;
 
 use quantize_runtime::Shape;
 use quantize_runtime::graph::{Constant, ElementType, Graph, Node, Port, Value, ValueId};
-use quantize_runtime::ops::{Like, Op, Visit};
+use quantize_runtime::ops::Op;
 use std::borrow::Cow;
-use std::convert::Infallible;
 
 /// A TOSA graph, and for each of its nodes the module path or name of what it was made from.
 #[derive(Clone, Default, Debug)]
@@ -138,40 +137,6 @@ pub fn validate(lowered: Lowered) -> Result<Valid, Vec<String>> {
         });
     }
     if errors.is_empty() { Ok(Valid(lowered)) } else { Err(errors) }
-}
-
-/// Replaces every tensor operand.
-pub(crate) fn map_operands(op: &mut Op, map: impl FnMut(ValueId) -> ValueId) {
-    struct Map<F>(F);
-    impl<F: FnMut(ValueId) -> ValueId> Visit for Map<F> {
-        type Error = Infallible;
-        fn tensor(&mut self, id: &mut ValueId) -> Result<(), Infallible> {
-            *id = self.0(*id);
-            Ok(())
-        }
-        fn tensors(&mut self, ids: &mut Vec<ValueId>) -> Result<(), Infallible> {
-            ids.iter_mut().try_for_each(|id| self.tensor(id))
-        }
-        fn word(&mut self, _: &mut u32) -> Result<(), Infallible> {
-            Ok(())
-        }
-        fn flag(&mut self, _: &mut bool) -> Result<(), Infallible> {
-            Ok(())
-        }
-        fn ints(&mut self, _: &mut [i32]) -> Result<(), Infallible> {
-            Ok(())
-        }
-        fn list(&mut self, _: &mut Vec<i32>) -> Result<(), Infallible> {
-            Ok(())
-        }
-        fn bound(&mut self, _: &mut i32) -> Result<(), Infallible> {
-            Ok(())
-        }
-        fn single(&mut self, _: Like, _: &mut i32) -> Result<(), Infallible> {
-            Ok(())
-        }
-    }
-    let Ok(()) = op.visit(&mut Map(map));
 }
 
 fn id(index: usize) -> ValueId {

@@ -1,6 +1,6 @@
 //! Removes operators and tensors that no output depends on.
 
-use super::{Lowered, id, map_operands};
+use super::{Lowered, id};
 
 /// The graph without dead nodes and values; model inputs stay.
 pub(super) fn remove_dead(lowered: &Lowered) -> Lowered {
@@ -29,7 +29,7 @@ pub(super) fn remove_dead(lowered: &Lowered) -> Lowered {
         |value: quantize_runtime::graph::ValueId| renamed[value.0 as usize].expect("a live node reads live values");
     for ((node, label), _) in graph.nodes.iter().zip(&lowered.labels).zip(&keep).filter(|(_, keep)| **keep) {
         let mut node = node.clone();
-        map_operands(&mut node.op, rename);
+        node.op.for_each_tensor(|value| *value = rename(*value));
         node.output = rename(node.output);
         result.graph.nodes.push(node);
         result.labels.push(label.clone());

@@ -5,6 +5,7 @@
 use super::sections::ENTRY_POINT;
 use quantize_runtime::graph::{ElementType, Graph, ValueId};
 use quantize_runtime::ops::{Like, Visit};
+use quantize_runtime::vgf::opcode;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 
@@ -27,34 +28,6 @@ const SCHEMA: u32 = 0;
 const UNIFORM_CONSTANT: u32 = 0;
 const BINDING: u32 = 33;
 const DESCRIPTOR_SET: u32 = 34;
-
-/// Numbers of the instructions used.
-mod opcode {
-    pub(super) const EXTENSION: u32 = 10;
-    pub(super) const EXT_INST_IMPORT: u32 = 11;
-    pub(super) const EXT_INST: u32 = 12;
-    pub(super) const MEMORY_MODEL: u32 = 14;
-    pub(super) const CAPABILITY: u32 = 17;
-    pub(super) const TYPE_BOOL: u32 = 20;
-    pub(super) const TYPE_INT: u32 = 21;
-    pub(super) const TYPE_ARRAY: u32 = 28;
-    pub(super) const TYPE_POINTER: u32 = 32;
-    pub(super) const CONSTANT_TRUE: u32 = 41;
-    pub(super) const CONSTANT_FALSE: u32 = 42;
-    pub(super) const CONSTANT: u32 = 43;
-    pub(super) const CONSTANT_COMPOSITE: u32 = 44;
-    pub(super) const CONSTANT_NULL: u32 = 46;
-    pub(super) const VARIABLE: u32 = 59;
-    pub(super) const DECORATE: u32 = 71;
-    pub(super) const TYPE_TENSOR: u32 = 4163;
-    pub(super) const GRAPH_CONSTANT: u32 = 4181;
-    pub(super) const GRAPH_ENTRY_POINT: u32 = 4182;
-    pub(super) const GRAPH: u32 = 4183;
-    pub(super) const GRAPH_INPUT: u32 = 4184;
-    pub(super) const GRAPH_SET_OUTPUT: u32 = 4185;
-    pub(super) const GRAPH_END: u32 = 4186;
-    pub(super) const TYPE_GRAPH: u32 = 4190;
-}
 
 /// A graph module.
 pub(super) struct Module {

@@ -93,19 +93,18 @@ pub enum Like {
     I8,
 }
 
-/// Collects tensor operands; the other operands are no tensors of the graph.
-struct Inputs(Vec<ValueId>);
+/// Shows tensor operands to a function; the other operands are no tensors of the graph.
+struct Tensors<F>(F);
 
-impl Visit for Inputs {
+impl<F: FnMut(&mut ValueId)> Visit for Tensors<F> {
     type Error = Infallible;
 
     fn tensor(&mut self, id: &mut ValueId) -> Result<(), Infallible> {
-        self.0.push(*id);
+        (self.0)(id);
         Ok(())
     }
     fn tensors(&mut self, ids: &mut Vec<ValueId>) -> Result<(), Infallible> {
-        self.0.extend_from_slice(ids);
-        Ok(())
+        ids.iter_mut().try_for_each(|id| self.tensor(id))
     }
     fn word(&mut self, _: &mut u32) -> Result<(), Infallible> {
         Ok(())
@@ -226,9 +225,13 @@ operators! {
 impl Op {
     /// Every tensor operand, in order; one that is used twice appears twice.
     pub fn inputs(&self) -> Vec<ValueId> {
-        let mut inputs = Inputs(Vec::new());
-        // Visiting takes `&mut` for the reader's sake.
-        let Ok(()) = self.clone().visit(&mut inputs);
-        inputs.0
+        let mut inputs = Vec::new();
+        self.clone().for_each_tensor(|id| inputs.push(*id));
+        inputs
+    }
+
+    /// Shows every tensor operand to `tensor`, which may replace it, in order.
+    pub fn for_each_tensor(&mut self, tensor: impl FnMut(&mut ValueId)) {
+        let Ok(()) = self.visit(&mut Tensors(tensor));
     }
 }

@@ -10,6 +10,8 @@ mod spirv;
 
 pub use constants::Constant;
 pub use sections::{Category, Code, DescriptorSet, Module, ModuleKind, Resource, Segment, Slot};
+#[cfg(feature = "alloc")]
+pub use spirv::opcode;
 
 use crate::error::Error;
 use constants::Constants;

@@ -5,7 +5,7 @@
 mod declarations;
 mod entity;
 mod instruction;
-mod opcode;
+pub mod opcode;
 mod operands;
 
 use super::check::TENSOR;
