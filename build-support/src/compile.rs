@@ -6,7 +6,7 @@ use crate::config::Recipe;
 use crate::files::Folder;
 use crate::graph::{Graph, ValueId};
 use crate::ops::{Op, Pattern, clamp::ClampKind};
-use crate::quantize::{QuantGraph, quantize};
+use crate::quantize::{QuantGraph, QuantParams, quantize};
 use crate::scan::Site;
 use crate::{emit, frontend, lower, manifest, passes, plan, tosa, vgf};
 use quantize_runtime::vgf::Vgf;
@@ -203,7 +203,7 @@ fn generate(site: &Site, sources: &Sources, diagnostics: &mut Diagnostics) -> Op
     let interface = interface(site, &network);
     let program = emit::Program { file: image.as_bytes(), graph: &decoded, labels: valid.labels(), plan: &plan };
     let emitted = emit::emit(&interface, program, &format!("{}.vgf", site.stem));
-    let body = manifest::body(&network, &annotation, &recipe, &plan, &decoded, image.as_bytes().len());
+    let body = manifest::body(&network, &annotation, &params, &recipe, &plan, &decoded, image.as_bytes().len());
     Some(Product {
         vgf: image.as_bytes().to_vec(),
         code: emitted.code,
@@ -293,7 +293,7 @@ fn report_float(graph: &Graph, annotation: &Annotation, recipe: &Recipe, diagnos
         let nodes = list(&nodes, 3);
         let (at, message) = match rule {
             None => (ArgPath::Attribute, format!("no rule quantizes {nodes}: write `global = int8`")),
-            Some(rule) => (recipe.argument(rule), format!("`None` keeps {nodes} in float")),
+            Some(rule) => (recipe.rules[rule].argument.clone(), format!("`None` keeps {nodes} in float")),
         };
         diagnostics.error(
             at,
@@ -305,13 +305,19 @@ fn report_float(graph: &Graph, annotation: &Annotation, recipe: &Recipe, diagnos
             format!("operators that the quantizer leaves in float are not supported yet\n  {}", unknown.join("\n  "));
         diagnostics.error(ArgPath::Model, message);
     }
-    let boundary = graph.inputs.iter().copied().chain(graph.outputs.iter().map(|output| output.value));
-    let is_float = |id: &ValueId| annotation.group[id.index()].is_none();
-    if annotation.float.is_empty()
-        && let Some(id) = boundary.into_iter().find(is_float)
-    {
-        let name = &graph.value(id).name;
-        diagnostics.error(ArgPath::Attribute, format!("`{name}` stays in float: write `global = int8` or `io = int8`"));
+    if !annotation.float.is_empty() {
+        return;
+    }
+    // Without an observer of its own an input is stored as its readers want it, and these must agree.
+    let is_clear = |id: ValueId| annotation.made[id.index()].is_some() || annotation.observers_of(graph, id).len() == 1;
+    let inputs = graph.inputs.iter().copied().filter(|&id| !is_clear(id)).map(|id| &graph.value(id).name);
+    let is_observed = |index: usize, id: ValueId| {
+        annotation.returned[index].is_some() || !annotation.observers_of(graph, id).is_empty()
+    };
+    let outputs = graph.outputs.iter().enumerate().filter(|(index, output)| !is_observed(*index, output.value));
+    for name in inputs.chain(outputs.map(|(_, output)| &output.name)) {
+        let message = format!("`{name}` stays in float: write `global = int8` or `io = int8`");
+        diagnostics.error(ArgPath::Attribute, message);
     }
 }
 
@@ -337,8 +343,7 @@ fn write_vgf(network: &QuantGraph) -> Result<(tosa::Valid, vgf::VgfImage), Vec<S
 /// Names, shapes and parameters of inputs and outputs.
 fn interface(site: &Site, network: &QuantGraph) -> emit::Interface {
     let graph = &network.graph;
-    let port = |name: &str, id: ValueId| {
-        let params = network.params(id);
+    let port = |name: &str, id: ValueId, params: QuantParams| {
         emit::PortInfo {
             name: name.to_owned(),
             shape: graph.value(id).shape.clone(),
@@ -346,10 +351,11 @@ fn interface(site: &Site, network: &QuantGraph) -> emit::Interface {
             zero_point: params.zero_point as i8, // within -128..=127, as all int8 parameters
         }
     };
+    let outputs = graph.outputs.iter().zip(&network.returned);
     emit::Interface {
         struct_name: site.name.clone(),
         model_path: site.attr.model.value.clone(),
-        inputs: graph.inputs.iter().map(|&id| port(&graph.value(id).name, id)).collect(),
-        outputs: graph.outputs.iter().map(|output| port(&output.name, output.value)).collect(),
+        inputs: graph.inputs.iter().map(|&id| port(&graph.value(id).name, id, network.stored(id))).collect(),
+        outputs: outputs.map(|(output, &params)| port(&output.name, output.value, params)).collect(),
     }
 }

@@ -1,26 +1,31 @@
 //! From the attribute's arguments to ordered rules.
 
-use crate::annotate::WeightScheme;
-use crate::graph::Graph;
-use quantize_syntax::attr::{self, Attr, Granularity, Modules};
-use quantize_syntax::diagnostic::{alternatives, nearest};
-use quantize_syntax::{ArgPath, Diagnostics};
+use crate::graph::{Graph, Node};
+use quantize_syntax::attr::{self, Attr, Granularity, Int8, Observer, RuleList, Selector};
+use quantize_syntax::diagnostic::{alternatives, list, nearest};
+use quantize_syntax::{ArgPath, Diagnostics, SelectorKey};
 use std::collections::BTreeSet;
 
+pub use quantize_syntax::attr::Precedence;
+
 /// What the attribute asks for, apart from files.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Recipe {
-    /// In the order written.
+    /// In the order written; a global rule is the last.
     pub rules: Vec<Rule>,
+    /// Which of several matching rules decides.
+    pub precedence: Precedence,
 }
 
 /// One call of upstream's `set_…`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub struct Rule {
     /// Which nodes it is about.
     pub target: Target,
     /// How they are quantized; `None` keeps them in float.
-    pub config: Option<Activation>,
+    pub config: Option<Config>,
+    /// The argument it was written as.
+    pub argument: ArgPath,
 }
 
 /// Which nodes a rule matches.
@@ -30,135 +35,343 @@ pub enum Target {
     Global,
     /// Model inputs and outputs.
     Io,
+    /// Model inputs.
+    Input,
+    /// Model outputs.
+    Output,
     /// A module by its path, and all inside it.
     Module(String),
-    /// Modules by their fully qualified class.
+    /// Modules by their fully qualified class, and all inside them.
     Type(String),
+    /// An operator by its name, or a model input.
+    Node(String),
+    /// Operators by their ATen overload.
+    Op(String),
 }
 
-/// A quantizing configuration: int8 activations, asymmetric and static, with symmetric int8 weights.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Activation {
-    /// Whether each output channel of a weight has a scale of its own.
-    pub per_channel: bool,
-}
-
-impl Activation {
-    /// `int8`, which is `int8(per_channel)`.
-    pub const PER_CHANNEL: Self = Self { per_channel: true };
-    /// `int8(per_tensor)`.
-    pub const PER_TENSOR: Self = Self { per_channel: false };
-
-    pub(crate) fn weights(self) -> WeightScheme {
-        if self.per_channel { WeightScheme::PerChannel } else { WeightScheme::PerTensor }
+impl Target {
+    /// Whether a rule with this target is about the operator; global rules are not asked.
+    pub(crate) fn matches(&self, node: &Node) -> bool {
+        match self {
+            Self::Global | Self::Io | Self::Input | Self::Output => false,
+            Self::Module(path) => node.scopes.iter().any(|scope| scope.path == *path),
+            Self::Type(class) => node.scopes.iter().any(|scope| scope.class == *class),
+            Self::Node(name) => node.name == *name,
+            Self::Op(target) => node.target == *target,
+        }
     }
 }
 
-fn activation(config: attr::Config) -> Option<Activation> {
-    match config {
-        attr::Config::None => None,
-        attr::Config::Int8(Granularity::PerChannel) => Some(Activation::PER_CHANNEL),
-        attr::Config::Int8(Granularity::PerTensor) => Some(Activation::PER_TENSOR),
+/// A quantizing configuration: activations int8, asymmetric and static; weights int8, symmetric.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Config {
+    /// For inputs and results of operators.
+    pub activation: Activation,
+    /// For weights of layers.
+    pub weights: WeightScheme,
+}
+
+/// How activations are quantized and their ranges found.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Activation {
+    /// Smallest code; the largest is 127.
+    pub qmin: i32,
+    /// How the range is found.
+    pub observer: Observer,
+    /// Smallest scale.
+    pub eps: f32,
+}
+
+impl Activation {
+    /// Whether both can share an observer: upstream compares codes only, the observer is the first one's.
+    ///
+    /// Source: oracle of VgfQuantizer, section 9.
+    pub(crate) fn agrees(&self, other: &Self) -> bool {
+        self.qmin == other.qmin
+    }
+}
+
+/// How weights are quantized: symmetric int8, −127 to 127.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct WeightScheme {
+    /// Whether each output channel has a scale of its own.
+    pub per_channel: bool,
+    /// Smallest scale.
+    pub eps: f32,
+}
+
+/// Smallest scale where none is asked for, `2^-16`.
+pub const EPS: f32 = 1.0 / 65536.0;
+
+impl Config {
+    /// `int8`, which is `int8(per_channel)`.
+    pub const PER_CHANNEL: Self = Self {
+        activation: Activation { qmin: -128, observer: Observer::Histogram, eps: EPS },
+        weights: WeightScheme { per_channel: true, eps: EPS },
+    };
+
+    /// `int8(per_tensor)`.
+    pub const PER_TENSOR: Self = Self { weights: WeightScheme { per_channel: false, eps: EPS }, ..Self::PER_CHANNEL };
+
+    fn new(config: attr::Config) -> Option<Self> {
+        let attr::Config::Int8(Int8 { snorm, granularity, observer, eps }) = config else { return None };
+        let eps = eps.unwrap_or(EPS);
+        Some(Self {
+            activation: Activation { qmin: if snorm { -127 } else { -128 }, observer, eps },
+            weights: WeightScheme { per_channel: granularity == Granularity::PerChannel, eps },
+        })
     }
 }
 
 impl Recipe {
-    /// The rules of an attribute: module rules in their order, then `io`, then `global`.
+    /// The rules of an attribute.
     pub fn new(attr: &Attr) -> Self {
-        let module = |rule: &attr::Rule| Rule {
-            target: match &rule.modules {
-                Modules::Name(name) => Target::Module(name.value.clone()),
-                Modules::Type(class) => Target::Type(class.value.clone()),
+        let explicit = attr.rules.iter().enumerate().map(|(index, rule)| Rule {
+            target: match &rule.value.selector {
+                Selector::Io => Target::Io,
+                Selector::Input => Target::Input,
+                Selector::Output => Target::Output,
+                Selector::ModuleName(path) => Target::Module(path.value.clone()),
+                Selector::ModuleType(class) => Target::Type(class.value.clone()),
+                Selector::Node(name) => Target::Node(name.value.clone()),
+                Selector::Op(target) => Target::Op(target.value.clone()),
             },
-            config: activation(rule.config.value),
-        };
-        let mut rules: Vec<Rule> = attr.rules.iter().map(|rule| module(&rule.value)).collect();
-        let boundary = [(Target::Io, &attr.io), (Target::Global, &attr.global)];
-        for (target, config) in boundary {
-            if let Some(config) = config {
-                rules.push(Rule { target, config: activation(config.value) });
-            }
-        }
-        Self { rules }
-    }
-
-    /// The argument that a rule was written as.
-    pub fn argument(&self, rule: usize) -> ArgPath {
-        match self.rules[rule].target {
-            Target::Global => ArgPath::Global,
-            Target::Io => ArgPath::Io,
-            Target::Module(_) | Target::Type(_) => ArgPath::Module(rule),
-        }
-    }
-
-    /// Completes class names that were given by their last segment, and reports rules that match no node of the network.
-    pub fn resolve(&mut self, graph: &Graph, diagnostics: &mut Diagnostics) {
-        let scopes = || graph.nodes.iter().flat_map(|node| &node.scopes);
-        let paths: BTreeSet<&str> = scopes().map(|scope| scope.path.as_str()).filter(|path| !path.is_empty()).collect();
-        let classes: BTreeSet<&str> = scopes().map(|scope| scope.class.as_str()).collect();
-        let (paths, classes) = (Vec::from_iter(paths), Vec::from_iter(classes));
-        for (index, rule) in self.rules.iter_mut().enumerate() {
-            match &mut rule.target {
-                Target::Global | Target::Io => {}
-                Target::Module(path) => {
-                    if !path.is_empty() && !paths.contains(&path.as_str()) {
-                        let message = unmatched("module", path, &paths, "modules");
-                        diagnostics.error(ArgPath::ModuleName(index), message);
-                    }
-                }
-                Target::Type(class) => match complete(class, &classes) {
-                    Ok(full) => *class = full,
-                    Err(message) => diagnostics.error(ArgPath::ModuleType(index), message),
-                },
-            }
-        }
+            config: Config::new(rule.value.config.value),
+            argument: attr.path_of(index),
+        });
+        let global = attr.global.iter().map(|config| Rule {
+            target: Target::Global,
+            config: Config::new(config.value),
+            argument: ArgPath::Global,
+        });
+        Self { rules: explicit.chain(global).collect(), precedence: attr.precedence }
     }
 
     /// Only a global configuration.
-    pub fn global_int8(config: Activation) -> Self {
-        Self { rules: vec![Rule { target: Target::Global, config: Some(config) }] }
+    pub fn global(config: Config) -> Self {
+        let rule = Rule { target: Target::Global, config: Some(config), argument: ArgPath::Global };
+        Self { rules: vec![rule], precedence: Precedence::Last }
     }
 
-    /// The global configuration.
-    pub(crate) fn global(&self) -> Option<Activation> {
-        self.last(|target| *target == Target::Global)
+    /// Completes class names that were given by their last segment, and reports rules that match nothing in the network.
+    pub fn resolve(&mut self, graph: &Graph, diagnostics: &mut Diagnostics) {
+        let known = Known::new(graph);
+        for Rule { target, argument, .. } in &mut self.rules {
+            let (key, result) = match target {
+                Target::Global | Target::Io | Target::Input | Target::Output => continue,
+                Target::Module(path) => (SelectorKey::Name, known.check("module", path, &known.modules)),
+                Target::Node(name) => (SelectorKey::Name, known.check("node", name, &known.nodes)),
+                Target::Op(target) => (SelectorKey::Target, known.check("op", target, &known.targets)),
+                Target::Type(class) => {
+                    let full = known.complete(class);
+                    (SelectorKey::Type, full.map(|full| *class = full))
+                }
+            };
+            let ArgPath::Rule(list, index) = *argument else { unreachable!("these rules are lists") };
+            if let Err(message) = result {
+                diagnostics.error(ArgPath::Selector(list, index, key), message);
+            }
+            if self.precedence == Precedence::Legacy && matches!(list, RuleList::Node | RuleList::Op) {
+                let message = format!(
+                    "`{}` is unknown to upstream's older quantizer\nremove `precedence = legacy`: the last rule that matches a \
+                     node then decides",
+                    list.word()
+                );
+                diagnostics.error(argument.clone(), message);
+            }
+        }
     }
 
-    /// The configuration of model inputs and outputs: that of `io`, else the global one. `io = None` next to quantized nodes
-    /// changes nothing, as their own edges are observed.
-    pub(crate) fn boundary(&self) -> Option<Activation> {
-        let has_io = self.rules.iter().any(|rule| rule.target == Target::Io);
-        if has_io { self.last(|target| *target == Target::Io) } else { self.global() }
+    /// The index of the rule that decides about an operator.
+    pub(crate) fn rule_of(&self, node: &Node) -> Option<usize> {
+        let matching = || (0..self.rules.len()).filter(|&index| self.rules[index].target.matches(node));
+        let decided = match self.precedence {
+            Precedence::Last => matching().next_back(),
+            Precedence::Legacy => {
+                let quantizing = |is: fn(&Target) -> bool| {
+                    matching().find(|&index| is(&self.rules[index].target) && self.rules[index].config.is_some())
+                };
+                let by_name = quantizing(|target| matches!(target, Target::Module(_)));
+                by_name.or_else(|| quantizing(|target| matches!(target, Target::Type(_)))).or_else(|| matching().next())
+            }
+        };
+        decided.or_else(|| self.global_rule())
     }
 
-    fn last(&self, is: impl Fn(&Target) -> bool) -> Option<Activation> {
-        self.rules.iter().rev().find(|rule| is(&rule.target)).and_then(|rule| rule.config)
+    /// The index of the rule that decides about a model input.
+    pub(crate) fn rule_of_input(&self, name: &str) -> Option<usize> {
+        self.rule_of_boundary(|target| match target {
+            Target::Io | Target::Input => true,
+            Target::Node(node) => node == name,
+            _ => false,
+        })
+    }
+
+    /// The index of the rule that decides about the model outputs.
+    pub(crate) fn rule_of_outputs(&self) -> Option<usize> {
+        self.rule_of_boundary(|target| matches!(target, Target::Io | Target::Output))
+    }
+
+    fn rule_of_boundary(&self, matches: impl Fn(&Target) -> bool) -> Option<usize> {
+        let decided = self.rules.iter().rposition(|rule| matches(&rule.target));
+        // The older quantizer's global configuration is for operators only.
+        decided.or_else(|| self.global_rule().filter(|_| self.precedence == Precedence::Last))
+    }
+
+    fn global_rule(&self) -> Option<usize> {
+        self.rules.iter().position(|rule| rule.target == Target::Global)
     }
 }
 
-/// The full name of a class given by that name or by its last segment.
-fn complete(class: &str, classes: &[&str]) -> Result<String, String> {
-    if classes.contains(&class) {
-        return Ok(class.to_owned());
+/// The names in a model that rules can be about.
+struct Known<'a> {
+    modules: Vec<&'a str>,
+    classes: Vec<&'a str>,
+    nodes: Vec<&'a str>,
+    targets: Vec<&'a str>,
+}
+
+impl<'a> Known<'a> {
+    fn new(graph: &'a Graph) -> Self {
+        let scopes = || graph.nodes.iter().flat_map(|node| &node.scopes);
+        let sorted = |names: BTreeSet<&'a str>| names.into_iter().collect();
+        let inputs = graph.inputs.iter().map(|&id| graph.value(id).name.as_str());
+        Self {
+            modules: sorted(scopes().map(|scope| scope.path.as_str()).filter(|path| !path.is_empty()).collect()),
+            classes: sorted(scopes().map(|scope| scope.class.as_str()).collect()),
+            nodes: sorted(graph.nodes.iter().map(|node| node.name.as_str()).chain(inputs).collect()),
+            targets: sorted(graph.nodes.iter().map(|node| node.target.as_str()).collect()),
+        }
     }
-    let last = |full: &str| full.rsplit('.').next() == Some(class);
-    let matching: Vec<&str> = classes.iter().copied().filter(|full| last(full)).collect();
-    match matching[..] {
-        [one] => Ok(one.to_owned()),
-        [] => Err(unmatched("module type", class, classes, "module types")),
-        _ => Err(format!("module type `{class}` is ambiguous: write {}", alternatives(&matching))),
+
+    fn check(&self, kind: &str, name: &str, known: &[&str]) -> Result<(), String> {
+        if known.contains(&name) { Ok(()) } else { Err(unmatched(kind, name, known)) }
+    }
+
+    /// The full name of a class given by that name or by its last segment.
+    fn complete(&self, class: &str) -> Result<String, String> {
+        if self.classes.contains(&class) {
+            return Ok(class.to_owned());
+        }
+        let last = |full: &str| full.rsplit('.').next() == Some(class);
+        let matching: Vec<&str> = self.classes.iter().copied().filter(|full| last(full)).collect();
+        match matching[..] {
+            [one] => Ok(one.to_owned()),
+            [] => Err(unmatched("module type", class, &self.classes)),
+            _ => Err(format!("module type `{class}` is ambiguous: write {}", alternatives(&matching))),
+        }
     }
 }
 
 /// What to say about a name that nothing in the model has.
-fn unmatched(kind: &str, name: &str, known: &[&str], plural: &str) -> String {
+fn unmatched(kind: &str, name: &str, known: &[&str]) -> String {
     let near = nearest(name, known);
     let help = if known.is_empty() {
-        format!("the model names no {plural}: export it with `torch.onnx.export(…, dynamo=True)`")
+        format!("the model names no {kind}s: export it with `torch.onnx.export(…, dynamo=True)`")
     } else if near.is_empty() {
-        format!("the model's {plural} are {}", quantize_syntax::diagnostic::list(known, 8))
+        format!("the model's {kind}s are {}", list(known, 8))
     } else {
         format!("did you mean {}?", alternatives(&near))
     };
     format!("{kind} `{name}` matches nothing in the model\n{help}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Scope, ValueId};
+    use crate::ops::clamp::Clamp;
+
+    fn node(path: &str, class: &str) -> Node {
+        let scope = |path: &str, class: &str| Scope { path: path.to_owned(), class: class.to_owned() };
+        let parts: Vec<&str> = path.split('.').collect();
+        let inner = (1..parts.len()).map(|depth| scope(&parts[..depth].join("."), "Sequential"));
+        let scopes = [scope("", "Net")].into_iter().chain(inner).chain([scope(path, class)]).collect();
+        let (name, target) = (format!("{path}.relu"), "aten.relu.default".to_owned());
+        Node { op: Clamp::RELU.into(), inputs: vec![ValueId(0)], output: ValueId(1), name, target, scopes }
+    }
+
+    /// The argument that decides about the node, by these arguments beside model and samples.
+    fn decides(arguments: &str, node: &Node) -> Option<String> {
+        let source = format!("model = \"m\", calibration = \"c\", {arguments}");
+        let attr = Attr::parse(source.parse().unwrap()).unwrap_or_else(|error| panic!("{arguments}: {error}"));
+        let recipe = Recipe::new(&attr);
+        recipe.rule_of(node).map(|index| recipe.rules[index].argument.to_string())
+    }
+
+    #[test]
+    fn the_last_matching_rule_decides_whatever_its_kind() {
+        let node = node("body.0", "torch.ReLU");
+        for (arguments, argument) in [
+            (r#"global = int8"#, "global"),
+            (r#"module(name = "body", config = None), global = int8"#, "module[0]"),
+            (r#"module(name = "body", config = None), module(name = "body.0", config = int8)"#, "module[1]"),
+            (r#"module(name = "body.0", config = None), module(name = "body", config = int8)"#, "module[1]"),
+            (r#"module(name = "body", config = None), module(type = "torch.ReLU", config = int8)"#, "module[1]"),
+            (r#"node(name = "body.0.relu", config = None), op(target = "aten.relu.default", config = int8)"#, "op[0]"),
+            (
+                r#"op(target = "aten.relu.default", config = int8), node(name = "body.0.relu", config = None)"#,
+                "node[0]",
+            ),
+            (r#"module(type = "Net", config = int8), io = None"#, "module[0]"),
+        ] {
+            assert_eq!(decides(arguments, &node).as_deref(), Some(argument), "{arguments}");
+        }
+    }
+
+    #[test]
+    fn names_match_as_a_whole() {
+        let node = node("body.10", "torch.ReLU");
+        for arguments in [
+            r#"module(name = "bod", config = int8)"#,
+            r#"module(name = "body.1", config = int8)"#,
+            r#"module(type = "ReLU", config = int8)"#,
+            r#"op(target = "aten.relu", config = int8)"#,
+            r#"io = int8"#,
+        ] {
+            assert_eq!(decides(arguments, &node), None, "{arguments}");
+        }
+    }
+
+    #[test]
+    fn the_older_quantizer_asks_for_names_then_types() {
+        let node = node("l2", "Linear");
+        for (rules, argument) in [
+            (
+                r#"module(name = "l2", config = int8), module(type = "Linear", config = None), global = int8"#,
+                "module[0]",
+            ),
+            (
+                r#"module(type = "Linear", config = int8), module(name = "l2", config = int8), global = int8"#,
+                "module[1]",
+            ),
+            // `None` only keeps a node from the global configuration.
+            (
+                r#"module(name = "l2", config = None), module(type = "Linear", config = int8), global = int8"#,
+                "module[1]",
+            ),
+            (r#"module(name = "l2", config = None), module(type = "Conv", config = int8), global = int8"#, "module[0]"),
+            (r#"module(name = "l3", config = None), global = int8"#, "global"),
+        ] {
+            assert_eq!(decides(&format!("{rules}, precedence = legacy"), &node).as_deref(), Some(argument), "{rules}");
+        }
+    }
+
+    #[test]
+    fn boundary_rules_are_for_inputs_and_outputs() {
+        let recipe = |arguments: &str| {
+            let source = format!("model = \"m\", calibration = \"c\", {arguments}");
+            Recipe::new(&Attr::parse(source.parse().unwrap()).unwrap())
+        };
+        let both = |arguments: &str| {
+            let recipe = recipe(arguments);
+            let text = |rule: Option<usize>| rule.map(|rule| recipe.rules[rule].argument.to_string());
+            [text(recipe.rule_of_input("x")), text(recipe.rule_of_outputs())].map(Option::unwrap_or_default)
+        };
+        assert_eq!(both("global = int8"), ["global", "global"]);
+        assert_eq!(both("global = int8, precedence = legacy"), ["", ""]);
+        assert_eq!(both("io = int8, output = None"), ["io", "output"]);
+        assert_eq!(both("input = int8, io = None, global = int8"), ["io", "io"]);
+        assert_eq!(both(r#"io = int8, node(name = "x", config = None)"#), ["node[0]", "io"]);
+    }
 }

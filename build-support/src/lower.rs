@@ -29,6 +29,8 @@ pub(crate) struct Lowering<'a> {
     output: Lowered,
     /// By [`graph::ValueId`]: what a tensor became.
     values: Vec<Option<ValueId>>,
+    /// Tensors that were rescaled for a reader: the tensor, what for, the result.
+    rescaled: Vec<(ValueId, QuantParams, ValueId)>,
     label: String,
 }
 
@@ -42,6 +44,7 @@ pub fn lower(source: &QuantGraph) -> Result<Lowered, Vec<String>> {
         source,
         output: Lowered::default(),
         values: vec![None; source.graph.value_count()],
+        rescaled: Vec::new(),
         label: String::new(),
     };
     let mut errors = Vec::new();
@@ -76,11 +79,8 @@ impl<'a> Lowering<'a> {
     }
 
     fn add_outputs(&mut self) -> Result<(), String> {
-        for output in &self.source.graph.outputs {
-            let value = match self.values[output.value.index()] {
-                Some(value) => value,
-                None => self.constant(output.value)?,
-            };
+        for (output, &params) in self.source.graph.outputs.iter().zip(&self.source.returned) {
+            let value = self.read(output.value, params)?;
             self.output.graph.outputs.push(Port { name: output.name.clone(), value });
         }
         Ok(())
@@ -94,16 +94,35 @@ impl<'a> Lowering<'a> {
     /// Operand `index` of a node; a constant is quantized with the parameters of its observer.
     pub(crate) fn operand(&mut self, node: &Node, index: usize) -> Result<Operand, String> {
         let id = node.inputs[index];
-        let lowered = match self.values[id.index()] {
-            Some(lowered) => lowered,
+        let reader = self.graph().nodes.iter().position(|other| other.output == node.output);
+        let params = reader.and_then(|reader| self.source.read[reader][index]);
+        let params = params.expect("every operand of a quantized operator has parameters");
+        let shape = self.graph().value(id).shape.clone();
+        Ok(Operand { id: self.read(id, params)?, shape, params })
+    }
+
+    /// A tensor with these parameters: as it is stored, or rescaled once for all who want the same.
+    fn read(&mut self, id: graph::ValueId, params: QuantParams) -> Result<ValueId, String> {
+        let stored = self.source.stored(id);
+        let value = match self.values[id.index()] {
+            Some(value) => value,
             None => self.constant(id)?,
         };
-        Ok(Operand { id: lowered, shape: self.graph().value(id).shape.clone(), params: self.source.params(id) })
+        if stored == params {
+            return Ok(value);
+        }
+        if let Some((.., rescaled)) = self.rescaled.iter().find(|(from, to, _)| (*from, *to) == (value, params)) {
+            return Ok(*rescaled);
+        }
+        let factor = f64::from(stored.scale) / f64::from(params.scale);
+        let rescaled = self.rescale(value, ElementType::I8, &[factor], stored.zero_point, params.zero_point)?;
+        self.rescaled.push((value, params, rescaled));
+        Ok(rescaled)
     }
 
     fn constant(&mut self, id: graph::ValueId) -> Result<ValueId, String> {
         let value = self.graph().value(id);
-        let params = self.source.params(id);
+        let params = self.source.stored(id);
         let data = value.constant.as_ref().expect("nodes are lowered in execution order");
         let codes = data.iter().map(|&real| params.quantize(real) as i8).collect();
         self.constant_i8(&value.shape, codes)
@@ -111,7 +130,7 @@ impl<'a> Lowering<'a> {
 
     /// Parameters of a node's result.
     pub(crate) fn result_params(&self, node: &Node) -> QuantParams {
-        self.source.params(node.output)
+        self.source.stored(node.output)
     }
 
     fn fused_activation(&self, node: &Node) -> Option<&'a Node> {

@@ -1,20 +1,21 @@
 //! The tables of a manifest that are for people and tools: parameters and sizes.
 
-use crate::annotate::Annotation;
+use crate::annotate::{Annotation, Observed};
 use crate::config::Recipe;
-use crate::graph::{NodeId, ValueId};
+use crate::graph::{Graph, NodeId};
 use crate::plan::Plan;
-use crate::quantize::QuantGraph;
-use quantize_runtime::graph::Graph;
-use quantize_syntax::manifest::{Body, Size, Tensor};
+use crate::quantize::{Params, QuantGraph, QuantParams};
+use quantize_runtime::graph::Graph as TosaGraph;
+use quantize_syntax::manifest::{Body, Decided, Size, Tensor};
 
 /// Everything below the head.
 pub(crate) fn body(
     network: &QuantGraph,
     annotation: &Annotation,
+    params: &Params,
     recipe: &Recipe,
     plan: &Plan<'_>,
-    decoded: &Graph<'_>,
+    decoded: &TosaGraph<'_>,
     vgf: usize,
 ) -> Body {
     let constants = decoded.values.iter().filter_map(|value| value.constant.as_ref());
@@ -25,42 +26,48 @@ pub(crate) fn body(
         macs: plan.macs,
         vgf,
     };
-    let rule_of = |node: NodeId| annotation.rule[node.index()].map(|rule| recipe.argument(rule).to_string());
-    Body { tensors: tensors(network, annotation, rule_of), weights: weights(network, rule_of), size: Some(size) }
+    Body {
+        rules: rules(&network.graph, annotation, recipe),
+        tensors: tensors(&network.graph, annotation, params, recipe),
+        weights: weights(network, annotation, recipe),
+        size: Some(size),
+    }
+}
+
+/// One entry per rule.
+fn rules(graph: &Graph, annotation: &Annotation, recipe: &Recipe) -> Vec<Decided> {
+    let decided = |index: usize| {
+        let nodes = graph.node_ids().filter(move |id| annotation.rule[id.index()] == Some(index));
+        nodes.map(|id| graph.node(id).name.clone()).collect()
+    };
+    let rules = recipe.rules.iter().enumerate();
+    rules.map(|(index, rule)| Decided { argument: rule.argument.to_string(), nodes: decided(index) }).collect()
 }
 
 /// One entry per observer, named after the first tensor it watches.
-fn tensors(network: &QuantGraph, annotation: &Annotation, rule_of: impl Fn(NodeId) -> Option<String>) -> Vec<Tensor> {
-    let graph = &network.graph;
+fn tensors(graph: &Graph, annotation: &Annotation, params: &Params, recipe: &Recipe) -> Vec<Tensor> {
     let (producers, consumers) = (graph.producers(), graph.consumers());
-    let mut seen = vec![false; annotation.groups];
-    let mut tensors = Vec::new();
-    for index in 0..graph.value_count() {
-        let Some(group) = annotation.group[index] else { continue };
-        if std::mem::replace(&mut seen[group.index()], true) {
-            continue;
-        }
-        let id = ValueId(index as u32);
-        let (value, params) = (graph.value(id), network.params(id));
-        // A model input or a constant has no node: the first one that reads it decides.
-        let node = producers[index].or_else(|| consumers[index].first().copied());
-        let is_input = graph.inputs.contains(&id);
-        tensors.push(Tensor {
+    let entry = |(observed, params): (&Observed, &QuantParams)| {
+        let value = graph.value(observed.value);
+        // A constant has no node: the one that reads it stands for it.
+        let reader = || consumers[observed.value.index()].first().copied().filter(|_| value.constant.is_some());
+        let node = producers[observed.value.index()].or_else(reader);
+        Tensor {
             node: value.name.clone(),
-            module: if is_input { String::new() } else { node.map_or("", |id| graph.node(id).module()).to_owned() },
-            rule: node.and_then(&rule_of).unwrap_or_else(|| "io".to_owned()),
+            module: node.map_or("", |id| graph.node(id).module()).to_owned(),
+            rule: recipe.rules[observed.rule].argument.to_string(),
             dtype: "int8".to_owned(),
             shape: value.shape.clone(),
             axis: None,
             scale: vec![f64::from(params.scale)],
             zero_point: vec![params.zero_point],
-        });
-    }
-    tensors
+        }
+    };
+    annotation.observers.iter().zip(&params.0).map(entry).collect()
 }
 
 /// One entry per layer.
-fn weights(network: &QuantGraph, rule_of: impl Fn(NodeId) -> Option<String>) -> Vec<Tensor> {
+fn weights(network: &QuantGraph, annotation: &Annotation, recipe: &Recipe) -> Vec<Tensor> {
     let graph = &network.graph;
     let entry = |id: NodeId| {
         let weights = network.weights[id.index()].as_ref()?;
@@ -69,7 +76,7 @@ fn weights(network: &QuantGraph, rule_of: impl Fn(NodeId) -> Option<String>) -> 
         Some(Tensor {
             node: node.name.clone(),
             module: node.module().to_owned(),
-            rule: rule_of(id).unwrap_or_default(),
+            rule: annotation.rule[id.index()].map_or_else(String::new, |rule| recipe.rules[rule].argument.to_string()),
             dtype: "int8".to_owned(),
             shape: weights.shape.clone(),
             axis: per_channel.then_some(0),

@@ -8,7 +8,7 @@ use quantize_tests::fixture::Fixture;
 use quantize_tests::{npy, repository};
 
 /// A mistake: name of its module and golden file, arguments of its attribute.
-const MISTAKES: [(&str, &str); 15] = [
+const MISTAKES: [(&str, &str); 18] = [
     ("missing_model", r#"model = "models/absent.onnx", calibration = "models/calib.npy", global = int8"#),
     ("not_onnx", r#"model = "models/notes.txt", calibration = "models/calib.npy", global = int8"#),
     ("missing_samples", r#"model = "models/net.onnx", calibration = "models/absent.npy", global = int8"#),
@@ -32,6 +32,21 @@ const MISTAKES: [(&str, &str); 15] = [
         "no_such_type",
         r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8,
     module(type = "Relu", config = None)"#,
+    ),
+    (
+        "no_such_node",
+        r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8,
+    node(name = "linear_9", config = None)"#,
+    ),
+    (
+        "no_such_op",
+        r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8,
+    op(target = "aten.sigmoid", config = None)"#,
+    ),
+    (
+        "legacy_node",
+        r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8,
+    module(name = "encoder.fc", config = int8), node(name = "relu", config = int8), precedence = legacy"#,
     ),
     (
         "left_in_float",

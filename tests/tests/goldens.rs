@@ -1,14 +1,16 @@
 //! Upstream's golden cases: observers, parameters, weights and integer outputs, compared with what upstream recorded.
 
 use quantize_build::annotate::{Annotation, annotate};
-use quantize_build::calibrate::observer::HistogramObserver;
+use quantize_build::calibrate::observer::Observer;
 use quantize_build::calibrate::{self, Dataset, dataset};
-use quantize_build::config::{Activation, Recipe};
-use quantize_build::graph::Graph;
+use quantize_build::config::{Config, EPS, Precedence, Recipe, Rule, Target};
+use quantize_build::graph::{Graph, ValueId};
 use quantize_build::quantize::{Params, QuantGraph, QuantParams, quantize};
 use quantize_build::{frontend, lower, passes, tosa, vgf};
+
 use quantize_runtime::interpreter::{Interpreter, Tensor};
 use quantize_runtime::vgf::Vgf;
+use quantize_syntax::ArgPath;
 use quantize_tests::{npy, outside, repository};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -16,8 +18,19 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Cases that the network part covers; the first two are committed, the others are in the shared material.
-const CASES: [&str; 8] =
-    ["mlp", "convnet_per_channel", "convnet_per_tensor", "bn_fold", "fusion", "residual", "pools", "multi_io"];
+const CASES: [&str; 11] = [
+    "mlp",
+    "convnet_per_channel",
+    "convnet_per_tensor",
+    "bn_fold",
+    "fusion",
+    "residual",
+    "pools",
+    "multi_io",
+    "interleaved",
+    "mixed_configs",
+    "mobile_block",
+];
 const COMMITTED: usize = 2;
 
 /// Relative difference of scales that different float forwards explain.
@@ -53,10 +66,25 @@ impl Case {
         serde_json::from_str(&text).expect("JSON")
     }
 
+    /// The rules that upstream's quantizer was given.
     fn recipe(&self) -> Recipe {
-        let config = &self.json("config.json")["calls"][0]["config"];
-        let per_tensor = config["is_per_channel"] == Value::Bool(false);
-        Recipe::global_int8(if per_tensor { Activation::PER_TENSOR } else { Activation::PER_CHANNEL })
+        let json = self.json("config.json");
+        let text = |call: &Value, key: &str| call[key].as_str().unwrap_or_else(|| panic!("{key} of {call}")).to_owned();
+        let rule = |call: &Value| {
+            let target = match call["call"].as_str() {
+                Some("set_global") => Target::Global,
+                Some("set_io") => Target::Io,
+                Some("set_module_name") => Target::Module(text(call, "name")),
+                Some("set_module_type") => Target::Type(text(call, "type")),
+                Some("set_node_name") => Target::Node(text(call, "name")),
+                Some("set_node_target") => Target::Op(text(call, "target")),
+                call => panic!("{}: {call:?}", self.name),
+            };
+            Rule { target, config: config(&call["config"]), argument: ArgPath::Attribute }
+        };
+        let rules = json["calls"].as_array().expect("a list").iter().map(rule).collect();
+        let precedence = if json["composable"] == Value::Bool(false) { Precedence::Legacy } else { Precedence::Last };
+        Recipe { rules, precedence }
     }
 
     fn network(&self) -> (Graph, Annotation) {
@@ -105,11 +133,12 @@ impl Case {
     /// Upstream's parameters for each of our observers: matched by the names of what they observe; those that only
     /// decompositions name, in order.
     fn matched(&self, graph: &Graph, annotation: &Annotation) -> Vec<(Vec<String>, Recorded)> {
-        let mut names: Vec<Vec<String>> = vec![Vec::new(); annotation.groups];
-        for (index, group) in annotation.group.iter().enumerate() {
-            if let Some(group) = group {
-                let id = quantize_build::graph::ValueId(index as u32);
-                names[group.0 as usize].push(graph.value(id).name.clone());
+        let mut names: Vec<Vec<String>> = vec![Vec::new(); annotation.observers.len()];
+        for id in (0..graph.value_count()).map(|index| ValueId(index as u32)) {
+            // A second observer of a tensor has the first one as its source.
+            for (place, group) in annotation.observers_of(graph, id).into_iter().enumerate() {
+                let name = graph.value(id).name.clone();
+                names[group.0 as usize].push(if place == 0 { name } else { format!("{name} again") });
             }
         }
         let mut recorded = self.recorded();
@@ -134,6 +163,23 @@ impl Case {
         let files = (0..).map(|index| self.folder.join(format!("{prefix}_{index}.npy")));
         files.take_while(|file| file.is_file()).map(npy::read).collect()
     }
+}
+
+/// A configuration by its constructor's arguments.
+fn config(json: &Value) -> Option<Config> {
+    let given = |key: &str| json.get(key).filter(|value| !value.is_null());
+    if json.is_null() {
+        return None;
+    }
+    assert_eq!(json["kind"], "int8", "{json}");
+    let eps = given("eps").map_or(EPS, |eps| eps.as_f64().expect("a number") as f32);
+    let mut config = Config::PER_CHANNEL;
+    config.weights.per_channel = given("is_per_channel") != Some(&Value::Bool(false));
+    (config.weights.eps, config.activation.eps) = (eps, eps);
+    if let Some(qmin) = given("act_qmin") {
+        config.activation.qmin = i32::try_from(qmin.as_i64().expect("a number")).expect("an int8");
+    }
+    Some(config)
 }
 
 /// Lowers, writes a VGF, reads it back and runs it on stacked inputs: one vector per output, samples behind each other.
@@ -181,7 +227,7 @@ fn observers_fed_with_recorded_streams_are_equal_bit_for_bit() {
         let recorded = case.recorded();
         assert!(recorded.len() > 1, "{}: no observers", case.name);
         for recorded in recorded {
-            let mut observer = HistogramObserver::int8();
+            let mut observer = Observer::new(Config::PER_CHANNEL.activation);
             // Keys are "<observer>.<sequence>"; the map keeps sequences in order.
             let of_observer =
                 streams.iter().filter(|(key, _)| key.rsplit_once('.').is_some_and(|(id, _)| id == recorded.id));
@@ -191,7 +237,7 @@ fn observers_fed_with_recorded_streams_are_equal_bit_for_bit() {
             let id = &recorded.id;
             assert_eq!(params.scale.to_bits(), recorded.scale.to_bits(), "{}: scale of {id}", case.name);
             assert_eq!(params.zero_point, recorded.zero_point, "{}: zero point of {id}", case.name);
-            assert_eq!(observer.histogram(), histograms[id], "{}: histogram of {id}", case.name);
+            assert_eq!(observer.histogram(), Some(histograms[id].as_slice()), "{}: histogram of {id}", case.name);
         }
     }
 }
@@ -225,7 +271,11 @@ fn injected(case: &Case) -> QuantGraph {
     let params = case
         .matched(&graph, &annotation)
         .into_iter()
-        .map(|(_, recorded)| QuantParams::int8(recorded.scale, recorded.zero_point))
+        .zip(&annotation.observers)
+        .map(|((_, recorded), observed)| QuantParams {
+            qmin: observed.activation.qmin,
+            ..QuantParams::int8(recorded.scale, recorded.zero_point)
+        })
         .collect();
     quantize(graph, &annotation, &Params(params))
 }
@@ -271,14 +321,14 @@ fn outputs_from_model_and_samples_are_within_a_quantum_of_upstreams() {
         let (graph, annotation) = case.network();
         let params = case.calibrated(&graph, &annotation);
         let network = quantize(graph, &annotation, &params);
-        let of_value = |id: quantize_build::graph::ValueId| network.params[id.0 as usize].expect("quantized");
-        let quantized = |(&id, real): (&_, &Vec<f32>)| real.iter().map(|&x| of_value(id).quantize(x) as i8).collect();
+        let quantized =
+            |(&id, real): (&_, &Vec<f32>)| real.iter().map(|&x| network.stored(id).quantize(x) as i8).collect();
         let inputs: Vec<Vec<i8>> =
             network.graph.inputs.iter().zip(&case.arrays::<f32>("test_in")).map(quantized).collect();
         let outputs = run_integers(&network, &inputs);
         let recorded = case.arrays::<f32>("test_out");
         for (index, (output, expected)) in outputs.iter().zip(&recorded).enumerate() {
-            let params = of_value(network.graph.outputs[index].value);
+            let params = network.returned[index];
             let difference = |(&code, &expected): (&i8, &f32)| {
                 let quanta = (params.dequantize(i32::from(code)) - expected) / params.scale;
                 quanta.abs().round() as usize

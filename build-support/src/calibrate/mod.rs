@@ -5,13 +5,10 @@ pub mod observer;
 
 use crate::annotate::{Annotation, GroupId};
 use crate::graph::{Graph, Tensor, ValueId};
-use crate::quantize::{Params, QuantParams};
+use crate::quantize::Params;
 pub use dataset::Dataset;
-use observer::HistogramObserver;
+use observer::Observer;
 pub(crate) use observer::symmetric_scale;
-
-/// Smallest scale of int8 tensors, `2^-16`.
-pub(crate) const EPS: f32 = 1.0 / 65536.0;
 
 /// Observes every group of tensors over all samples, in order.
 ///
@@ -19,12 +16,15 @@ pub(crate) const EPS: f32 = 1.0 / 65536.0;
 ///
 /// Tensors that became infinite or not a number, with the name of the first one and the sample.
 pub fn calibrate(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) -> Result<Params, String> {
-    let mut observers = vec![HistogramObserver::int8(); annotation.groups];
+    let mut observers: Vec<Observer> =
+        annotation.observers.iter().map(|observed| Observer::new(observed.activation)).collect();
+    let groups: Vec<Vec<GroupId>> =
+        (0..graph.value_count()).map(|value| annotation.observers_of(graph, ValueId(value as u32))).collect();
     let consumers = graph.consumers();
     let mut sample = 0;
     while let Some(inputs) = dataset.next_sample()? {
         let mut observe = |id: ValueId, tensor: &Tensor| {
-            if let Some(group) = annotation.group[id.index()] {
+            for group in &groups[id.index()] {
                 observers[group.index()].observe(tensor.as_slice().expect("standard layout"));
             }
         };
@@ -34,12 +34,7 @@ pub fn calibrate(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) 
         })?;
         sample += 1;
     }
-    Ok(params(&observers))
-}
-
-/// Parameters of all observers.
-fn params(observers: &[HistogramObserver]) -> Params {
-    Params(observers.iter().map(|observer| observer.params()).collect())
+    Ok(Params(observers.iter().map(Observer::params).collect()))
 }
 
 /// The float result of the network, in the order of its outputs.
@@ -95,11 +90,4 @@ fn run(
     }
     let output = |id: ValueId| values[id.index()].as_ref().or(graph.value(id).constant.as_ref()).cloned();
     Ok(graph.outputs.iter().map(|o| output(o.value).expect("outputs are computed")).collect())
-}
-
-impl Params {
-    /// Parameters of a group.
-    pub fn of(&self, group: GroupId) -> QuantParams {
-        self.0[group.index()]
-    }
 }

@@ -3,7 +3,9 @@
 //! Source: oracle of VgfQuantizer, section 9. Every rounding of the reference is kept: all steps are f32 unless said otherwise,
 //! and sums have its order.
 
+use crate::config::Activation;
 use crate::quantize::QuantParams;
+use quantize_syntax::attr::Observer as Method;
 
 const BINS: usize = 2048;
 /// How many parts a bin is split into when the range grows.
@@ -18,36 +20,101 @@ pub(crate) fn symmetric_scale(min: f32, max: f32, qmin: i32, qmax: i32, eps: f32
     (largest / ((qmax - qmin) as f32 / 2.0)).max(eps)
 }
 
-/// Scale and zero point of an asymmetric int8 tensor with these extremes.
-fn affine_params(min: f32, max: f32) -> QuantParams {
-    let (qmin, qmax) = (i32::from(i8::MIN), i32::from(i8::MAX));
+/// Scale and zero point of an asymmetric tensor with these extremes.
+fn affine_params([min, max]: [f32; 2], activation: Activation) -> QuantParams {
+    let (qmin, qmax) = (activation.qmin, i32::from(i8::MAX));
     let (negative, positive) = (min.min(0.0), max.max(0.0));
-    let scale = ((positive - negative) / (qmax - qmin) as f32).max(super::EPS);
+    let scale = ((positive - negative) / (qmax - qmin) as f32).max(activation.eps);
     let zero_point = (qmin - libm::rintf(negative / scale) as i32).clamp(qmin, qmax);
-    QuantParams::int8(scale, zero_point)
+    QuantParams { scale, zero_point, qmin, qmax }
 }
 
-/// Finds the range of a tensor that loses least when it is quantized, from a histogram of all values seen.
+/// Finds scale and zero point of an activation from all its tensors.
 #[derive(Clone, Debug)]
-pub struct HistogramObserver {
-    histogram: Vec<f32>,
-    /// Extremes seen so far; `None` before the first tensor.
-    range: Option<[f32; 2]>,
+pub struct Observer {
+    activation: Activation,
+    statistics: Statistics,
 }
 
-impl HistogramObserver {
-    /// An observer for int8 activations that has seen nothing.
-    pub fn int8() -> Self {
-        Self { histogram: vec![0.0; BINS], range: None }
-    }
+/// What an observer keeps of the tensors it has seen.
+#[derive(Clone, Debug)]
+enum Statistics {
+    Histogram(Histogram),
+    /// Smallest and largest value, or moving averages of them; `None` before the first tensor.
+    Range(Option<[f32; 2]>),
+}
 
-    /// Counts of the 2048 bins.
-    pub fn histogram(&self) -> &[f32] {
-        &self.histogram
+/// Weight of a new tensor in a moving average.
+const AVERAGING: f32 = 0.01;
+
+impl Observer {
+    /// An observer that has seen nothing.
+    pub fn new(activation: Activation) -> Self {
+        let statistics = match activation.observer {
+            Method::Histogram | Method::Percentile(_) | Method::Mse => Statistics::Histogram(Histogram::default()),
+            Method::MinMax | Method::MovingAverage => Statistics::Range(None),
+        };
+        Self { activation, statistics }
     }
 
     /// Adds the values of one tensor.
     pub fn observe(&mut self, values: &[f32]) {
+        match &mut self.statistics {
+            Statistics::Histogram(histogram) => histogram.observe(values),
+            Statistics::Range(range) => {
+                let (low, high) = extremes(values);
+                *range = Some(match *range {
+                    None => [low, high],
+                    Some([min, max]) if self.activation.observer == Method::MovingAverage => {
+                        [min + AVERAGING * (low - min), max + AVERAGING * (high - max)]
+                    }
+                    Some([min, max]) => [min.min(low), max.max(high)],
+                });
+            }
+        }
+    }
+
+    /// Scale and zero point for what was seen; scale 1 and zero point 0 before the first tensor.
+    pub fn params(&self) -> QuantParams {
+        let range = match &self.statistics {
+            Statistics::Range(range) => *range,
+            Statistics::Histogram(histogram) => histogram.range.map(|range| match self.activation.observer {
+                Method::Percentile(share) => histogram.central(range, share),
+                Method::Mse => histogram.least_error(range, self.activation),
+                _ => histogram.search(range),
+            }),
+        };
+        match range {
+            None => QuantParams { scale: 1.0, zero_point: 0, qmin: self.activation.qmin, qmax: i32::from(i8::MAX) },
+            Some(range) => affine_params(range, self.activation),
+        }
+    }
+
+    /// Counts of the 2048 bins; `None` for an observer that keeps none.
+    pub fn histogram(&self) -> Option<&[f32]> {
+        match &self.statistics {
+            Statistics::Histogram(histogram) => Some(&histogram.counts),
+            Statistics::Range(_) => None,
+        }
+    }
+}
+
+/// Counts of all values seen, in bins of equal width over the range that holds them all.
+#[derive(Clone, Debug)]
+struct Histogram {
+    counts: Vec<f32>,
+    /// Extremes seen so far; `None` before the first tensor.
+    range: Option<[f32; 2]>,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self { counts: vec![0.0; BINS], range: None }
+    }
+}
+
+impl Histogram {
+    fn observe(&mut self, values: &[f32]) {
         let finite: Vec<f32>;
         let mut values = values;
         let (mut low, mut high) = extremes(values);
@@ -61,32 +128,21 @@ impl HistogramObserver {
         }
         let Some([min, max]) = self.range else {
             self.range = Some([low, high]);
-            self.histogram = histogram(values, low, high);
+            self.counts = histogram(values, low, high);
             return;
         };
         let (new_min, new_max) = (min.min(low), max.max(high));
         let update = histogram(values, new_min, new_max);
         let moved = if [new_min, new_max] == [min, max] {
-            core::mem::take(&mut self.histogram)
+            core::mem::take(&mut self.counts)
         } else if min == max {
-            let total = sum(&self.histogram);
+            let total = sum(&self.counts);
             histogram(&[min], new_min, new_max).into_iter().map(|count| count * total).collect()
         } else {
             self.upscaled([min, max], new_min, new_max)
         };
-        self.histogram = moved.iter().zip(&update).map(|(a, b)| a + b).collect();
+        self.counts = moved.iter().zip(&update).map(|(a, b)| a + b).collect();
         self.range = Some([new_min, new_max]);
-    }
-
-    /// Scale and zero point for what was seen; scale 1 and zero point 0 before the first tensor.
-    pub fn params(&self) -> QuantParams {
-        match self.range {
-            None => QuantParams::int8(1.0, 0),
-            Some(range) => {
-                let [min, max] = self.search(range);
-                affine_params(min, max)
-            }
-        }
     }
 
     /// The histogram over a wider range: each bin is cut into 16 parts, which go to the bins their middles lie in.
@@ -105,17 +161,17 @@ impl HistogramObserver {
             while bin > 0 && edges[bin] > middle {
                 bin -= 1;
             }
-            counts[bin] += self.histogram[part / UPSAMPLE] / UPSAMPLE as f32;
+            counts[bin] += self.counts[part / UPSAMPLE] / UPSAMPLE as f32;
         }
         counts
     }
 
     /// Narrows the range from the side with less mass while the quantization error shrinks.
     fn search(&self, [min, max]: [f32; 2]) -> [f32; 2] {
-        let total = f64::from(sum(&self.histogram));
+        let total = f64::from(sum(&self.counts));
         let mut running = 0.0_f64;
         let cumulative: Vec<f32> = self
-            .histogram
+            .counts
             .iter()
             .map(|&count| {
                 running += f64::from(count);
@@ -155,6 +211,44 @@ impl HistogramObserver {
         [min + width * start as f32, min + width * (end + 1) as f32]
     }
 
+    /// The range that holds `share` percent of the values, with as many below it as above.
+    fn central(&self, [min, max]: [f32; 2], share: f32) -> [f32; 2] {
+        let total: f64 = self.counts.iter().map(|&count| f64::from(count)).sum();
+        let tail = total * (100.0 - f64::from(share)) / 200.0;
+        // Bins that lie in a tail as a whole; the tails hold less than all values, so that a bin remains between them.
+        let cut = |counts: &mut dyn Iterator<Item = &f32>| {
+            let mut mass = 0.0;
+            let in_tail = |count: &&f32| {
+                mass += f64::from(**count);
+                mass <= tail
+            };
+            counts.take_while(in_tail).count()
+        };
+        let width = (max - min) / BINS as f32;
+        let (below, above) = (cut(&mut self.counts.iter()), cut(&mut self.counts.iter().rev()));
+        [min + width * below as f32, max - width * above as f32]
+    }
+
+    /// The range, among those that shrink both ends towards zero by the same share, with the least squared error of the
+    /// values at the middles of their bins.
+    fn least_error(&self, [min, max]: [f32; 2], activation: Activation) -> [f32; 2] {
+        const STEPS: u8 = 100;
+        let width = (max - min) / BINS as f32;
+        let error = |range: [f32; 2]| {
+            let params = affine_params(range, activation);
+            let of_bin = |(bin, &count): (usize, &f32)| {
+                let middle = min + width * (bin as f32 + 0.5);
+                let error = f64::from(middle) - f64::from(params.dequantize(params.quantize(middle)));
+                f64::from(count) * error * error
+            };
+            self.counts.iter().enumerate().map(of_bin).sum::<f64>()
+        };
+        let shrunk = (1..=STEPS).rev().map(|step| [min, max].map(|end| end * (f32::from(step) / f32::from(STEPS))));
+        let errors = shrunk.map(|range| (error(range), range));
+        let (_, best) = errors.reduce(|best, next| if next.0 < best.0 { next } else { best }).expect("there are steps");
+        best
+    }
+
     /// Estimated squared error of quantizing all values when only bins `start..=end` are inside the range.
     fn error(&self, [min, max]: [f32; 2], start: usize, end: usize) -> f32 {
         let width = (f64::from(max) - f64::from(min)) / BINS as f64;
@@ -170,7 +264,7 @@ impl HistogramObserver {
                 let stop = begin + width;
                 let begin_level = floor_div(begin, level).clamp(0.0, last);
                 let stop_level = floor_div(stop, level).clamp(0.0, last);
-                let density = self.histogram[i] / width;
+                let density = self.counts[i] / width;
                 let norm = |from: f32, to: f32| density * ((to * to * to - from * from * from) / 3.0);
                 let mut error = norm(begin - (begin_level + 0.5) * level, half);
                 error += (stop_level - begin_level - 1.0) * norm(-half, half);
@@ -247,32 +341,80 @@ fn sum(values: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::{Config, EPS};
+
+    fn observer(method: Method) -> Observer {
+        Observer::new(Activation { observer: method, ..Config::PER_CHANNEL.activation })
+    }
 
     #[test]
     fn all_zeros_give_the_smallest_scale() {
-        let mut observer = HistogramObserver::int8();
-        observer.observe(&[0.0; 10]);
-        assert_eq!(observer.params(), QuantParams::int8(super::super::EPS, -128));
+        for method in [Method::Histogram, Method::MinMax, Method::MovingAverage, Method::Percentile(99.0), Method::Mse]
+        {
+            let mut observer = observer(method);
+            observer.observe(&[0.0; 10]);
+            assert_eq!(observer.params(), QuantParams::int8(EPS, -128), "{method:?}");
+        }
     }
 
     #[test]
     fn a_constant_lands_in_the_middle_bin_and_its_code_is_the_largest() {
-        let mut observer = HistogramObserver::int8();
+        let mut observer = observer(Method::Histogram);
         observer.observe(&[1.5]);
-        assert_eq!(observer.histogram()[1024], 1.0);
+        assert_eq!(observer.histogram().unwrap()[1024], 1.0);
         let params = observer.params();
         assert_eq!((params, params.quantize(1.5)), (QuantParams::int8(1.5 / 255.0, -128), 127));
     }
 
     #[test]
     fn infinities_are_not_counted() {
-        let mut observer = HistogramObserver::int8();
+        let mut observer = observer(Method::Histogram);
         observer.observe(&[f32::INFINITY, 1.0, -1.0, f32::NEG_INFINITY]);
-        assert_eq!(observer.histogram().iter().sum::<f32>(), 2.0);
+        assert_eq!(observer.histogram().unwrap().iter().sum::<f32>(), 2.0);
     }
 
     #[test]
     fn nothing_seen_means_no_scaling() {
-        assert_eq!(HistogramObserver::int8().params(), QuantParams::int8(1.0, 0));
+        assert_eq!(observer(Method::Histogram).params(), QuantParams::int8(1.0, 0));
+        assert_eq!(observer(Method::MinMax).params(), QuantParams::int8(1.0, 0));
+    }
+
+    #[test]
+    fn extremes_are_kept_or_averaged() {
+        let range = |method| {
+            let mut observer = observer(method);
+            observer.observe(&[-1.0, 3.0]);
+            observer.observe(&[0.5, 53.0]);
+            let params = observer.params();
+            [params.dequantize(-128), params.dequantize(127)]
+        };
+        let close = |[a, b]: [f32; 2], [c, d]: [f32; 2]| (a - c).abs() < 0.12 && (b - d).abs() < 0.12;
+        assert!(close(range(Method::MinMax), [-1.0, 53.0]), "{:?}", range(Method::MinMax));
+        assert!(close(range(Method::MovingAverage), [-0.985, 3.5]), "{:?}", range(Method::MovingAverage));
+    }
+
+    #[test]
+    fn outliers_are_cut_off() {
+        let values: Vec<f32> = (0..10_000_u16).map(|i| f32::from(i) / 10_000.0).collect();
+        let largest = |method| {
+            let mut observer = observer(method);
+            observer.observe(&[0.0, 100.0]);
+            (0..100).for_each(|_| observer.observe(&values));
+            let params = observer.params();
+            params.dequantize(127)
+        };
+        assert!((largest(Method::MinMax) - 100.0).abs() < 0.1);
+        assert!((largest(Method::Percentile(99.9)) - 1.0).abs() < 0.1);
+        // A million values err by R²/(12 · 255²) each, one by (100 − R)²: together least at R = 44, give or take the bins.
+        let mse = largest(Method::Mse);
+        assert!((38.0..52.0).contains(&mse), "{mse}");
+    }
+
+    #[test]
+    fn snorm_has_no_code_below_minus_127() {
+        let mut observer = Observer::new(Activation { qmin: -127, ..Config::PER_CHANNEL.activation });
+        observer.observe(&[0.0, 2.54]);
+        let params = observer.params();
+        assert_eq!((params.zero_point, params.quantize(-9.0)), (-127, -127));
     }
 }

@@ -56,6 +56,8 @@ pub struct Node {
     pub output: ValueId,
     /// Name of the ATen node, `"conv2d_1"`, or of the ONNX node.
     pub name: String,
+    /// Overload of the ATen operator, `"aten.conv2d.default"`.
+    pub target: String,
     /// Call stack of modules, root first; empty where the exporter wrote none.
     pub scopes: Vec<Scope>,
 }

@@ -42,6 +42,10 @@ impl Room for AdaptiveAvgPool2d {
         })
     }
 
+    fn target(&self) -> &'static str {
+        "aten.adaptive_avg_pool2d.default"
+    }
+
     fn pattern(&self) -> Pattern {
         Pattern::Float
     }

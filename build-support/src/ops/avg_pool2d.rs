@@ -39,6 +39,10 @@ impl Room for AvgPool2d {
         })
     }
 
+    fn target(&self) -> &'static str {
+        "aten.avg_pool2d.default"
+    }
+
     fn pattern(&self) -> Pattern {
         Pattern::SharesInput
     }

@@ -31,6 +31,10 @@ impl Room for BatchNorm {
         output
     }
 
+    fn target(&self) -> &'static str {
+        "aten.batch_norm.default"
+    }
+
     fn pattern(&self) -> Pattern {
         Pattern::Float
     }

@@ -42,6 +42,16 @@ impl Room for Binary {
         ndarray::Zip::from(view(0)).and(view(1)).map_collect(|&a, &b| apply(a, b)).as_standard_layout().into_owned()
     }
 
+    fn target(&self) -> &'static str {
+        match self {
+            Self::Add => "aten.add.Tensor",
+            Self::Sub => "aten.sub.Tensor",
+            Self::Mul => "aten.mul.Tensor",
+            Self::Maximum => "aten.maximum.default",
+            Self::Minimum => "aten.minimum.default",
+        }
+    }
+
     fn pattern(&self) -> Pattern {
         Pattern::Own
     }

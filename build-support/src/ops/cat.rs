@@ -36,6 +36,10 @@ impl Room for Cat {
         joined.as_standard_layout().into_owned()
     }
 
+    fn target(&self) -> &'static str {
+        "aten.cat.default"
+    }
+
     fn pattern(&self) -> Pattern {
         Pattern::Shared
     }

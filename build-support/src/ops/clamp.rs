@@ -46,6 +46,15 @@ impl Room for Clamp {
         inputs[0].mapv(|x| if x < min { min } else if x > max { max } else { x })
     }
 
+    fn target(&self) -> &'static str {
+        match self.kind {
+            ClampKind::Relu => "aten.relu.default",
+            ClampKind::Hardtanh => "aten.hardtanh.default",
+            ClampKind::Clamp => "aten.clamp.default",
+            ClampKind::Relu6 => "aten.relu6.default",
+        }
+    }
+
     fn pattern(&self) -> Pattern {
         match self.kind {
             ClampKind::Relu => Pattern::Activation,

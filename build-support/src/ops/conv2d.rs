@@ -76,6 +76,10 @@ impl Room for Conv2d {
         Tensor::from_shape_vec(shape, output).expect("as many elements as the shape says")
     }
 
+    fn target(&self) -> &'static str {
+        "aten.conv2d.default"
+    }
+
     fn pattern(&self) -> Pattern {
         Pattern::Weighted
     }

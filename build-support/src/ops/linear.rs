@@ -41,6 +41,10 @@ impl Room for Linear {
         Tensor::from_shape_vec(shape, output).expect("as many elements as the shape says")
     }
 
+    fn target(&self) -> &'static str {
+        "aten.linear.default"
+    }
+
     fn pattern(&self) -> Pattern {
         Pattern::Weighted
     }

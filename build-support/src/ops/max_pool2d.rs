@@ -33,6 +33,10 @@ impl Room for MaxPool2d {
         })
     }
 
+    fn target(&self) -> &'static str {
+        "aten.max_pool2d.default"
+    }
+
     fn pattern(&self) -> Pattern {
         Pattern::SharesInput
     }

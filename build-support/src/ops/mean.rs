@@ -26,6 +26,10 @@ impl Room for Mean {
         reduce(inputs[0], &self.axes, self.keep_dims).mapv(|sum| sum / count as f32)
     }
 
+    fn target(&self) -> &'static str {
+        "aten.mean.dim"
+    }
+
     fn pattern(&self) -> Pattern {
         Pattern::Float
     }

@@ -18,6 +18,9 @@ pub(crate) trait Room {
     /// The float result, with a fixed order of operations and no fused multiply-add.
     fn evaluate(&self, inputs: &[&Tensor]) -> Tensor;
 
+    /// The ATen overload that torch's exporter and decompositions write for it.
+    fn target(&self) -> &'static str;
+
     /// How the quantizer treats it.
     fn pattern(&self) -> Pattern;
 
@@ -73,6 +76,11 @@ macro_rules! rooms {
 
             pub(crate) fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
                 match self { $(Self::$room(room) => room.evaluate(inputs),)* }
+            }
+
+            /// The ATen overload that torch's exporter and decompositions write for the operator.
+            pub fn target(&self) -> &'static str {
+                match self { $(Self::$room(room) => room.target(),)* }
             }
 
             /// How the quantizer treats the operator.

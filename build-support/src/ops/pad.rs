@@ -35,6 +35,10 @@ impl Room for Pad {
         output
     }
 
+    fn target(&self) -> &'static str {
+        "aten.pad.default"
+    }
+
     fn pattern(&self) -> Pattern {
         Pattern::Shared
     }

@@ -28,6 +28,10 @@ impl Room for Permute {
         inputs[0].view().permuted_axes(self.perm.clone()).as_standard_layout().into_owned()
     }
 
+    fn target(&self) -> &'static str {
+        "aten.permute.default"
+    }
+
     fn pattern(&self) -> Pattern {
         Pattern::Shared
     }

@@ -32,6 +32,10 @@ impl Room for Slice {
         part.as_standard_layout().into_owned()
     }
 
+    fn target(&self) -> &'static str {
+        "aten.slice.Tensor"
+    }
+
     fn pattern(&self) -> Pattern {
         Pattern::Shared
     }

@@ -46,6 +46,17 @@ impl Room for Unary {
         inputs[0].mapv(|x| self.apply(f64::from(x)) as f32)
     }
 
+    fn target(&self) -> &'static str {
+        match self {
+            Self::Erf => "aten.erf.default",
+            Self::Exp => "aten.exp.default",
+            Self::HardSigmoid => "aten.hardsigmoid.default",
+            Self::HardSwish => "aten.hardswish.default",
+            Self::Sigmoid => "aten.sigmoid.default",
+            Self::Tanh => "aten.tanh.default",
+        }
+    }
+
     fn pattern(&self) -> Pattern {
         Pattern::Own
     }

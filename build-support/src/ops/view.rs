@@ -26,6 +26,10 @@ impl Room for View {
         inputs[0].clone().into_shape_with_order(self.shape.clone()).expect("checked at import")
     }
 
+    fn target(&self) -> &'static str {
+        "aten.view.default"
+    }
+
     fn pattern(&self) -> Pattern {
         Pattern::Shared
     }

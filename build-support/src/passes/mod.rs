@@ -16,9 +16,8 @@ use crate::ops::Op;
 pub fn run(graph: &mut Graph, recipe: &Recipe) {
     // Before rules are read: upstream folds whatever the configuration says.
     fold_batch_norm::run(graph);
-    let (rule, _) = crate::annotate::match_rules(graph, &recipe.rules);
-    let quantized: Vec<bool> =
-        rule.iter().map(|rule| rule.is_some_and(|index| recipe.rules[index].config.is_some())).collect();
+    let is_quantized = |node| recipe.rule_of(node).is_some_and(|index| recipe.rules[index].config.is_some());
+    let quantized: Vec<bool> = graph.nodes.iter().map(is_quantized).collect();
     rewrite(graph, &quantized, |builder, node| match &node.op {
         Op::Mean(mean) => decompose_mean::run(builder, node, mean),
         Op::AdaptiveAvgPool2d(pool) => decompose_adaptive_avg_pool2d::run(builder, node, pool),
@@ -48,7 +47,8 @@ impl Builder<'_> {
         let shape = op.infer(&shapes).expect("pieces of a valid operator are valid");
         let name = format!("{}.{}{}", origin.name, op.name(), self.pieces.len());
         let output = self.graph.add_value(name.clone(), shape);
-        self.pieces.push(Node { op, inputs: inputs.to_vec(), output, name, scopes: origin.scopes.clone() });
+        let (target, scopes) = (op.target().to_owned(), origin.scopes.clone());
+        self.pieces.push(Node { op, inputs: inputs.to_vec(), output, name, target, scopes });
         output
     }
 

@@ -6,7 +6,7 @@ pub mod weights;
 pub(crate) use multiplier::multiplier_and_shift;
 pub use weights::QuantWeights;
 
-use crate::annotate::Annotation;
+use crate::annotate::{Annotation, GroupId};
 use crate::graph::{Graph, NodeId, ValueId};
 
 /// How reals become codes: `real = (code - zero_point) · scale`.
@@ -50,8 +50,12 @@ pub struct Params(pub Vec<QuantParams>);
 pub struct QuantGraph {
     /// The float network it came from.
     pub graph: Graph,
-    /// By [`ValueId`]: parameters of observed tensors.
-    pub params: Vec<Option<QuantParams>>,
+    /// By [`ValueId`]: the parameters a tensor is stored with.
+    pub stored: Vec<Option<QuantParams>>,
+    /// By [`NodeId`] and operand: the parameters a tensor is read with; other ones than it is stored with ask for a rescale.
+    pub read: Vec<Vec<Option<QuantParams>>>,
+    /// By model output: the parameters the caller reads it with.
+    pub returned: Vec<QuantParams>,
     /// By [`NodeId`]: integers of linear layers and convolutions.
     pub weights: Vec<Option<QuantWeights>>,
     /// By [`NodeId`]: the activation fused into a linear layer or convolution.
@@ -60,24 +64,37 @@ pub struct QuantGraph {
 
 impl QuantGraph {
     /// Parameters of a tensor that annotation has found to be quantized.
-    pub(crate) fn params(&self, value: ValueId) -> QuantParams {
-        self.params[value.index()].expect("annotation gives every tensor between operators a group")
+    pub fn stored(&self, value: ValueId) -> QuantParams {
+        self.stored[value.index()].expect("every tensor between operators is quantized")
     }
 }
 
-/// Applies calibrated parameters to a network.
+/// Applies calibrated parameters to a network of which annotation left nothing in float.
 pub fn quantize(graph: Graph, annotation: &Annotation, params: &Params) -> QuantGraph {
-    let of_value = |id: usize| annotation.group[id].map(|group| params.0[group.index()]);
-    let values: Vec<_> = (0..graph.value_count()).map(of_value).collect();
+    let of_group = |group: &Option<GroupId>| group.map(|group| params.0[group.index()]);
+    // What nothing observes where it is made, a constant or an input without a rule, is stored as its first reader wants it.
+    let stored: Vec<Option<QuantParams>> = (0..graph.value_count())
+        .map(|index| {
+            let observers = annotation.observers_of(&graph, ValueId(index as u32));
+            of_group(&annotation.made[index].or(observers.first().copied()))
+        })
+        .collect();
+    let read: Vec<Vec<_>> = annotation.read.iter().map(|operands| operands.iter().map(of_group).collect()).collect();
+    let outputs = graph.outputs.iter().zip(&annotation.returned);
+    let returned = outputs
+        .map(|(output, group)| {
+            of_group(group).or(stored[output.value.index()]).expect("every model output is quantized")
+        })
+        .collect();
     let weights = graph
         .node_ids()
         .map(|id| {
             let scheme = annotation.weights[id.index()]?;
-            let input = values[graph.node(id).inputs[0].index()].expect("a quantized layer's input is observed");
+            let input = read[id.index()][0].expect("a quantized layer's input is observed");
             Some(QuantWeights::new(&graph, id, scheme, input.scale))
         })
         .collect();
-    QuantGraph { params: values, weights, fused: annotation.fused.clone(), graph }
+    QuantGraph { stored, read, returned, weights, fused: annotation.fused.clone(), graph }
 }
 
 #[cfg(test)]

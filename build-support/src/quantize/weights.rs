@@ -1,8 +1,8 @@
 //! Integers of linear layers and convolutions.
 
 use super::QuantParams;
-use crate::annotate::WeightScheme;
-use crate::calibrate::{EPS, symmetric_scale};
+use crate::calibrate::symmetric_scale;
+use crate::config::WeightScheme;
 use crate::graph::{Graph, NodeId, Tensor};
 
 /// Largest magnitude of a weight's code.
@@ -81,10 +81,10 @@ fn symmetric(scale: f32, qmax: i32) -> QuantParams {
 fn weight_scales(weight: &Tensor, scheme: WeightScheme) -> Vec<f32> {
     let extremes = |data: &mut dyn Iterator<Item = &f32>| {
         let (min, max) = data.fold((0.0_f32, 0.0_f32), |(min, max), &x| (min.min(x), max.max(x)));
-        symmetric_scale(min, max, -WEIGHT_QMAX, WEIGHT_QMAX, EPS)
+        symmetric_scale(min, max, -WEIGHT_QMAX, WEIGHT_QMAX, scheme.eps)
     };
-    match scheme {
-        WeightScheme::PerTensor => vec![extremes(&mut weight.iter())],
-        WeightScheme::PerChannel => weight.outer_iter().map(|channel| extremes(&mut channel.iter())).collect(),
+    match scheme.per_channel {
+        true => weight.outer_iter().map(|channel| extremes(&mut channel.iter())).collect(),
+        false => vec![extremes(&mut weight.iter())],
     }
 }

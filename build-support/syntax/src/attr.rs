@@ -30,10 +30,10 @@ pub struct Attr {
     pub calibration: Spanned<Calibration>,
     /// Configuration of whatever no rule matches; without it such nodes stay float.
     pub global: Option<Spanned<Config>>,
-    /// Configuration of the model's inputs and outputs.
-    pub io: Option<Spanned<Config>>,
-    /// Rules in source order: the last one that matches a node decides.
+    /// Rules in source order.
     pub rules: Vec<Spanned<Rule>>,
+    /// Which of several matching rules decides.
+    pub precedence: Precedence,
 }
 
 /// Where the samples are.
@@ -45,58 +45,170 @@ pub enum Calibration {
     Named(Vec<(String, Spanned<String>)>),
 }
 
-/// `module(…)`: a configuration for the nodes of some modules.
+/// A configuration for some nodes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
-    /// The modules it is for.
-    pub modules: Modules,
-    /// What its nodes get.
+    /// The nodes it is for.
+    pub selector: Selector,
+    /// What they get.
     pub config: Spanned<Config>,
 }
 
-/// Which modules a rule is for.
+/// Which nodes a rule is for.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Modules {
-    /// The module of this path and all inside it.
-    Name(Spanned<String>),
-    /// Modules of this class, and all inside them.
-    Type(Spanned<String>),
+pub enum Selector {
+    /// `io`: the model's inputs and outputs.
+    Io,
+    /// `input`: the model's inputs.
+    Input,
+    /// `output`: the model's outputs.
+    Output,
+    /// `module(name = …)`: the module of this path and all inside it.
+    ModuleName(Spanned<String>),
+    /// `module(type = …)`: modules of this class, and all inside them.
+    ModuleType(Spanned<String>),
+    /// `node(name = …)`: the operator of this name.
+    Node(Spanned<String>),
+    /// `op(target = …)`: operators of this kind, such as `aten.sigmoid.default`.
+    Op(Spanned<String>),
+}
+
+impl Selector {
+    /// The list of the rule, `None` for those that are written `name = …`.
+    pub fn list(&self) -> Option<RuleList> {
+        match self {
+            Self::Io | Self::Input | Self::Output => None,
+            Self::ModuleName(_) | Self::ModuleType(_) => Some(RuleList::Module),
+            Self::Node(_) => Some(RuleList::Node),
+            Self::Op(_) => Some(RuleList::Op),
+        }
+    }
+
+    /// What was written in the list.
+    pub fn text(&self) -> Option<&Spanned<String>> {
+        match self {
+            Self::Io | Self::Input | Self::Output => None,
+            Self::ModuleName(text) | Self::ModuleType(text) | Self::Node(text) | Self::Op(text) => Some(text),
+        }
+    }
+}
+
+/// Rules that are written as a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RuleList {
+    /// `module(…)`
+    Module,
+    /// `node(…)`
+    Node,
+    /// `op(…)`
+    Op,
+}
+
+impl RuleList {
+    /// The word before the parenthesis.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Module => "module",
+            Self::Node => "node",
+            Self::Op => "op",
+        }
+    }
+
+    /// The list with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Module, Self::Node, Self::Op].into_iter().find(|list| list.word() == word)
+    }
+
+    /// What can select nodes in it, with an example.
+    const fn selectors(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Module => &[("name", "blocks.0"), ("type", "Softmax")],
+            Self::Node => &[("name", "linear_1")],
+            Self::Op => &[("target", "aten.sigmoid.default")],
+        }
+    }
+
+    fn selector(self, key: &str, text: Spanned<String>) -> Selector {
+        match (self, key) {
+            (Self::Module, "type") => Selector::ModuleType(text),
+            (Self::Module, _) => Selector::ModuleName(text),
+            (Self::Node, _) => Selector::Node(text),
+            (Self::Op, _) => Selector::Op(text),
+        }
+    }
+}
+
+/// Which of several matching rules decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precedence {
+    /// The last one.
+    #[default]
+    Last,
+    /// The first with a module name, else the first with a module type; `None` keeps nodes from `global` alone. That of
+    /// upstream's older quantizer.
+    Legacy,
 }
 
 /// How a node is quantized.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Config {
     /// It stays float.
     None,
     /// Activations int8, asymmetric and static; weights int8, symmetric.
-    Int8(Granularity),
+    Int8(Int8),
+}
+
+/// Options of `int8` and `snorm`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Int8 {
+    /// `snorm`: activations from −127 instead of −128.
+    pub snorm: bool,
+    /// What shares a weight's scale.
+    pub granularity: Granularity,
+    /// How an activation's range is found.
+    pub observer: Observer,
+    /// Smallest scale, above 0; upstream's default where absent.
+    pub eps: Option<f32>,
+}
+
+/// How the range of an activation is found from calibration samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Observer {
+    /// The range with the least estimated error by upstream's search over a histogram.
+    #[default]
+    Histogram,
+    /// Smallest and largest value.
+    MinMax,
+    /// Moving averages of each sample's smallest and largest value.
+    MovingAverage,
+    /// The range that holds this share of all values, in percent, above 50 and at most 100.
+    Percentile(f32),
+    /// The range with the least squared error.
+    Mse,
 }
 
 /// What shares one weight scale.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Granularity {
     /// Each output channel has its own.
+    #[default]
     PerChannel,
     /// The whole tensor has one.
     PerTensor,
 }
 
 /// Arguments of the attribute that are understood, in the order of the canonical text.
-const ARGUMENTS: [&str; 5] = ["model", "calibration", "global", "io", "module"];
+const ARGUMENTS: [&str; 10] =
+    ["model", "calibration", "global", "io", "input", "output", "module", "node", "op", "precedence"];
 
 /// Arguments that choose among variants of which only the default exists: name, default, others.
 const DEFAULTS: [(&str, &str, &[&str]); 3] =
     [("profile", "int", &["full"]), ("embed", "vgf", &["constants"]), ("layout", "canonical", &["packed"])];
 
 /// Arguments that later versions will understand, and what to write until then.
-const LATER_ARGUMENTS: [(&str, &str); 13] = [
+const LATER_ARGUMENTS: [(&str, &str); 8] = [
     ("vgf", "name an ONNX model with `model = \"…\"`"),
     ("shape", "export the model with fixed dimensions"),
-    ("input", "use `io = …`, which is for inputs and outputs"),
-    ("output", "use `io = …`, which is for inputs and outputs"),
-    ("node", "use `module(name = \"…\", config = …)`"),
-    ("op", "use `module(type = \"…\", config = …)`"),
-    ("precedence", "order the rules: the last one that matches a node decides"),
     ("control_flow", "export the model without branches"),
     ("from", "convert and normalize the data before `run`"),
     ("budget", "compare the struct's `ARENA_BYTES` and `VGF.len()` in a `const` assertion"),
@@ -115,11 +227,11 @@ impl Attr {
     pub fn parse(arguments: TokenStream) -> syn::Result<Attr> {
         let mut parser = Parser::default();
         let mut seen: Vec<String> = Vec::new();
-        let (mut model, mut calibration, mut global, mut io) = (None, None, None, None);
+        let (mut model, mut calibration, mut global, mut precedence) = (None, None, None, Precedence::default());
         let mut rules = Vec::new();
         for argument in parser.arguments(arguments) {
             let name = argument.name.unraw().to_string();
-            if name != "module" && seen.contains(&name) {
+            if RuleList::from_word(&name).is_none() && seen.contains(&name) {
                 parser.error(&argument.name, format!("`{name}` is given twice; keep one"));
                 continue;
             }
@@ -127,9 +239,14 @@ impl Attr {
                 "model" => model = parser.string_argument(&argument, "models/kws.onnx"),
                 "calibration" => calibration = parser.calibration(&argument),
                 "global" => global = parser.config_argument(&argument),
-                "io" => io = parser.config_argument(&argument),
-                "module" => rules.extend(parser.rule(&argument)),
-                _ => parser.other_argument(&argument, &name),
+                "io" => rules.extend(parser.boundary(&argument, Selector::Io)),
+                "input" => rules.extend(parser.boundary(&argument, Selector::Input)),
+                "output" => rules.extend(parser.boundary(&argument, Selector::Output)),
+                "precedence" => precedence = parser.precedence(&argument),
+                _ => match RuleList::from_word(&name) {
+                    Some(list) => rules.extend(parser.rule(&argument, list)),
+                    None => parser.other_argument(&argument, &name),
+                },
             }
             seen.push(name);
         }
@@ -144,7 +261,7 @@ impl Attr {
             }
         }
         match (parser.errors, model, calibration) {
-            (None, Some(model), Some(calibration)) => Ok(Attr { model, calibration, global, io, rules }),
+            (None, Some(model), Some(calibration)) => Ok(Attr { model, calibration, global, rules, precedence }),
             (errors, ..) => Err(errors.expect("whatever is absent was reported")),
         }
     }
@@ -251,48 +368,72 @@ impl Parser {
         files
     }
 
-    fn rule(&mut self, argument: &Argument) -> Option<Spanned<Rule>> {
-        const EXAMPLE: &str = "module(name = \"blocks.0\", config = int8)";
-        let Form::List(list) = &argument.form else {
-            self.error(&argument.name, format!("`module` takes a list; write `{EXAMPLE}`"));
+    /// `io = …`, `input = …` or `output = …`.
+    fn boundary(&mut self, argument: &Argument, selector: Selector) -> Option<Spanned<Rule>> {
+        let config = self.config_argument(argument)?;
+        Some(Spanned { value: Rule { selector, config }, span: config.span })
+    }
+
+    fn precedence(&mut self, argument: &Argument) -> Precedence {
+        let advice = "write `precedence = legacy`, or leave it out: the last rule that matches a node decides";
+        match self.word(argument) {
+            Some(word) if word == "legacy" => return Precedence::Legacy,
+            Some(word) => self.error(&word, format!("`{word}` is not a precedence; {advice}")),
+            None => self.error(&argument.name, format!("`precedence` takes a word; {advice}")),
+        }
+        Precedence::default()
+    }
+
+    /// `module(…)`, `node(…)` or `op(…)`.
+    fn rule(&mut self, argument: &Argument, list: RuleList) -> Option<Spanned<Rule>> {
+        let (word, selectors) = (list.word(), list.selectors());
+        let (key, text) = selectors[0];
+        let example = format!("{word}({key} = \"{text}\", config = int8)");
+        let Form::List(parts) = &argument.form else {
+            self.error(&argument.name, format!("`{word}` takes a list; write `{example}`"));
             return None;
         };
         let outside = std::mem::take(&mut self.unclear);
+        let keys: Vec<&str> = selectors.iter().map(|(key, _)| *key).collect();
         let mut seen: Vec<String> = Vec::new();
-        let (mut modules, mut config) = (None, None);
-        for part in self.arguments(list.stream()) {
+        let (mut selector, mut config) = (None, None);
+        for part in self.arguments(parts.stream()) {
             let name = part.name.unraw().to_string();
             if seen.contains(&name) {
-                self.error(&part.name, format!("`{name}` is given twice in one `module`; keep one"));
+                self.error(&part.name, format!("`{name}` is given twice in one `{word}`; keep one"));
                 continue;
             }
-            match name.as_str() {
-                "name" | "type" if seen.iter().any(|seen| seen == "name" || seen == "type") => {
-                    self.error(&part.name, "`module` has either `name` or `type`; write two rules");
+            match selectors.iter().find(|(key, _)| *key == name) {
+                Some(_) if seen.iter().any(|seen| keys.contains(&seen.as_str())) => {
+                    let keys = keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(" or ");
+                    self.error(&part.name, format!("`{word}` has either {keys}; write two rules"));
                 }
-                "name" => modules = self.string_argument(&part, "blocks.0").map(Modules::Name),
-                "type" => modules = self.string_argument(&part, "Softmax").map(Modules::Type),
-                "config" => config = self.config_argument(&part),
-                _ => {
+                Some((key, example)) => {
+                    selector = self.string_argument(&part, example).map(|text| list.selector(key, text));
+                }
+                None if name == "config" => config = self.config_argument(&part),
+                None => {
                     self.unclear = true;
-                    let advice = suggestion(&name, &["name", "type", "config"], "its arguments are");
-                    self.error(&part.name, format!("`{name}` is not an argument of `module`; {advice}"));
+                    let known: Vec<&str> = keys.iter().copied().chain(["config"]).collect();
+                    let advice = suggestion(&name, &known, "its arguments are");
+                    self.error(&part.name, format!("`{name}` is not an argument of `{word}`; {advice}"));
                 }
             }
             seen.push(name);
         }
         let given = |name: &str| seen.iter().any(|seen| seen == name);
         if !self.unclear {
-            let list = &argument.name;
-            if !given("name") && !given("type") {
-                self.error(list, format!("`module` has no `name` and no `type`; write `{EXAMPLE}`"));
+            let at = &argument.name;
+            if !keys.iter().any(|key| given(key)) {
+                let keys = keys.iter().map(|key| format!("no `{key}`")).collect::<Vec<_>>().join(" and ");
+                self.error(at, format!("`{word}` has {keys}; write `{example}`"));
             }
             if !given("config") {
-                self.error(list, "`module` has no configuration; add `config = int8` or `config = None`");
+                self.error(at, format!("`{word}` has no configuration; add `config = int8` or `config = None`"));
             }
         }
         self.unclear = outside;
-        Some(Spanned { value: Rule { modules: modules?, config: config? }, span: argument.name.span() })
+        Some(Spanned { value: Rule { selector: selector?, config: config? }, span: argument.name.span() })
     }
 }
 
@@ -314,7 +455,7 @@ mod tests {
     fn the_smallest_attribute_has_model_and_calibration() {
         let attr = attr(r#"model = "m.onnx", calibration = "c.npy""#);
         assert_eq!(attr.model.value, "m.onnx");
-        assert_eq!((attr.global, attr.io, attr.rules.len()), (None, None, 0));
+        assert_eq!((attr.global, attr.rules.len(), attr.precedence), (None, 0, Precedence::Last));
     }
 
     #[test]
@@ -324,9 +465,9 @@ mod tests {
                module(config = int8, name = "a"),"#,
         );
         let rules: Vec<_> = attr.rules.iter().map(|rule| rule.value.config.value).collect();
-        let expected = [Config::None, Config::Int8(Granularity::PerTensor), Config::Int8(Granularity::PerChannel)];
-        assert_eq!(rules, expected);
-        assert!(matches!(&attr.rules[1].value.modules, Modules::Type(name) if name.value == "T"));
+        let per_tensor = Int8 { granularity: Granularity::PerTensor, ..Int8::default() };
+        assert_eq!(rules, [Config::None, Config::Int8(per_tensor), Config::Int8(Int8::default())]);
+        assert!(matches!(&attr.rules[1].value.selector, Selector::ModuleType(name) if name.value == "T"));
     }
 
     #[test]
@@ -341,7 +482,7 @@ mod tests {
         let messages =
             messages(r#"modle = "m", calibration = 3, global = int9, budget(ram = "1 KiB"), module(name = "a")"#);
         let expected = [
-            "`modle` is not an argument of `#[quantize]`; did you mean `model` or `module`?",
+            "`modle` is not an argument of `#[quantize]`; did you mean `model`, `module` or `node`?",
             "`calibration` takes a string literal; write `calibration = \"models/kws.npy\"`",
             "`int9` is not a configuration; did you mean `int8`?",
             "`budget` is not supported yet; compare the struct's `ARENA_BYTES` and `VGF.len()` in a `const` assertion",
@@ -371,7 +512,15 @@ mod tests {
             (r#"model = "m", calibration = "c", global = "mine""#, 1),
             (r#"model = "m", calibration = "c", global = None(per_tensor)"#, 1),
             (r#"model = "m", calibration = "c", global = int8(per_tensor, per_channel)"#, 1),
-            (r#"model = "m", calibration = "c", global = int8(eps = 1e-5)"#, 1),
+            (r#"model = "m", calibration = "c", global = int8(eps = 0.0)"#, 1),
+            (r#"model = "m", calibration = "c", global = int8(eps = "1e-5")"#, 1),
+            (r#"model = "m", calibration = "c", global = int8(observer = percentile)"#, 1),
+            (r#"model = "m", calibration = "c", global = int8(observer = percentile(50))"#, 1),
+            (r#"model = "m", calibration = "c", global = int8(observer = minmax(3))"#, 1),
+            (r#"model = "m", calibration = "c", node(name = "a", type = "b", config = None)"#, 1),
+            (r#"model = "m", calibration = "c", op(config = None)"#, 1),
+            (r#"model = "m", calibration = "c", precedence = latest"#, 1),
+            (r#"model = "m", calibration = "c", input = int8, input = None"#, 1),
             (r#"model = "m", calibration = "c", global = int8 int8"#, 1),
             (r#"model = "m", calibration = "c", module(name = "a", type = "b", config = None)"#, 1),
             (r#"model = "m", calibration = "c", module(name = "a", confg = None)"#, 1),

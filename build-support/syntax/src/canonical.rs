@@ -2,18 +2,20 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use crate::attr::{Attr, Calibration, Config, Granularity, Modules, Rule};
+use crate::attr::{Attr, Calibration, Config, Granularity, Int8, Observer, Precedence, Rule, Selector};
 
 /// Arguments in a fixed order, rules in source order, defaults spelled out or left out; it parses to an equal [`Attr`].
 impl Display for Attr {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         write!(f, "model = {:?}, {}", self.model.value, self.calibration.value)?;
-        for (name, config) in [("global", &self.global), ("io", &self.io)] {
-            if let Some(config) = config {
-                write!(f, ", {name} = {}", config.value)?;
-            }
+        if let Some(config) = &self.global {
+            write!(f, ", global = {}", config.value)?;
         }
-        self.rules.iter().try_for_each(|rule| write!(f, ", {}", rule.value))
+        self.rules.iter().try_for_each(|rule| write!(f, ", {}", rule.value))?;
+        match self.precedence {
+            Precedence::Last => Ok(()),
+            Precedence::Legacy => f.write_str(", precedence = legacy"),
+        }
     }
 }
 
@@ -36,21 +38,54 @@ impl Display for Calibration {
 
 impl Display for Rule {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let (key, modules) = match &self.modules {
-            Modules::Name(name) => ("name", &name.value),
-            Modules::Type(class) => ("type", &class.value),
-        };
-        write!(f, "module({key} = {modules:?}, config = {})", self.config.value)
+        let config = self.config.value;
+        match &self.selector {
+            Selector::Io => write!(f, "io = {config}"),
+            Selector::Input => write!(f, "input = {config}"),
+            Selector::Output => write!(f, "output = {config}"),
+            Selector::ModuleName(name) => write!(f, "module(name = {:?}, config = {config})", name.value),
+            Selector::ModuleType(class) => write!(f, "module(type = {:?}, config = {config})", class.value),
+            Selector::Node(name) => write!(f, "node(name = {:?}, config = {config})", name.value),
+            Selector::Op(target) => write!(f, "op(target = {:?}, config = {config})", target.value),
+        }
     }
 }
 
 impl Display for Config {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.write_str(match self {
-            Config::None => "None",
-            Config::Int8(Granularity::PerChannel) => "int8(per_channel)",
-            Config::Int8(Granularity::PerTensor) => "int8(per_tensor)",
-        })
+        match self {
+            Config::None => f.write_str("None"),
+            Config::Int8(int8) => int8.fmt(f),
+        }
+    }
+}
+
+impl Display for Int8 {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(if self.snorm { "snorm(" } else { "int8(" })?;
+        f.write_str(match self.granularity {
+            Granularity::PerChannel => "per_channel",
+            Granularity::PerTensor => "per_tensor",
+        })?;
+        if self.observer != Observer::default() {
+            write!(f, ", observer = {}", self.observer)?;
+        }
+        if let Some(eps) = self.eps {
+            write!(f, ", eps = {eps:?}")?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl Display for Observer {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Observer::Histogram => f.write_str("histogram"),
+            Observer::MinMax => f.write_str("minmax"),
+            Observer::MovingAverage => f.write_str("moving_average"),
+            Observer::Percentile(share) => write!(f, "percentile({share:?})"),
+            Observer::Mse => f.write_str("mse"),
+        }
     }
 }
 
@@ -80,6 +115,16 @@ mod tests {
             r#"module(config = int8(per_tensor), type = "T"), model = "m", global = int8(), calibration = "c",
                module(name = "a.b", config = None)"#,
             r#"model = "m", calibration = "c", global = int8(per_channel), module(type = "T", config = int8(per_tensor)), module(name = "a.b", config = None)"#,
+        );
+    }
+
+    #[test]
+    fn every_rule_and_option_has_a_canonical_text() {
+        check(
+            r#"model = "m", calibration = "c", output = None, node(name = "linear_1", config = snorm(observer = histogram)),
+               precedence = legacy, input = int8(eps = 0.5e-5, observer = percentile(99.99)),
+               op(target = "aten.sigmoid.default", config = int8(per_tensor, observer = mse))"#,
+            r#"model = "m", calibration = "c", output = None, node(name = "linear_1", config = snorm(per_channel)), input = int8(per_channel, observer = percentile(99.99), eps = 5e-6), op(target = "aten.sigmoid.default", config = int8(per_tensor, observer = mse)), precedence = legacy"#,
         );
     }
 

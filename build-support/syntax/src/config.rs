@@ -1,27 +1,29 @@
 //! Configurations such as `int8(per_channel)`: tokens → [`Config`].
 
-use proc_macro2::{Delimiter, Group, Ident, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
+use syn::Lit;
 
-use crate::attr::{Config, Granularity, Spanned};
+use crate::attr::{Config, Granularity, Int8, Observer, Spanned};
 use crate::diagnostic::{alternatives, nearest};
 use crate::parser::{Argument, Form, Parser, suggestion};
 
 /// Configurations that later versions will understand, and what to write until then.
-const LATER_CONFIGS: [(&str, &str); 4] = [
+const LATER_CONFIGS: [(&str, &str); 3] = [
     ("a16w8", "use `int8` for int8 activations, or `None` to keep these nodes float"),
     ("a8w4", "use `int8` for int8 weights"),
-    ("snorm", "use `int8`"),
     ("uint8", "use `int8` and convert outside, adding 128 to each value"),
 ];
 
 /// Options of `int8(…)` that later versions will understand, and what to write until then.
-const LATER_OPTIONS: [(&str, &str); 4] = [
+const LATER_OPTIONS: [(&str, &str); 2] = [
     ("dynamic", "leave it out: ranges then come from the calibration samples"),
     ("qat", "leave it out: ranges then come from the calibration samples"),
-    ("observer", "leave it out: the histogram observer is used"),
-    ("eps", "leave it out: the default is used"),
 ];
-const CONFIGS: &str = "write `int8`, `int8(per_channel)`, `int8(per_tensor)` or `None`";
+
+const OPTIONS: [&str; 4] = ["per_channel", "per_tensor", "observer", "eps"];
+const OBSERVERS: &str =
+    "write `histogram`, which is the default, `minmax`, `moving_average`, `percentile(99.99)` or `mse`";
+const CONFIGS: &str = "write `int8`, `int8(per_channel)`, `int8(per_tensor)`, `snorm` or `None`";
 
 impl Parser {
     pub(crate) fn config_argument(&mut self, argument: &Argument) -> Option<Spanned<Config>> {
@@ -74,14 +76,15 @@ impl Parser {
                 }
                 Some(Config::None)
             }
-            "int8" => self.int8(options),
+            "int8" => Some(Config::Int8(self.options(word, options))),
+            "snorm" => Some(Config::Int8(Int8 { snorm: true, ..self.options(word, options) })),
             _ => {
                 if let Some((_, advice)) = LATER_CONFIGS.iter().find(|(known, _)| *known == name) {
                     self.error(word, format!("`{name}` is not supported yet; {advice}"));
                 } else if is_weight_only(&name) {
                     self.error(word, weight_only(&name));
                 } else {
-                    let near = nearest(&name, &["int8", "None"]);
+                    let near = nearest(&name, &["int8", "snorm", "None"]);
                     let advice = match near.is_empty() {
                         true => CONFIGS.to_owned(),
                         false => format!("did you mean {}?", alternatives(&near)),
@@ -93,39 +96,104 @@ impl Parser {
         }
     }
 
-    fn int8(&mut self, options: Option<&Group>) -> Option<Config> {
+    fn options(&mut self, config: &Ident, options: Option<&Group>) -> Int8 {
+        let mut chosen = Int8::default();
         let mut granularity = None;
+        let mut seen: Vec<String> = Vec::new();
         let options = options.map(|options| self.arguments(options.stream())).unwrap_or_default();
         for option in options {
             let name = option.name.to_string();
-            let chosen = match name.as_str() {
-                "per_channel" => Granularity::PerChannel,
-                "per_tensor" => Granularity::PerTensor,
-                _ => {
-                    self.other_option(&option.name, &name);
-                    continue;
+            match name.as_str() {
+                "per_channel" | "per_tensor" => {
+                    if !matches!(option.form, Form::Bare) {
+                        self.error(&option.name, format!("`{name}` takes no value; write `{config}({name})`"));
+                    }
+                    let per_channel = name == "per_channel";
+                    chosen.granularity = if per_channel { Granularity::PerChannel } else { Granularity::PerTensor };
+                    if granularity.replace(per_channel).is_some() {
+                        self.error(
+                            &option.name,
+                            "weights are quantized either `per_channel` or `per_tensor`; keep one",
+                        );
+                    }
                 }
-            };
-            if !matches!(option.form, Form::Bare) {
-                self.error(&option.name, format!("`{name}` takes no value; write `int8({name})`"));
+                _ if seen.contains(&name) => self.error(&option.name, format!("`{name}` is given twice; keep one")),
+                "observer" => chosen.observer = self.observer(&option).unwrap_or_default(),
+                "eps" => chosen.eps = self.eps(&option),
+                _ => self.other_option(config, &option.name, &name),
             }
-            if granularity.replace(chosen).is_some() {
-                self.error(&option.name, "weights are quantized either `per_channel` or `per_tensor`; keep one");
-            }
+            seen.push(name);
         }
-        Some(Config::Int8(granularity.unwrap_or(Granularity::PerChannel)))
+        chosen
     }
 
-    fn other_option(&mut self, option: &Ident, name: &str) {
+    fn observer(&mut self, option: &Argument) -> Option<Observer> {
+        let Form::Value(value) = &option.form else {
+            self.error(&option.name, format!("`observer` has no value; {OBSERVERS}"));
+            return None;
+        };
+        // The same form as an argument: a word, with a list in parentheses for `percentile`.
+        let found = self.argument(value.clone().into_iter().collect())?;
+        let observer = match (found.name.to_string().as_str(), &found.form) {
+            ("histogram", Form::Bare) => Observer::Histogram,
+            ("minmax", Form::Bare) => Observer::MinMax,
+            ("moving_average", Form::Bare) => Observer::MovingAverage,
+            ("mse", Form::Bare) => Observer::Mse,
+            ("percentile", Form::List(list)) => {
+                let share = number(list.stream()).filter(|share| *share > 50.0 && *share <= 100.0);
+                if share.is_none() {
+                    self.error(list, "`percentile` takes a share above 50 and at most 100; write `percentile(99.99)`");
+                }
+                Observer::Percentile(share?)
+            }
+            ("percentile", _) => {
+                self.error(&found.name, "`percentile` has no share; write `percentile(99.99)`");
+                return None;
+            }
+            (name @ ("histogram" | "minmax" | "moving_average" | "mse"), _) => {
+                self.error(&found.name, format!("`{name}` has no options; write `observer = {name}`"));
+                return None;
+            }
+            (name, _) => {
+                self.error(&found.name, format!("`{name}` is not an observer; {OBSERVERS}"));
+                return None;
+            }
+        };
+        Some(observer)
+    }
+
+    fn eps(&mut self, option: &Argument) -> Option<f32> {
+        let eps = match &option.form {
+            Form::Value(value) => number(value.clone()).filter(|eps| *eps > 0.0),
+            Form::Bare | Form::List(_) => None,
+        };
+        if eps.is_none() {
+            self.error(&option.name, "`eps` is the smallest scale, a number above 0; write `eps = 1.5e-5`");
+        }
+        eps
+    }
+
+    fn other_option(&mut self, config: &Ident, option: &Ident, name: &str) {
         if let Some((_, advice)) = LATER_OPTIONS.iter().find(|(known, _)| *known == name) {
             self.error(option, format!("`{name}` is not supported yet; {advice}"));
         } else if is_weight_only(name) {
             self.error(option, weight_only(name));
         } else {
-            let advice = suggestion(name, &["per_channel", "per_tensor"], "its options are");
-            self.error(option, format!("`{name}` is not an option of `int8`; {advice}"));
+            let advice = suggestion(name, &OPTIONS, "its options are");
+            self.error(option, format!("`{name}` is not an option of `{config}`; {advice}"));
         }
     }
+}
+
+/// A literal number that f32 can hold.
+fn number(tokens: TokenStream) -> Option<f32> {
+    let literal = syn::parse2::<Lit>(tokens).ok()?;
+    let number = match &literal {
+        Lit::Float(number) => number.base10_parse::<f32>(),
+        Lit::Int(number) => number.base10_parse::<f32>(),
+        _ => return None,
+    };
+    number.ok().filter(|number| number.is_finite())
 }
 
 pub(crate) fn is_weight_only(word: &str) -> bool {

@@ -14,4 +14,4 @@ pub mod path;
 
 pub use attr::Attr;
 pub use diagnostic::{Diagnostic, Diagnostics, Level};
-pub use path::ArgPath;
+pub use path::{ArgPath, SelectorKey};

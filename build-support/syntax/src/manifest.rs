@@ -71,9 +71,21 @@ pub struct Body {
     /// One for each quantized weight.
     #[serde(default, rename = "weight", skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<Tensor>,
+    /// One for each rule of the attribute, the global one last.
+    #[serde(default, rename = "rule", skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<Decided>,
     /// Sizes; absent when nothing was generated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<Size>,
+}
+
+/// What a rule decided about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decided {
+    /// The rule, as an [`ArgPath`](crate::ArgPath).
+    pub argument: String,
+    /// Names of its operators in execution order.
+    pub nodes: Vec<String>,
 }
 
 /// How one tensor is quantized.
@@ -225,6 +237,8 @@ pub fn find(folder: &Path, name: &str, source: Option<&str>) -> Option<(PathBuf,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attr::RuleList;
+    use crate::path::SelectorKey;
 
     #[test]
     fn head_ends_before_the_body() {
@@ -260,7 +274,8 @@ mod tests {
         use crate::{Diagnostics, path::ArgPath};
 
         let mut diagnostics = Diagnostics::default();
-        diagnostics.error(ArgPath::ModuleName(0), "no module `a`\n  did you mean `b`?");
+        diagnostics
+            .error(ArgPath::Selector(RuleList::Module, 0, SelectorKey::Name), "no module `a`\n  did you mean `b`?");
         diagnostics.warning(ArgPath::Model, "\n[[tensor]]\n'\"");
         let tensor = Tensor {
             node: "conv".to_owned(),
@@ -288,7 +303,8 @@ mod tests {
         };
         let weight = Tensor { axis: Some(0), scale: vec![0.5, 0.25], zero_point: vec![0, 0], ..tensor.clone() };
         let size = Size { arena: 16, constants: 32, lower_bound: 16, macs: 1 << 40, vgf: 64 };
-        let body = Body { tensors: vec![tensor], weights: vec![weight], size: Some(size) };
+        let rule = Decided { argument: "module[0]".to_owned(), nodes: vec!["relu".to_owned()] };
+        let body = Body { rules: vec![rule], tensors: vec![tensor], weights: vec![weight], size: Some(size) };
         let manifest = Manifest { head, body };
         let text = manifest.to_toml();
         assert_eq!(Manifest::parse(&text), Ok(manifest.clone()), "{text}");

@@ -100,6 +100,15 @@ impl Parser {
         }
     }
 
+    /// The word of `name = word`; `None` for any other form.
+    pub(crate) fn word(&mut self, argument: &Argument) -> Option<Ident> {
+        let Form::Value(value) = &argument.form else { return None };
+        let mut tokens = value.clone().into_iter();
+        let Some(TokenTree::Ident(word)) = tokens.next() else { return None };
+        self.end(tokens);
+        Some(word)
+    }
+
     pub(crate) fn string_argument(&mut self, argument: &Argument, example: &str) -> Option<Spanned<String>> {
         let Argument { name, form } = argument;
         match form {

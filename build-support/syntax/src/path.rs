@@ -5,7 +5,7 @@ use std::fmt::{Display, Formatter, Result};
 use proc_macro2::Span;
 use serde::{Deserialize, Serialize};
 
-use crate::attr::{Attr, Calibration, Modules};
+use crate::attr::{Attr, Calibration, Rule, RuleList, Selector, Spanned};
 
 /// Names an argument of an attribute, so that a diagnostic found by the build script can be raised at it by the macro.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -25,14 +25,37 @@ pub enum ArgPath {
     Global,
     /// `io`
     Io,
-    /// `module[0]`: a rule by its place among the module rules.
-    Module(usize),
-    /// `module[0].name`
-    ModuleName(usize),
-    /// `module[0].type`
-    ModuleType(usize),
+    /// `input`
+    Input,
+    /// `output`
+    Output,
+    /// `module[0]`: a rule by its place among those of its list.
+    Rule(RuleList, usize),
+    /// `module[0].name`, `module[0].type`, `node[0].name` or `op[0].target`: what selects the nodes of a rule.
+    Selector(RuleList, usize, SelectorKey),
     /// `module[0].config`
-    ModuleConfig(usize),
+    Config(RuleList, usize),
+}
+
+/// What a rule selects nodes by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SelectorKey {
+    /// `name`
+    Name,
+    /// `type`
+    Type,
+    /// `target`
+    Target,
+}
+
+impl SelectorKey {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Type => "type",
+            Self::Target => "target",
+        }
+    }
 }
 
 impl Display for ArgPath {
@@ -45,10 +68,11 @@ impl Display for ArgPath {
             ArgPath::CalibrationInput(input) => write!(f, "calibration.{input}"),
             ArgPath::Global => f.write_str("global"),
             ArgPath::Io => f.write_str("io"),
-            ArgPath::Module(index) => write!(f, "module[{index}]"),
-            ArgPath::ModuleName(index) => write!(f, "module[{index}].name"),
-            ArgPath::ModuleType(index) => write!(f, "module[{index}].type"),
-            ArgPath::ModuleConfig(index) => write!(f, "module[{index}].config"),
+            ArgPath::Input => f.write_str("input"),
+            ArgPath::Output => f.write_str("output"),
+            ArgPath::Rule(list, index) => write!(f, "{}[{index}]", list.word()),
+            ArgPath::Selector(list, index, key) => write!(f, "{}[{index}].{}", list.word(), key.word()),
+            ArgPath::Config(list, index) => write!(f, "{}[{index}].config", list.word()),
         }
     }
 }
@@ -72,6 +96,8 @@ fn parse(text: &str) -> Option<ArgPath> {
         "calibration" => return Some(ArgPath::Calibration),
         "global" => return Some(ArgPath::Global),
         "io" => return Some(ArgPath::Io),
+        "input" => return Some(ArgPath::Input),
+        "output" => return Some(ArgPath::Output),
         _ => {}
     }
     if let Some(input) = text.strip_prefix("calibration.") {
@@ -80,24 +106,54 @@ fn parse(text: &str) -> Option<ArgPath> {
     let (list, rest) = text.split_once('[')?;
     let (index, field) = rest.split_once(']')?;
     let index = index.parse().ok()?;
-    match (list, field) {
-        ("calibration", "") => Some(ArgPath::CalibrationFile(index)),
-        ("module", "") => Some(ArgPath::Module(index)),
-        ("module", ".name") => Some(ArgPath::ModuleName(index)),
-        ("module", ".type") => Some(ArgPath::ModuleType(index)),
-        ("module", ".config") => Some(ArgPath::ModuleConfig(index)),
-        _ => None,
+    if (list, field) == ("calibration", "") {
+        return Some(ArgPath::CalibrationFile(index));
+    }
+    let list = RuleList::from_word(list)?;
+    match field {
+        "" => Some(ArgPath::Rule(list, index)),
+        ".config" => Some(ArgPath::Config(list, index)),
+        _ => {
+            let keys = [SelectorKey::Name, SelectorKey::Type, SelectorKey::Target];
+            let key = keys.into_iter().find(|key| field.strip_prefix('.') == Some(key.word()))?;
+            Some(ArgPath::Selector(list, index, key))
+        }
     }
 }
 
 impl Attr {
+    /// The argument that rule `index` of [`Attr::rules`] was written as.
+    pub fn path_of(&self, index: usize) -> ArgPath {
+        let list = match &self.rules[index].value.selector {
+            Selector::Io => return ArgPath::Io,
+            Selector::Input => return ArgPath::Input,
+            Selector::Output => return ArgPath::Output,
+            selector => selector.list().expect("the others are lists"),
+        };
+        let before = self.rules[..index].iter().filter(|rule| rule.value.selector.list() == Some(list));
+        ArgPath::Rule(list, before.count())
+    }
+
+    /// What selects the nodes of rule `index`; the rule itself for those without a list.
+    pub fn selector_path_of(&self, index: usize) -> ArgPath {
+        let key = match &self.rules[index].value.selector {
+            Selector::ModuleType(_) => SelectorKey::Type,
+            Selector::Op(_) => SelectorKey::Target,
+            _ => SelectorKey::Name,
+        };
+        match self.path_of(index) {
+            ArgPath::Rule(list, place) => ArgPath::Selector(list, place, key),
+            path => path,
+        }
+    }
+
     /// Where the argument was written; the whole attribute for one that is not there.
     pub fn span_of(&self, path: &ArgPath) -> Span {
         self.argument_span(path).unwrap_or_else(Span::call_site)
     }
 
     fn argument_span(&self, path: &ArgPath) -> Option<Span> {
-        let rule = |index: &usize| self.rules.get(*index);
+        let boundary = |selector: &Selector| self.rules.iter().find(|rule| rule.value.selector == *selector);
         match path {
             ArgPath::Attribute => None,
             ArgPath::Model => Some(self.model.span),
@@ -111,15 +167,17 @@ impl Attr {
                 Calibration::Files(_) => Some(self.calibration.span),
             },
             ArgPath::Global => self.global.as_ref().map(|config| config.span),
-            ArgPath::Io => self.io.as_ref().map(|config| config.span),
-            ArgPath::Module(index) => rule(index).map(|rule| rule.span),
-            ArgPath::ModuleName(index) | ArgPath::ModuleType(index) => {
-                rule(index).map(|rule| match &rule.value.modules {
-                    Modules::Name(text) | Modules::Type(text) => text.span,
-                })
-            }
-            ArgPath::ModuleConfig(index) => rule(index).map(|rule| rule.value.config.span),
+            ArgPath::Io => boundary(&Selector::Io).map(|rule| rule.span),
+            ArgPath::Input => boundary(&Selector::Input).map(|rule| rule.span),
+            ArgPath::Output => boundary(&Selector::Output).map(|rule| rule.span),
+            ArgPath::Rule(list, index) => self.rule(*list, *index).map(|rule| rule.span),
+            ArgPath::Selector(list, index, _) => self.rule(*list, *index)?.value.selector.text().map(|text| text.span),
+            ArgPath::Config(list, index) => self.rule(*list, *index).map(|rule| rule.value.config.span),
         }
+    }
+
+    fn rule(&self, list: RuleList, index: usize) -> Option<&Spanned<Rule>> {
+        self.rules.iter().filter(|rule| rule.value.selector.list() == Some(list)).nth(index)
     }
 }
 
@@ -137,10 +195,13 @@ mod tests {
             ArgPath::CalibrationInput("x".to_owned()),
             ArgPath::Global,
             ArgPath::Io,
-            ArgPath::Module(0),
-            ArgPath::ModuleName(1),
-            ArgPath::ModuleType(12),
-            ArgPath::ModuleConfig(3),
+            ArgPath::Input,
+            ArgPath::Output,
+            ArgPath::Rule(RuleList::Module, 0),
+            ArgPath::Selector(RuleList::Module, 1, SelectorKey::Name),
+            ArgPath::Selector(RuleList::Module, 12, SelectorKey::Type),
+            ArgPath::Selector(RuleList::Op, 2, SelectorKey::Target),
+            ArgPath::Config(RuleList::Node, 3),
         ];
         for path in paths {
             assert_eq!(ArgPath::from(path.to_string()), path);
@@ -150,7 +211,8 @@ mod tests {
 
     #[test]
     fn paths_find_the_text_they_name() {
-        let source = r#"model = "m", calibration(x = "c"), io = None, module(name = "n", config = int8(per_tensor))"#;
+        let source = r#"model = "m", calibration(x = "c"), io = None, module(name = "n", config = int8(per_tensor)),
+            op(target = "t", config = None), node(name = "o", config = int8), op(target = "u", config = None)"#;
         let attr = Attr::parse(source.parse().expect("tokens")).expect("valid");
         let cases = [
             ("model", "\"m\""),
@@ -160,10 +222,14 @@ mod tests {
             ("module[0]", "module"),
             ("module[0].name", "\"n\""),
             ("module[0].config", "int8"),
+            ("op[1].target", "\"u\""),
+            ("node[0]", "node"),
         ];
         for (path, text) in cases {
             let span = attr.span_of(&ArgPath::from(path.to_owned()));
             assert_eq!(span.source_text().as_deref(), Some(text), "{path}");
         }
+        assert_eq!(attr.path_of(4), ArgPath::Rule(RuleList::Op, 1));
+        assert_eq!(attr.selector_path_of(3), ArgPath::Selector(RuleList::Node, 0, SelectorKey::Name));
     }
 }

@@ -203,8 +203,9 @@ impl Importer {
         }
         let name = node.scopes.name(node.proto);
         let output = self.graph.add_value(name.clone(), shape);
+        let target = node.scopes.target.clone().unwrap_or_else(|| op.target().to_owned());
         let scopes = node.scopes.modules.clone();
-        self.graph.nodes.push(crate::graph::Node { op, inputs, output, name, scopes });
+        self.graph.nodes.push(crate::graph::Node { op, inputs, output, name, target, scopes });
         Ok(Entry::Computed(output))
     }
 
