@@ -7,7 +7,7 @@
 //! Source: oracle of VgfQuantizer, sections 3 to 6 and 9; the composable quantizer.
 
 use crate::config::{Activation, Config, Recipe, WeightScheme};
-use crate::graph::{Graph, Node, NodeId, ValueId};
+use crate::graph::{Element, Graph, Node, NodeId, ValueId};
 use crate::ops::Pattern;
 
 /// Index of an observer.
@@ -210,12 +210,11 @@ impl Annotator<'_> {
             match node.op.pattern() {
                 Pattern::Weighted => self.annotate_layer(id, spec),
                 Pattern::Own => {
-                    (0..node.inputs.len()).for_each(|operand| self.table.set(Place::Read(id, operand), spec));
-                    self.table.set(Place::Made(node.output), spec);
+                    self.real_places(id).into_iter().for_each(|place| self.table.set(place, spec));
                     self.annotated[id.index()] = true;
                 }
                 Pattern::SharesInput => {
-                    let (input, output) = (Place::Read(id, 0), Place::Made(node.output));
+                    let (input, output) = (Place::Read(id, 0), Place::Made(node.output()));
                     self.table.set(input, spec);
                     self.table.set(output, spec);
                     self.table.join(input, output);
@@ -226,6 +225,15 @@ impl Annotator<'_> {
         }
     }
 
+    /// Operands and results of a node that hold real numbers: only these are observed.
+    fn real_places(&self, id: NodeId) -> Vec<Place> {
+        let node = self.graph.node(id);
+        let is_real = |value: ValueId| self.graph.value(value).element == Element::F32;
+        let operands = node.inputs.iter().enumerate().filter(|(_, value)| is_real(**value));
+        let read = operands.map(|(operand, _)| Place::Read(id, operand));
+        read.chain(node.outputs.iter().copied().filter(|&value| is_real(value)).map(Place::Made)).collect()
+    }
+
     /// A linear layer or convolution, with the activation after it where both stand side by side under one rule.
     fn annotate_layer(&mut self, id: NodeId, spec: Spec) {
         self.table.set(Place::Read(id, 0), spec);
@@ -233,12 +241,12 @@ impl Annotator<'_> {
         self.fused[id.index()] = self.fusable_activation(id);
         let last = self.fused[id.index()].unwrap_or(id);
         self.annotated[last.index()] = true;
-        self.table.set(Place::Made(self.graph.node(last).output), spec);
+        self.table.set(Place::Made(self.graph.node(last).output()), spec);
     }
 
     /// The next node of the layer's rule, if it is an activation and the only reader of the layer.
     fn fusable_activation(&self, layer: NodeId) -> Option<NodeId> {
-        let output = self.graph.node(layer).output;
+        let output = self.graph.node(layer).output();
         let rule = self.rule[layer.index()];
         let next = self.graph.node_ids().skip(layer.index() + 1).find(|id| self.rule[id.index()] == rule)?;
         let only_reader = self.consumers[output.index()] == [next] && !self.graph.is_output(output);
@@ -267,7 +275,8 @@ impl Annotator<'_> {
                 let node = self.graph.node(id);
                 // What is before the node, then what is after it: the first specification decides.
                 let before = node.inputs.iter().map(|&input| (producers[input.index()], Place::Made(input)));
-                let after = places(self.graph, node.output).skip(1).map(|place| match place {
+                let after = node.outputs.iter().flat_map(|&output| places(self.graph, output).skip(1));
+                let after = after.map(|place| match place {
                     Place::Read(reader, _) => (Some(reader), place),
                     _ => (None, place),
                 });
@@ -290,13 +299,11 @@ impl Annotator<'_> {
     }
 
     fn share(&mut self, group: &[NodeId], spec: Spec) {
-        let first = Place::Read(group[0], 0);
+        let mut first = None;
         for &id in group {
-            let node = self.graph.node(id);
-            let read = (0..node.inputs.len()).map(|operand| Place::Read(id, operand));
-            for place in read.chain([Place::Made(node.output)]) {
+            for place in self.real_places(id) {
                 self.table.set(place, spec);
-                self.table.join(first, place);
+                self.table.join(*first.get_or_insert(place), place);
             }
             self.annotated[id.index()] = true;
         }
@@ -337,7 +344,9 @@ impl Annotator<'_> {
             let node = graph.node(id);
             let operands = node.inputs.iter().enumerate();
             read.push(operands.map(|(operand, &value)| group(Place::Read(id, operand), value)).collect());
-            made[node.output.index()] = group(Place::Made(node.output), node.output);
+            for &output in &node.outputs {
+                made[output.index()] = group(Place::Made(output), output);
+            }
         }
         let outputs = graph.outputs.iter().enumerate();
         let returned = outputs.map(|(index, output)| group(Place::Returned(index), output.value)).collect();

@@ -254,20 +254,20 @@ fn open_samples(graph: &Graph, sources: &Sources, diagnostics: &mut Diagnostics)
     }
     let mut inputs = Vec::new();
     for &id in &graph.inputs {
-        let value = graph.value(id);
+        let (value, kind) = (graph.value(id), graph.kinds(&[id]).remove(0));
         let is_for = |sample: &&SampleFile| sample.input.as_ref().is_none_or(|input| *input == value.name);
         let files: Vec<&SampleFile> = sources.samples.iter().filter(is_for).collect();
         if files.is_empty() {
             diagnostics.error(ArgPath::Calibration, format!("no samples for the model's input `{}`", value.name));
         }
         for file in files.iter().filter(|file| file.error.is_none()) {
-            match dataset::Input::open(&value.name, &value.shape, &[(file.shown.clone(), &file.path)]) {
+            match dataset::Input::open(&value.name, &kind, &[(file.shown.clone(), &file.path)]) {
                 Ok(_) => {}
                 Err(message) => diagnostics.error(file.at.clone(), message),
             }
         }
         let paths: Vec<(String, &Path)> = files.iter().map(|file| (file.shown.clone(), file.path.as_path())).collect();
-        inputs.extend(dataset::Input::open(&value.name, &value.shape, &paths));
+        inputs.extend(dataset::Input::open(&value.name, &kind, &paths));
     }
     if diagnostics.has_errors() {
         return None;
@@ -356,6 +356,8 @@ fn interface(site: &Site, network: &QuantGraph) -> emit::Interface {
         struct_name: site.name.clone(),
         model_path: site.attr.model.value.clone(),
         inputs: graph.inputs.iter().map(|&id| port(&graph.value(id).name, id, network.stored(id))).collect(),
-        outputs: outputs.map(|(output, &params)| port(&output.name, output.value, params)).collect(),
+        outputs: outputs
+            .map(|(output, params)| port(&output.name, output.value, params.expect("reported before")))
+            .collect(),
     }
 }

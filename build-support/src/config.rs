@@ -288,7 +288,7 @@ mod tests {
         let inner = (1..parts.len()).map(|depth| scope(&parts[..depth].join("."), "Sequential"));
         let scopes = [scope("", "Net")].into_iter().chain(inner).chain([scope(path, class)]).collect();
         let (name, target) = (format!("{path}.relu"), "aten.relu.default".to_owned());
-        Node { op: Clamp::RELU.into(), inputs: vec![ValueId(0)], output: ValueId(1), name, target, scopes }
+        Node { op: Clamp::RELU.into(), inputs: vec![ValueId(0)], outputs: vec![ValueId(1)], name, target, scopes }
     }
 
     /// The argument that decides about the node, by these arguments beside model and samples.

@@ -15,12 +15,20 @@ pub(crate) const NCHW_TO_NHWC: &[usize] = &[0, 2, 3, 1];
 /// Back again.
 pub(crate) const NHWC_TO_NCHW: &[usize] = &[0, 3, 1, 2];
 
-/// An int8 tensor in the graph being written.
+/// A tensor in the graph being written.
 #[derive(Clone, Debug)]
 pub(crate) struct Operand {
     pub(crate) id: ValueId,
     pub(crate) shape: Vec<usize>,
-    pub(crate) params: QuantParams,
+    /// What its codes stand for; `None` for real numbers, indices and truth values.
+    pub(crate) params: Option<QuantParams>,
+}
+
+impl Operand {
+    /// Parameters of a quantized operator's operand.
+    pub(crate) fn params(&self) -> QuantParams {
+        self.params.expect("every real operand of a quantized operator has parameters")
+    }
 }
 
 /// The graph being written.
@@ -57,7 +65,11 @@ pub fn lower(source: &QuantGraph) -> Result<Lowered, Vec<String>> {
     for id in source.graph.node_ids().filter(|id| !fused.contains(id)) {
         let node = source.graph.node(id);
         lowering.label = node.label();
-        if let Err(error) = node.op.lower(&mut lowering, node) {
+        let result = match source.float[id.index()] {
+            true => node.op.lower_float(&mut lowering, node),
+            false => node.op.lower(&mut lowering, node),
+        };
+        if let Err(error) = result {
             errors.push(format!("`{}` ({}): {error}", node.label(), node.op.name()));
             break; // what reads it has nothing to read
         }
@@ -79,7 +91,8 @@ impl<'a> Lowering<'a> {
     }
 
     fn add_outputs(&mut self) -> Result<(), String> {
-        for (output, &params) in self.source.graph.outputs.iter().zip(&self.source.returned) {
+        for (output, params) in self.source.graph.outputs.iter().zip(&self.source.returned) {
+            let params = params.ok_or_else(|| format!("output `{}` has no parameters", output.name))?;
             let value = self.read(output.value, params)?;
             self.output.graph.outputs.push(Port { name: output.name.clone(), value });
         }
@@ -94,11 +107,11 @@ impl<'a> Lowering<'a> {
     /// Operand `index` of a node; a constant is quantized with the parameters of its observer.
     pub(crate) fn operand(&mut self, node: &Node, index: usize) -> Result<Operand, String> {
         let id = node.inputs[index];
-        let reader = self.graph().nodes.iter().position(|other| other.output == node.output);
+        let reader = self.graph().nodes.iter().position(|other| other.outputs == node.outputs);
         let params = reader.and_then(|reader| self.source.read[reader][index]);
         let params = params.expect("every operand of a quantized operator has parameters");
         let shape = self.graph().value(id).shape.clone();
-        Ok(Operand { id: self.read(id, params)?, shape, params })
+        Ok(Operand { id: self.read(id, params)?, shape, params: Some(params) })
     }
 
     /// A tensor with these parameters: as it is stored, or rescaled once for all who want the same.
@@ -123,32 +136,32 @@ impl<'a> Lowering<'a> {
     fn constant(&mut self, id: graph::ValueId) -> Result<ValueId, String> {
         let value = self.graph().value(id);
         let params = self.source.stored(id);
-        let data = value.constant.as_ref().expect("nodes are lowered in execution order");
+        let data = value.real().expect("nodes are lowered in execution order");
         let codes = data.iter().map(|&real| params.quantize(real) as i8).collect();
         self.constant_i8(&value.shape, codes)
     }
 
     /// Parameters of a node's result.
     pub(crate) fn result_params(&self, node: &Node) -> QuantParams {
-        self.source.stored(node.output)
+        self.source.stored(node.output())
     }
 
     fn fused_activation(&self, node: &Node) -> Option<&'a Node> {
-        let layer = self.graph().nodes.iter().position(|other| other.output == node.output)?;
+        let layer = self.graph().nodes.iter().position(|other| other.outputs == node.outputs)?;
         self.source.fused[layer].map(|id| self.graph().node(id))
     }
 
     /// Integers of a layer.
     pub(crate) fn weights(&self, node: &Node) -> &'a QuantWeights {
-        let layer = self.graph().nodes.iter().position(|other| other.output == node.output);
+        let layer = self.graph().nodes.iter().position(|other| other.outputs == node.outputs);
         let weights = layer.and_then(|layer| self.source.weights[layer].as_ref());
         weights.expect("quantized layers have integer weights")
     }
 
     /// Declares `value` to be the node's result; reshapes it where only the dimensions differ.
     pub(crate) fn finish(&mut self, node: &Node, value: ValueId) -> Result<(), String> {
-        let value = self.reshape(value, &self.graph().value(node.output).shape)?;
-        self.values[node.output.index()] = Some(value);
+        let value = self.reshape(value, &self.graph().value(node.output()).shape)?;
+        self.values[node.output().index()] = Some(value);
         Ok(())
     }
 
@@ -259,7 +272,7 @@ impl<'a> Lowering<'a> {
         let mut shape = vec![1; rank - operand.shape.len()];
         shape.extend(&operand.shape);
         let input = self.reshape(operand.id, &shape)?;
-        self.rescale(input, ElementType::I32, &[factor], operand.params.zero_point, 0)
+        self.rescale(input, ElementType::I32, &[factor], operand.params().zero_point, 0)
     }
 
     /// i32 to int8, times one factor, or one per element of the last dimension.
@@ -276,7 +289,7 @@ impl<'a> Lowering<'a> {
         weights: &QuantWeights,
     ) -> Result<ValueId, String> {
         let result = self.result_params(self.fused_activation(layer).unwrap_or(layer));
-        let factor = |&scale| f64::from(input.params.scale) * f64::from(scale) / f64::from(result.scale);
+        let factor = |&scale| f64::from(input.params().scale) * f64::from(scale) / f64::from(result.scale);
         let factors: Vec<f64> = weights.scales.iter().map(factor).collect();
         self.narrow(accumulator, &factors, result.zero_point)
     }

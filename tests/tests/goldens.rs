@@ -101,7 +101,8 @@ impl Case {
         let open = |(index, id): (usize, _)| {
             let value = graph.value(id);
             let file = self.folder.join(format!("calib_in_{index}.npy"));
-            dataset::Input::open(&value.name, &value.shape, &[("calib".to_owned(), Path::new(&file))]).expect("samples")
+            dataset::Input::open(&value.name, &graph.kinds(&[id]).remove(0), &[("calib".to_owned(), Path::new(&file))])
+                .expect("samples")
         };
         let inputs = graph.inputs.iter().copied().enumerate().map(open).collect();
         calibrate::calibrate(graph, annotation, &mut Dataset::new(inputs).expect("samples")).expect("finite numbers")
@@ -330,6 +331,7 @@ fn outputs_from_model_and_samples_are_within_a_quantum_of_upstreams() {
         for (index, (output, expected)) in outputs.iter().zip(&recorded).enumerate() {
             let params = network.returned[index];
             let difference = |(&code, &expected): (&i8, &f32)| {
+                let params = params.expect("an int8 output");
                 let quanta = (params.dequantize(i32::from(code)) - expected) / params.scale;
                 quanta.abs().round() as usize
             };

@@ -1,6 +1,7 @@
 //! Calibration samples from `.npy` files, one at a time.
 
-use crate::graph::Tensor;
+use crate::graph::{Data, Element, Type};
+use ndarray::ArrayD;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -15,23 +16,23 @@ pub struct Dataset {
 #[derive(Debug)]
 pub struct Input {
     name: String,
-    shape: Vec<usize>,
+    kind: Type,
     /// Not yet read, last first.
     files: Vec<NpyReader>,
     read: usize,
 }
 
 impl Input {
-    /// Opens the files with samples of the input `name`, each an array `[samples, shape…]` of f32; where `shape` begins with a
-    /// batch of 1, the files may leave that dimension out.
+    /// Opens the files with samples of the input `name`, each an array `[samples, shape…]`; where `shape` begins with a batch
+    /// of 1, the files may leave that dimension out. Real inputs are read from float32, integers from integers of any width.
     ///
     /// # Errors
     ///
     /// A file that cannot be read, is no `.npy` file, has another dtype or another shape, or holds no sample.
-    pub fn open(name: &str, shape: &[usize], paths: &[(String, &Path)]) -> Result<Self, String> {
+    pub fn open(name: &str, kind: &Type, paths: &[(String, &Path)]) -> Result<Self, String> {
         let mut files = Vec::new();
         for (shown, path) in paths {
-            let reader = NpyReader::open(shown, path)?;
+            let (reader, shape) = (NpyReader::open(shown, path, kind.element)?, kind.shape.as_slice());
             let fits = |shape: &[usize]| reader.shape.get(1..) == Some(shape);
             if !(fits(shape) || shape.first() == Some(&1) && fits(&shape[1..])) {
                 return Err(format!(
@@ -46,20 +47,21 @@ impl Input {
             files.push(reader);
         }
         files.reverse();
-        Ok(Self { name: name.to_owned(), shape: shape.to_vec(), files, read: 0 })
+        Ok(Self { name: name.to_owned(), kind: kind.clone(), files, read: 0 })
     }
 
     fn samples(&self) -> usize {
         self.files.iter().map(|file| file.shape[0]).sum()
     }
 
-    fn next(&mut self) -> Result<Option<Tensor>, String> {
+    fn next(&mut self) -> Result<Option<Data>, String> {
         let Some(file) = self.files.last_mut() else { return Ok(None) };
-        let values = file.read(self.shape.iter().product())?;
-        if let Some(at) = values.iter().position(|x| !x.is_finite()) {
+        let data = file.read(&self.kind)?;
+        let not_finite = data.real().and_then(|values| values.iter().enumerate().find(|(_, x)| !x.is_finite()));
+        if let Some((at, value)) = not_finite {
             return Err(format!(
-                "sample {} of input `{}` (`{}`) has {} at element {at}; calibration needs finite numbers",
-                self.read, self.name, file.shown, values[at]
+                "sample {} of input `{}` (`{}`) has {value} at element {at}; calibration needs finite numbers",
+                self.read, self.name, file.shown
             ));
         }
         self.read += 1;
@@ -67,7 +69,7 @@ impl Input {
         if file.shape[0] == 0 {
             self.files.pop();
         }
-        Ok(Some(Tensor::from_shape_vec(self.shape.clone(), values).expect("as many elements as the shape says")))
+        Ok(Some(data))
     }
 }
 
@@ -91,7 +93,7 @@ impl Dataset {
     }
 
     /// One tensor per input, or `None` after the last sample.
-    pub(crate) fn next_sample(&mut self) -> Result<Option<Vec<Tensor>>, String> {
+    pub(crate) fn next_sample(&mut self) -> Result<Option<Vec<Data>>, String> {
         let tensors = self.inputs.iter_mut().map(Input::next).collect::<Result<Vec<_>, _>>()?;
         Ok(tensors.into_iter().collect())
     }
@@ -102,28 +104,92 @@ impl Dataset {
 struct NpyReader {
     shown: String,
     shape: Vec<usize>,
+    dtype: Dtype,
     data: BufReader<File>,
 }
 
 impl NpyReader {
-    fn open(shown: &str, path: &Path) -> Result<Self, String> {
+    fn open(shown: &str, path: &Path, element: Element) -> Result<Self, String> {
         let file = File::open(path).map_err(|error| format!("cannot read `{shown}`: {error}"))?;
         let length = file.metadata().map_err(|error| format!("cannot read `{shown}`: {error}"))?.len();
         let mut data = BufReader::new(file);
         let header = read_header(&mut data).ok_or_else(|| format!("`{shown}` is not a .npy file"))?;
-        let shape = parse_header(&header).map_err(|problem| format!("`{shown}` {problem}"))?;
-        let bytes = shape.iter().try_fold(4_u64, |bytes, &dim| bytes.checked_mul(dim as u64));
+        let (dtype, shape) = parse_header(&header, element).map_err(|problem| format!("`{shown}` {problem}"))?;
+        let bytes = shape.iter().try_fold(dtype.size() as u64, |bytes, &dim| bytes.checked_mul(dim as u64));
         if bytes.is_none_or(|bytes| bytes > length) {
             return Err(format!("`{shown}` is cut off: its header says shape {shape:?}"));
         }
-        Ok(Self { shown: shown.to_owned(), shape, data })
+        Ok(Self { shown: shown.to_owned(), shape, dtype, data })
     }
 
-    fn read(&mut self, count: usize) -> Result<Vec<f32>, String> {
-        let mut bytes = vec![0; count * 4];
+    /// The next sample, which has this type.
+    fn read(&mut self, kind: &Type) -> Result<Data, String> {
+        let mut bytes = vec![0; kind.shape.iter().product::<usize>() * self.dtype.size()];
         self.data.read_exact(&mut bytes).map_err(|error| format!("cannot read `{}`: {error}", self.shown))?;
-        Ok(bytes.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word)).collect())
+        let elements = bytes.chunks_exact(self.dtype.size());
+        let fits = "as many elements as the shape says";
+        Ok(match self.dtype {
+            Dtype::F32 => {
+                let values = bytes.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word)).collect();
+                Data::F32(ArrayD::from_shape_vec(kind.shape.clone(), values).expect(fits))
+            }
+            Dtype::Int { signed, .. } => {
+                let values = elements.map(|bytes| integer(bytes, signed)).collect();
+                Data::I64(ArrayD::from_shape_vec(kind.shape.clone(), values).expect(fits))
+            }
+            Dtype::Bool => {
+                let values = elements.map(|bytes| bytes != [0]).collect();
+                Data::Bool(ArrayD::from_shape_vec(kind.shape.clone(), values).expect(fits))
+            }
+        })
     }
+}
+
+/// The element types of files that are read.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Dtype {
+    F32,
+    /// Little-endian integers.
+    Int {
+        bytes: usize,
+        signed: bool,
+    },
+    Bool,
+}
+
+impl Dtype {
+    fn size(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::Int { bytes, .. } => bytes,
+            Self::Bool => 1,
+        }
+    }
+
+    /// The type that a header names, if an input of such elements can be read from it.
+    fn parse(descr: &str, element: Element) -> Option<Self> {
+        let int = |bytes, signed| Some(Self::Int { bytes, signed });
+        match (element, descr) {
+            (Element::F32, "<f4") => Some(Self::F32),
+            (Element::Bool, "|b1") => Some(Self::Bool),
+            (Element::I64, "|i1") => int(1, true),
+            (Element::I64, "|u1") => int(1, false),
+            (Element::I64, "<i2") => int(2, true),
+            (Element::I64, "<u2") => int(2, false),
+            (Element::I64, "<i4") => int(4, true),
+            (Element::I64, "<u4") => int(4, false),
+            (Element::I64, "<i8") => int(8, true),
+            _ => None,
+        }
+    }
+}
+
+/// A little-endian integer of up to 8 bytes.
+fn integer(bytes: &[u8], signed: bool) -> i64 {
+    let fill = if signed && bytes[bytes.len() - 1] >= 0x80 { 0xFF } else { 0 };
+    let mut word = [fill; 8];
+    word[..bytes.len()].copy_from_slice(bytes);
+    i64::from_le_bytes(word)
 }
 
 /// The header's text, leaving `data` at the first element.
@@ -148,23 +214,29 @@ fn read_header(data: &mut impl Read) -> Option<String> {
     (text.len() == length).then_some(text)
 }
 
-/// The shape, from the dictionary of the header.
-fn parse_header(header: &str) -> Result<Vec<usize>, String> {
+/// Element type and shape, from the dictionary of the header.
+fn parse_header(header: &str, element: Element) -> Result<(Dtype, Vec<usize>), String> {
     let field = |name: &str| {
         let rest = &header[header.find(&format!("'{name}'"))? + name.len() + 2..];
         Some(rest.trim_start().strip_prefix(':')?.trim_start())
     };
     let malformed = || "has a malformed .npy header".to_owned();
     let dtype = field("descr").and_then(|rest| rest.strip_prefix('\'')?.split('\'').next()).ok_or_else(malformed)?;
-    if dtype != "<f4" {
-        return Err(format!("holds {}; expected float32 (convert it with `.astype('float32')`)", dtype_name(dtype)));
-    }
+    let (wanted, numpy) = match element {
+        Element::F32 => ("float32", "float32"),
+        Element::I64 => ("integers", "int32"),
+        Element::Bool => ("bool", "bool"),
+    };
+    let dtype = Dtype::parse(dtype, element).ok_or_else(|| {
+        format!("holds {}; expected {wanted} (convert it with `.astype('{numpy}')`)", dtype_name(dtype))
+    })?;
     if !field("fortran_order").ok_or_else(malformed)?.starts_with("False") {
         return Err("is in Fortran order; save `numpy.ascontiguousarray(x)` instead".to_owned());
     }
     let dims = field("shape").and_then(|rest| rest.strip_prefix('(')?.split(')').next()).ok_or_else(malformed)?;
     let dims = dims.split(',').map(str::trim).filter(|dim| !dim.is_empty());
-    dims.map(|dim| dim.parse().map_err(|_| malformed())).collect()
+    let shape = dims.map(|dim| dim.parse().map_err(|_| malformed())).collect::<Result<_, _>>()?;
+    Ok((dtype, shape))
 }
 
 /// How numpy's users call a dtype.
@@ -187,18 +259,26 @@ fn dtype_name(descr: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::parse_header;
+    use super::*;
 
     #[test]
     fn a_header_of_numpy_gives_its_shape() {
         let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (128, 1, 8, 8), }      \n";
-        assert_eq!(parse_header(header), Ok(vec![128, 1, 8, 8]));
-        assert_eq!(parse_header(&header.replace("(128, 1, 8, 8)", "(5,)")), Ok(vec![5]));
+        assert_eq!(parse_header(header, Element::F32), Ok((Dtype::F32, vec![128, 1, 8, 8])));
+        assert_eq!(parse_header(&header.replace("(128, 1, 8, 8)", "(5,)"), Element::F32), Ok((Dtype::F32, vec![5])));
     }
 
     #[test]
     fn another_dtype_is_named() {
         let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }";
-        assert!(parse_header(header).unwrap_err().starts_with("holds float64; expected float32"));
+        assert!(parse_header(header, Element::F32).unwrap_err().starts_with("holds float64; expected float32"));
+        assert!(parse_header(header, Element::I64).unwrap_err().starts_with("holds float64; expected integers"));
+    }
+
+    #[test]
+    fn integers_of_any_width_keep_their_sign() {
+        assert_eq!(integer(&[0xFE], true), -2);
+        assert_eq!(integer(&[0xFE], false), 254);
+        assert_eq!(integer(&(-70_000_i32).to_le_bytes(), true), -70_000);
     }
 }

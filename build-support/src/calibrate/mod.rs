@@ -4,7 +4,7 @@ pub mod dataset;
 pub mod observer;
 
 use crate::annotate::{Annotation, GroupId};
-use crate::graph::{Graph, Tensor, ValueId};
+use crate::graph::{Data, Graph, Tensor, ValueId};
 use crate::quantize::Params;
 pub use dataset::Dataset;
 use observer::Observer;
@@ -41,45 +41,50 @@ pub fn calibrate(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) 
 ///
 /// # Errors
 ///
-/// The first tensor with a value that is infinite or not a number.
-pub fn evaluate(graph: &Graph, inputs: Vec<Tensor>) -> Result<Vec<Tensor>, ValueId> {
+/// The first tensor with a value that is infinite or not a number although it was computed from finite ones.
+pub fn evaluate(graph: &Graph, inputs: Vec<Data>) -> Result<Vec<Data>, ValueId> {
     run(graph, &graph.consumers(), inputs, &mut |_, _| {})
 }
 
-/// Runs the network on one sample, showing each activation to `observe` in execution order.
+/// Runs the network on one sample, showing each tensor of real numbers to `observe` in execution order.
 fn run(
     graph: &Graph,
     consumers: &[Vec<crate::graph::NodeId>],
-    inputs: Vec<Tensor>,
+    inputs: Vec<Data>,
     observe: &mut impl FnMut(ValueId, &Tensor),
-) -> Result<Vec<Tensor>, ValueId> {
-    let mut values: Vec<Option<Tensor>> = vec![None; graph.value_count()];
+) -> Result<Vec<Data>, ValueId> {
+    let mut observe = |id: ValueId, data: &Data| data.real().into_iter().for_each(|tensor| observe(id, tensor));
+    let mut values: Vec<Option<Data>> = vec![None; graph.value_count()];
     let mut readers: Vec<usize> = consumers.iter().map(Vec::len).collect();
     for output in &graph.outputs {
         readers[output.value.index()] += 1;
     }
-    for (&id, tensor) in graph.inputs.iter().zip(inputs) {
-        observe(id, &tensor);
-        values[id.index()] = Some(tensor);
+    for (&id, data) in graph.inputs.iter().zip(inputs) {
+        observe(id, &data);
+        values[id.index()] = Some(data);
     }
     for node in &graph.nodes {
         let constant = |id: ValueId| graph.value(id).constant.as_ref();
         for &id in &node.inputs {
-            if let Some(tensor) = constant(id) {
-                observe(id, tensor);
+            if let Some(data) = constant(id) {
+                observe(id, data);
             }
         }
-        let operands: Vec<&Tensor> = node
+        let operands: Vec<&Data> = node
             .inputs
             .iter()
             .map(|&id| constant(id).or(values[id.index()].as_ref()).expect("nodes are in execution order"))
             .collect();
-        let result = node.op.evaluate(&operands);
-        if !result.iter().all(|x| x.is_finite()) {
-            return Err(node.output);
+        let results = node.op.evaluate(&operands);
+        // A mask of infinities goes through a network on purpose; one that appears is an overflow.
+        let overflows = |result: &Data| !is_finite(result) && operands.iter().all(|operand| is_finite(operand));
+        if let Some(index) = results.iter().position(overflows) {
+            return Err(node.outputs[index]);
         }
-        observe(node.output, &result);
-        values[node.output.index()] = Some(result);
+        for (&id, result) in node.outputs.iter().zip(results) {
+            observe(id, &result);
+            values[id.index()] = Some(result);
+        }
         // A tensor is dropped after its last reader, so that memory follows the widest point of the network.
         for &id in &node.inputs {
             readers[id.index()] -= 1;
@@ -87,7 +92,16 @@ fn run(
                 values[id.index()] = None;
             }
         }
+        for &id in &node.outputs {
+            if readers[id.index()] == 0 {
+                values[id.index()] = None;
+            }
+        }
     }
     let output = |id: ValueId| values[id.index()].as_ref().or(graph.value(id).constant.as_ref()).cloned();
     Ok(graph.outputs.iter().map(|o| output(o.value).expect("outputs are computed")).collect())
+}
+
+fn is_finite(data: &Data) -> bool {
+    data.real().is_none_or(|tensor| tensor.iter().all(|x| x.is_finite()))
 }

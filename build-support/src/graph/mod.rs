@@ -1,9 +1,8 @@
 //! The float network between import and quantization: nodes in execution order, values by id.
 
-use ndarray::ArrayD;
+mod data;
 
-/// A float tensor in the exporter's layout, always in standard (row-major) order.
-pub type Tensor = ArrayD<f32>;
+pub use data::{Data, Element, Tensor, Type};
 
 /// Index of a [`Value`] in its [`Graph`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -32,8 +31,17 @@ pub struct Value {
     pub name: String,
     /// Dimensions, outermost first; never dynamic.
     pub shape: Vec<usize>,
+    /// What its elements are; only f32 tensors are quantized.
+    pub element: Element,
     /// The data of a parameter or constant.
-    pub constant: Option<Tensor>,
+    pub constant: Option<Data>,
+}
+
+impl Value {
+    /// The data of a float constant.
+    pub fn real(&self) -> Option<&Tensor> {
+        self.constant.as_ref().and_then(Data::real)
+    }
 }
 
 /// One module on the call stack of a node.
@@ -52,8 +60,8 @@ pub struct Node {
     pub op: crate::ops::Op,
     /// What it reads.
     pub inputs: Vec<ValueId>,
-    /// What it makes; all operators of this version have one result.
-    pub output: ValueId,
+    /// What it makes; most operators have one result.
+    pub outputs: Vec<ValueId>,
     /// Name of the ATen node, `"conv2d_1"`, or of the ONNX node.
     pub name: String,
     /// Overload of the ATen operator, `"aten.conv2d.default"`.
@@ -63,6 +71,11 @@ pub struct Node {
 }
 
 impl Node {
+    /// The first result, which is the only one of most operators.
+    pub fn output(&self) -> ValueId {
+        self.outputs[0]
+    }
+
     /// Path of the innermost module.
     pub fn module(&self) -> &str {
         self.scopes.last().map_or("", |scope| &scope.path)
@@ -100,13 +113,16 @@ pub struct Output {
 
 impl Graph {
     /// Adds a tensor that a node or the caller of the model provides.
-    pub fn add_value(&mut self, name: impl Into<String>, shape: Vec<usize>) -> ValueId {
-        self.push_value(Value { name: name.into(), shape, constant: None })
+    pub fn add_value(&mut self, name: impl Into<String>, kind: Type) -> ValueId {
+        let Type { element, shape } = kind;
+        self.push_value(Value { name: name.into(), shape, element, constant: None })
     }
 
     /// Adds a tensor known at build time.
-    pub fn add_constant(&mut self, name: impl Into<String>, data: Tensor) -> ValueId {
-        self.push_value(Value { name: name.into(), shape: data.shape().to_vec(), constant: Some(data) })
+    pub fn add_constant(&mut self, name: impl Into<String>, data: impl Into<Data>) -> ValueId {
+        let data = data.into();
+        let (shape, element) = (data.shape().to_vec(), data.element());
+        self.push_value(Value { name: name.into(), shape, element, constant: Some(data) })
     }
 
     fn push_value(&mut self, value: Value) -> ValueId {
@@ -118,6 +134,12 @@ impl Graph {
     /// The tensor behind an id.
     pub fn value(&self, id: ValueId) -> &Value {
         &self.values[id.index()]
+    }
+
+    /// Types of some tensors.
+    pub fn kinds(&self, ids: &[ValueId]) -> Vec<Type> {
+        let kind = |value: &Value| Type { element: value.element, shape: value.shape.clone() };
+        ids.iter().map(|&id| kind(self.value(id))).collect()
     }
 
     /// Number of tensors, one more than the largest id.
@@ -150,7 +172,9 @@ impl Graph {
     pub fn producers(&self) -> Vec<Option<NodeId>> {
         let mut producers = vec![None; self.values.len()];
         for id in self.node_ids() {
-            producers[self.node(id).output.index()] = Some(id);
+            for output in &self.node(id).outputs {
+                producers[output.index()] = Some(id);
+            }
         }
         producers
     }
@@ -178,7 +202,7 @@ impl Graph {
         }
         let mut keep = vec![false; self.nodes.len()];
         for (node, keep) in self.nodes.iter().zip(&mut keep).rev() {
-            *keep = live[node.output.index()];
+            *keep = node.outputs.iter().any(|output| live[output.index()]);
             if *keep {
                 for input in &node.inputs {
                     live[input.index()] = true;

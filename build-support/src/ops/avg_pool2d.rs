@@ -51,11 +51,11 @@ impl Room for AvgPool2d {
         let input = lowering.operand(node, 0)?;
         let input = lowering.transposed(&input, NCHW_TO_NHWC)?;
         let (input, pad) = lowering.fit_windows(&input, &self.kernel, self.stride, [1, 1], self.pad)?;
-        let shape = &lowering.graph().value(node.output).shape;
+        let shape = &lowering.graph().value(node.output()).shape;
         let shape = [shape[0], shape[2], shape[3], shape[1]];
         // Both zero points are equal and cancel, but for the direction in which ties round: the quantized zero point,
         // as upstream has it, gives upstream's bytes.
-        let zero_point = input.params.quantize(input.params.zero_point as f32);
+        let zero_point = input.params().quantize(input.params().zero_point as f32);
         let op = ops::AvgPool2d {
             kernel: self.kernel.map(|k| k as i32),
             stride: self.stride.map(|s| s as i32),

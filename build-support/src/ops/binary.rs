@@ -59,7 +59,7 @@ impl Room for Binary {
     /// Source of the scales: oracle of the lowering, section 3.
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
         let (a, b) = (lowering.operand(node, 0)?, lowering.operand(node, 1)?);
-        let (scale_a, scale_b) = (f64::from(a.params.scale), f64::from(b.params.scale));
+        let (scale_a, scale_b) = (f64::from(a.params().scale), f64::from(b.params().scale));
         let output = lowering.result_params(node);
         // Operands meet on one grid: with 20 fractional bits for sums, the finer of the two for comparisons.
         let (grid_a, grid_b, grid) = match self {
@@ -84,7 +84,7 @@ impl Room for Binary {
             Self::Maximum => ops::Op::Maximum(ops::Maximum { input1, input2, ..Default::default() }),
             Self::Minimum => ops::Op::Minimum(ops::Minimum { input1, input2, ..Default::default() }),
         };
-        let shape = lowering.graph().value(node.output).shape.clone();
+        let shape = lowering.graph().value(node.output()).shape.clone();
         let accumulator = lowering.push(op, ElementType::I32, &shape)?;
         let result = lowering.narrow(accumulator, &[grid / f64::from(output.scale)], output.zero_point)?;
         lowering.finish(node, result)

@@ -3,12 +3,20 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use ndarray::{ArrayD, ArrayViewD};
 
 /// All operands behind each other along one axis.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Cat {
     /// The axis that grows.
     pub axis: usize,
+}
+
+impl Cat {
+    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+        let joined = ndarray::concatenate(ndarray::Axis(self.axis), inputs).expect("checked at import");
+        joined.as_standard_layout().into_owned()
+    }
 }
 
 impl Room for Cat {
@@ -30,11 +38,7 @@ impl Room for Cat {
         Ok(shape)
     }
 
-    fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
-        let views: Vec<_> = inputs.iter().map(|x| x.view()).collect();
-        let joined = ndarray::concatenate(ndarray::Axis(self.axis), &views).expect("checked at import");
-        joined.as_standard_layout().into_owned()
-    }
+    rearrangement!();
 
     fn target(&self) -> &'static str {
         "aten.cat.default"

@@ -140,7 +140,7 @@ impl Conv2d {
         let output = [input.shape[0], side(input.shape[1], 0), side(input.shape[2], 1), o];
         let stride = self.stride.map(|s| s as i32);
         let dilation = self.dilation.map(|d| d as i32);
-        let input_zero_point = input.params.zero_point;
+        let input_zero_point = input.params().zero_point;
         let op = if depthwise {
             ops::Op::DepthwiseConv2d(ops::DepthwiseConv2d {
                 pad,

@@ -61,7 +61,7 @@ impl Room for Linear {
             input: lowering.reshape(input.id, &[rows, 1, 1, i])?,
             weight: lowering.constant_i8(&[o, 1, 1, i], weights.codes.clone())?,
             bias: lowering.constant_i32(&[o], weights.bias.clone())?,
-            input_zero_point: input.params.zero_point,
+            input_zero_point: input.params().zero_point,
             ..Default::default()
         };
         let accumulator = lowering.push(ops::Op::Conv2d(op), ElementType::I32, &[rows, 1, 1, o])?;

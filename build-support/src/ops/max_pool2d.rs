@@ -45,7 +45,7 @@ impl Room for MaxPool2d {
         let input = lowering.operand(node, 0)?;
         let input = lowering.transposed(&input, NCHW_TO_NHWC)?;
         let (input, pad) = lowering.fit_windows(&input, &self.kernel, self.stride, [1, 1], self.pad)?;
-        let shape = &lowering.graph().value(node.output).shape;
+        let shape = &lowering.graph().value(node.output()).shape;
         let shape = [shape[0], shape[2], shape[3], shape[1]];
         let op = ops::MaxPool2d {
             kernel: self.kernel.map(|k| k as i32),

@@ -4,19 +4,39 @@
 //! how upstream's quantizer annotates the operator, and its lowering to TOSA. The list below makes [`Op`] and dispatches;
 //! a new operator is a file and a line.
 
-use crate::graph::{Node, Tensor};
+use crate::graph::{Data, Element, Node, Tensor, Type};
 use crate::lower::Lowering;
 
 /// What one operator is; implemented by each room.
+///
+/// Most rooms work on real numbers alone and have one result: they implement `infer` and `evaluate`. Others implement
+/// `infer_all` and `evaluate_all` instead; those that move elements of any type are written with [`rearrangement!`].
 pub(crate) trait Room {
     /// Name as in ATen, for messages.
     const NAME: &'static str;
 
-    /// Shape of the result, or why these operands do not fit.
+    /// Shape of the only result, or why these operands do not fit.
     fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String>;
 
     /// The float result, with a fixed order of operations and no fused multiply-add.
     fn evaluate(&self, inputs: &[&Tensor]) -> Tensor;
+
+    /// Types of all results, or why these operands do not fit.
+    fn infer_all(&self, inputs: &[Type]) -> Result<Vec<Type>, String> {
+        match inputs.iter().position(|input| input.element != Element::F32) {
+            Some(index) => Err(format!("operand {index} holds no real numbers")),
+            None => {
+                let shapes: Vec<&[usize]> = inputs.iter().map(|input| input.shape.as_slice()).collect();
+                Ok(vec![Type::real(self.infer(&shapes)?)])
+            }
+        }
+    }
+
+    /// All results.
+    fn evaluate_all(&self, inputs: &[&Data]) -> Vec<Data> {
+        let inputs: Vec<&Tensor> = inputs.iter().map(|input| input.real().expect("checked at import")).collect();
+        vec![self.evaluate(&inputs).into()]
+    }
 
     /// The ATen overload that torch's exporter and decompositions write for it.
     fn target(&self) -> &'static str;
@@ -26,8 +46,54 @@ pub(crate) trait Room {
 
     /// Writes the integer form. Parameters of all operands are known.
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String>;
+
+    /// Writes the float form, for a node that no rule quantizes.
+    fn lower_float(&self, _: &mut Lowering<'_>, _: &Node) -> Result<(), String> {
+        Err("has no float form in this version".to_owned())
+    }
 }
 
+/// The part of a [`Room`] whose operator moves elements without looking at them: `rearrange` is written once, for elements
+/// of any type, and the float form is the integer form.
+macro_rules! rearrangement {
+    () => {
+        fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
+            self.rearrange(&inputs.iter().map(|input| input.view()).collect::<Vec<_>>())
+        }
+
+        fn infer_all(&self, inputs: &[$crate::graph::Type]) -> Result<Vec<$crate::graph::Type>, String> {
+            let element = inputs[0].element;
+            if inputs.iter().any(|input| input.element != element) {
+                return Err("operands of different element types".to_owned());
+            }
+            let shapes: Vec<&[usize]> = inputs.iter().map(|input| input.shape.as_slice()).collect();
+            Ok(vec![$crate::graph::Type { element, shape: self.infer(&shapes)? }])
+        }
+
+        fn evaluate_all(&self, inputs: &[&$crate::graph::Data]) -> Vec<$crate::graph::Data> {
+            use $crate::graph::Data;
+            let result = match inputs[0] {
+                Data::F32(_) => {
+                    let arrays = inputs.iter().filter_map(|input| input.real()).map(|array| array.view());
+                    Data::F32(self.rearrange(&arrays.collect::<Vec<_>>()))
+                }
+                Data::I64(_) => {
+                    let arrays = inputs.iter().filter_map(|input| input.integers()).map(|array| array.view());
+                    Data::I64(self.rearrange(&arrays.collect::<Vec<_>>()))
+                }
+                Data::Bool(_) => {
+                    let arrays = inputs.iter().filter_map(|input| input.truths()).map(|array| array.view());
+                    Data::Bool(self.rearrange(&arrays.collect::<Vec<_>>()))
+                }
+            };
+            vec![result]
+        }
+
+        fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+            self.lower(lowering, node)
+        }
+    };
+}
 /// How upstream's quantizer annotates an operator.
 ///
 /// Source: oracle of VgfQuantizer, sections 2, 4 and 6.
@@ -70,12 +136,14 @@ macro_rules! rooms {
                 match self { $(Self::$room(_) => <$module::$room as Room>::NAME,)* }
             }
 
-            pub(crate) fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String> {
-                match self { $(Self::$room(room) => room.infer(inputs),)* }
+            /// Types of all results, or why these operands do not fit.
+            pub(crate) fn infer(&self, inputs: &[Type]) -> Result<Vec<Type>, String> {
+                match self { $(Self::$room(room) => room.infer_all(inputs),)* }
             }
 
-            pub(crate) fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
-                match self { $(Self::$room(room) => room.evaluate(inputs),)* }
+            /// All results, computed in float.
+            pub(crate) fn evaluate(&self, inputs: &[&Data]) -> Vec<Data> {
+                match self { $(Self::$room(room) => room.evaluate_all(inputs),)* }
             }
 
             /// The ATen overload that torch's exporter and decompositions write for the operator.
@@ -90,6 +158,10 @@ macro_rules! rooms {
 
             pub(crate) fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
                 match self { $(Self::$room(room) => room.lower(lowering, node),)* }
+            }
+
+            pub(crate) fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+                match self { $(Self::$room(room) => room.lower_float(lowering, node),)* }
             }
         }
     };

@@ -3,12 +3,19 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use ndarray::{ArrayD, ArrayViewD};
 
 /// Dimension `i` of the result is dimension `perm[i]` of the operand.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Permute {
     /// A permutation of the axes.
     pub perm: Vec<usize>,
+}
+
+impl Permute {
+    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+        inputs[0].clone().permuted_axes(self.perm.clone()).as_standard_layout().into_owned()
+    }
 }
 
 impl Room for Permute {
@@ -24,9 +31,7 @@ impl Room for Permute {
         }
     }
 
-    fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
-        inputs[0].view().permuted_axes(self.perm.clone()).as_standard_layout().into_owned()
-    }
+    rearrangement!();
 
     fn target(&self) -> &'static str {
         "aten.permute.default"

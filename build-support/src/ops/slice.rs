@@ -3,6 +3,7 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use ndarray::{ArrayD, ArrayViewD};
 
 /// Elements `start..end` of an axis.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -13,6 +14,13 @@ pub struct Slice {
     pub start: usize,
     /// One past the last element.
     pub end: usize,
+}
+
+impl Slice {
+    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+        let part = inputs[0].slice_axis(ndarray::Axis(self.axis), (self.start..self.end).into());
+        part.as_standard_layout().into_owned()
+    }
 }
 
 impl Room for Slice {
@@ -27,10 +35,7 @@ impl Room for Slice {
         Ok(shape)
     }
 
-    fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
-        let part = inputs[0].slice_axis(ndarray::Axis(self.axis), (self.start..self.end).into());
-        part.as_standard_layout().into_owned()
-    }
+    rearrangement!();
 
     fn target(&self) -> &'static str {
         "aten.slice.Tensor"

@@ -45,7 +45,7 @@ impl Room for Sum {
             let op = ops::Op::ReduceSum(ops::ReduceSum { axis: axis as u32, input: sum });
             sum = lowering.push(op, ElementType::I32, &shape)?;
         }
-        let scale = f64::from(input.params.scale) / f64::from(output.scale);
+        let scale = f64::from(input.params().scale) / f64::from(output.scale);
         let result = lowering.narrow(sum, &[scale], output.zero_point)?;
         lowering.finish(node, result)
     }

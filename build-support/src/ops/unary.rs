@@ -66,7 +66,7 @@ impl Room for Unary {
         let input = lowering.operand(node, 0)?;
         let output = lowering.result_params(node);
         let entries = (i8::MIN..=i8::MAX)
-            .map(|code| output.quantize(self.apply(f64::from(input.params.dequantize(i32::from(code)))) as f32) as i8)
+            .map(|code| output.quantize(self.apply(f64::from(input.params().dequantize(i32::from(code)))) as f32) as i8)
             .collect();
         let result = lowering.table(input.id, entries)?;
         lowering.finish(node, result)

@@ -31,5 +31,5 @@ pub(super) fn run(builder: &mut Builder<'_>, node: &Node, mean: &Mean) -> Option
 
 fn mean_shape(builder: &Builder<'_>, node: &Node, mean: &Mean) -> Vec<usize> {
     let op = crate::ops::Op::from(mean.clone());
-    op.infer(&[builder.shape(node.inputs[0])]).expect("checked at import")
+    op.infer(&builder.graph.kinds(&node.inputs)).expect("checked at import").remove(0).shape
 }

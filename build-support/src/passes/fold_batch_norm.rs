@@ -28,7 +28,7 @@ fn layer_before(graph: &Graph, norm: NodeId) -> Option<NodeId> {
     };
     let constants = node.inputs[1..].iter().chain(&graph.node(norm).inputs[1..]);
     let foldable = is_layer
-        && constants.copied().all(|id| graph.value(id).constant.is_some())
+        && constants.copied().all(|id| graph.value(id).real().is_some())
         && graph.consumers()[input.index()] == [norm]
         && !graph.is_output(input);
     foldable.then_some(layer)
@@ -37,7 +37,7 @@ fn layer_before(graph: &Graph, norm: NodeId) -> Option<NodeId> {
 fn fold(graph: &mut Graph, layer: NodeId, norm: NodeId, eps: f32) {
     let constant = |node: NodeId, operand: usize| {
         let id = *graph.node(node).inputs.get(operand)?;
-        graph.value(id).constant.clone()
+        graph.value(id).real().cloned()
     };
     let parameter = |operand| constant(norm, operand).expect("batch normalization has five operands");
     let [gamma, beta, mean, variance] = [1, 2, 3, 4].map(parameter);
@@ -55,6 +55,6 @@ fn fold(graph: &mut Graph, layer: NodeId, norm: NodeId, eps: f32) {
     let bias = graph.add_constant(format!("{name}.bias"), bias);
     let input = graph.node(layer).inputs[0];
     graph.nodes[layer.index()].inputs = vec![input, weight, bias];
-    let (old, new) = (graph.node(norm).output, graph.node(layer).output);
+    let (old, new) = (graph.node(norm).output(), graph.node(layer).output());
     graph.replace_uses(old, new);
 }

@@ -18,11 +18,14 @@ pub fn run(graph: &mut Graph, recipe: &Recipe) {
     fold_batch_norm::run(graph);
     let is_quantized = |node| recipe.rule_of(node).is_some_and(|index| recipe.rules[index].config.is_some());
     let quantized: Vec<bool> = graph.nodes.iter().map(is_quantized).collect();
-    rewrite(graph, &quantized, |builder, node| match &node.op {
-        Op::Mean(mean) => decompose_mean::run(builder, node, mean),
-        Op::AdaptiveAvgPool2d(pool) => decompose_adaptive_avg_pool2d::run(builder, node, pool),
-        Op::AvgPool2d(pool) => pad_avg_pool::run(builder, node, *pool),
-        _ => None,
+    rewrite(graph, &quantized, |builder, node| {
+        let result = match &node.op {
+            Op::Mean(mean) => decompose_mean::run(builder, node, mean),
+            Op::AdaptiveAvgPool2d(pool) => decompose_adaptive_avg_pool2d::run(builder, node, pool),
+            Op::AvgPool2d(pool) => pad_avg_pool::run(builder, node, *pool),
+            _ => None,
+        };
+        result.map(|result| vec![result])
     });
     // After decompositions, which make constants: each use of a constant has an observer of its own.
     split_constants::run(graph);
@@ -43,12 +46,12 @@ impl Builder<'_> {
     /// Adds a node in the place and the modules of `origin`.
     pub(crate) fn push(&mut self, origin: &Node, op: impl Into<Op>, inputs: &[ValueId]) -> ValueId {
         let op = op.into();
-        let shapes: Vec<&[usize]> = inputs.iter().map(|&id| self.graph.value(id).shape.as_slice()).collect();
-        let shape = op.infer(&shapes).expect("pieces of a valid operator are valid");
+        let kinds = op.infer(&self.graph.kinds(inputs)).expect("pieces of a valid operator are valid");
         let name = format!("{}.{}{}", origin.name, op.name(), self.pieces.len());
-        let output = self.graph.add_value(name.clone(), shape);
+        let outputs: Vec<ValueId> = kinds.into_iter().map(|kind| self.graph.add_value(name.clone(), kind)).collect();
+        let output = outputs[0];
         let (target, scopes) = (op.target().to_owned(), origin.scopes.clone());
-        self.pieces.push(Node { op, inputs: inputs.to_vec(), output, name, target, scopes });
+        self.pieces.push(Node { op, inputs: inputs.to_vec(), outputs, name, target, scopes });
         output
     }
 
@@ -59,8 +62,8 @@ impl Builder<'_> {
     }
 }
 
-/// Replaces each selected node for which `decompose` gives a new result by the pieces it pushed.
-fn rewrite(graph: &mut Graph, selected: &[bool], decompose: impl Fn(&mut Builder<'_>, &Node) -> Option<ValueId>) {
+/// Replaces each selected node for which `decompose` gives new results by the pieces it pushed.
+fn rewrite(graph: &mut Graph, selected: &[bool], decompose: impl Fn(&mut Builder<'_>, &Node) -> Option<Vec<ValueId>>) {
     let mut replaced: Vec<(ValueId, ValueId)> = Vec::new();
     let nodes = core::mem::take(&mut graph.nodes);
     let mut result = Vec::with_capacity(nodes.len());
@@ -75,7 +78,7 @@ fn rewrite(graph: &mut Graph, selected: &[bool], decompose: impl Fn(&mut Builder
             None => result.push(node),
             Some(new) => {
                 result.append(&mut builder.pieces);
-                replaced.push((node.output, new));
+                replaced.extend(node.outputs.into_iter().zip(new));
             }
         }
     }

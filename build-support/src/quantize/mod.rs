@@ -45,7 +45,7 @@ impl QuantParams {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Params(pub Vec<QuantParams>);
 
-/// A network whose every tensor is an integer tensor with known parameters.
+/// A network with the parameters of every tensor that is quantized.
 #[derive(Clone, Debug)]
 pub struct QuantGraph {
     /// The float network it came from.
@@ -55,11 +55,13 @@ pub struct QuantGraph {
     /// By [`NodeId`] and operand: the parameters a tensor is read with; other ones than it is stored with ask for a rescale.
     pub read: Vec<Vec<Option<QuantParams>>>,
     /// By model output: the parameters the caller reads it with.
-    pub returned: Vec<QuantParams>,
+    pub returned: Vec<Option<QuantParams>>,
     /// By [`NodeId`]: integers of linear layers and convolutions.
     pub weights: Vec<Option<QuantWeights>>,
     /// By [`NodeId`]: the activation fused into a linear layer or convolution.
     pub fused: Vec<Option<NodeId>>,
+    /// By [`NodeId`]: whether the node works on real numbers.
+    pub float: Vec<bool>,
 }
 
 impl QuantGraph {
@@ -69,7 +71,7 @@ impl QuantGraph {
     }
 }
 
-/// Applies calibrated parameters to a network of which annotation left nothing in float.
+/// Applies calibrated parameters to a network.
 pub fn quantize(graph: Graph, annotation: &Annotation, params: &Params) -> QuantGraph {
     let of_group = |group: &Option<GroupId>| group.map(|group| params.0[group.index()]);
     // What nothing observes where it is made, a constant or an input without a rule, is stored as its first reader wants it.
@@ -81,11 +83,7 @@ pub fn quantize(graph: Graph, annotation: &Annotation, params: &Params) -> Quant
         .collect();
     let read: Vec<Vec<_>> = annotation.read.iter().map(|operands| operands.iter().map(of_group).collect()).collect();
     let outputs = graph.outputs.iter().zip(&annotation.returned);
-    let returned = outputs
-        .map(|(output, group)| {
-            of_group(group).or(stored[output.value.index()]).expect("every model output is quantized")
-        })
-        .collect();
+    let returned = outputs.map(|(output, group)| of_group(group).or(stored[output.value.index()])).collect();
     let weights = graph
         .node_ids()
         .map(|id| {
@@ -94,7 +92,8 @@ pub fn quantize(graph: Graph, annotation: &Annotation, params: &Params) -> Quant
             Some(QuantWeights::new(&graph, id, scheme, input.scale))
         })
         .collect();
-    QuantGraph { stored, read, returned, weights, fused: annotation.fused.clone(), graph }
+    let float = graph.node_ids().map(|id| annotation.float.contains(&id)).collect();
+    QuantGraph { stored, read, returned, weights, fused: annotation.fused.clone(), float, graph }
 }
 
 #[cfg(test)]

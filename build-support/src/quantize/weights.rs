@@ -28,7 +28,7 @@ impl QuantWeights {
     pub(crate) fn new(graph: &Graph, layer: NodeId, scheme: WeightScheme, input_scale: f32) -> Self {
         let constant = |operand: usize| {
             let id = graph.node(layer).inputs.get(operand)?;
-            graph.value(*id).constant.as_ref()
+            graph.value(*id).real()
         };
         let weight = constant(1).expect("annotation checks that weights are constants");
         let channels = weight.shape()[0];

@@ -6,7 +6,7 @@ mod proto;
 mod scopes;
 mod tensor;
 
-use crate::graph::{Graph, Output, Scope, ValueId};
+use crate::graph::{Graph, Output, Scope, Type, ValueId};
 use crate::ops::Op;
 use prost::Message;
 use std::collections::BTreeMap;
@@ -144,7 +144,7 @@ impl Importer {
                 }
             }
         }
-        let value = self.graph.add_value(name.clone(), shape);
+        let value = self.graph.add_value(name.clone(), Type::real(shape));
         self.graph.inputs.push(value);
         self.names.insert(name.clone(), Entry::Computed(value));
     }
@@ -196,16 +196,16 @@ impl Importer {
     /// Adds an operator for a node of the file.
     fn push(&mut self, node: &OnnxNode<'_>, op: impl Into<Op>, inputs: Vec<ValueId>) -> Result<Entry, String> {
         let op = op.into();
-        let shapes: Vec<&[usize]> = inputs.iter().map(|&id| self.graph.value(id).shape.as_slice()).collect();
-        let shape = op.infer(&shapes)?;
-        if shape.contains(&0) {
-            return Err(format!("its result has shape {shape:?}"));
+        let kinds = op.infer(&self.graph.kinds(&inputs))?;
+        if let Some(empty) = kinds.iter().find(|kind| kind.shape.contains(&0)) {
+            return Err(format!("its result has shape {:?}", empty.shape));
         }
         let name = node.scopes.name(node.proto);
-        let output = self.graph.add_value(name.clone(), shape);
+        let outputs: Vec<ValueId> = kinds.into_iter().map(|kind| self.graph.add_value(name.clone(), kind)).collect();
+        let output = outputs[0];
         let target = node.scopes.target.clone().unwrap_or_else(|| op.target().to_owned());
         let scopes = node.scopes.modules.clone();
-        self.graph.nodes.push(crate::graph::Node { op, inputs, output, name, target, scopes });
+        self.graph.nodes.push(crate::graph::Node { op, inputs, outputs, name, target, scopes });
         Ok(Entry::Computed(output))
     }
 

@@ -196,7 +196,7 @@ fn add(importer: &mut Importer, node: &OnnxNode<'_>) -> Result<Entry, String> {
         && layer.inputs.len() == 2
         && layer.name == node.scopes.name(node.proto)
     {
-        let (bias, output) = (bias.clone(), layer.output);
+        let (bias, output) = (bias.clone(), layer.output());
         let bias = importer.graph.add_constant(format!("{}.bias", layer.name), bias);
         importer.graph.nodes.last_mut().expect("it was just there").inputs.push(bias);
         return Ok(Entry::Computed(output));
@@ -458,7 +458,7 @@ fn gather(importer: &mut Importer, node: &OnnxNode<'_>) -> Result<Entry, String>
     }
     // `as_strided` of all elements in order is no operator of the model: it and the flattening before it are removed.
     let source = match importer.graph.nodes.last() {
-        Some(view) if view.output == input && matches!(view.op, crate::ops::Op::View(_)) => view.inputs[0],
+        Some(view) if view.output() == input && matches!(view.op, crate::ops::Op::View(_)) => view.inputs[0],
         _ => input,
     };
     let wanted = indices.shape().to_vec();
