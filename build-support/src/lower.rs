@@ -94,7 +94,7 @@ impl<'a> Lowering<'a> {
         for (output, params) in self.source.graph.outputs.iter().zip(&self.source.returned) {
             let params = params.ok_or_else(|| format!("output `{}` has no parameters", output.name))?;
             let value = self.read(output.value, params)?;
-            self.output.graph.outputs.push(Port { name: output.name.clone(), value });
+            self.output.graph.outputs.push(Port { name: output.name.clone(), value, unsigned: false });
         }
         Ok(())
     }
@@ -263,7 +263,7 @@ impl<'a> Lowering<'a> {
             return Ok(input);
         }
         let shape = self.shape_of(input);
-        let op = ops::Clamp { min, max, input, ..Default::default() };
+        let op = ops::Clamp { min: min.into(), max: max.into(), input, ..Default::default() };
         self.push(ops::Op::Clamp(op), ElementType::I8, &shape)
     }
 

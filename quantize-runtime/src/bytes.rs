@@ -24,16 +24,40 @@ pub const fn i8_array<const N: usize>(data: &[u8], offset: usize) -> &[i8; N] {
     }
 }
 
-/// i32 constants in `len` bytes at `offset` of an embedded file, as little-endian words.
+/// i16 constants in `len` bytes at `offset` of an embedded file, little-endian.
+///
+/// # Panics
+/// If they leave `data` or `len` is no multiple of 2; in a constant, which is a compile error.
+pub const fn halves(data: &[u8], offset: usize, len: usize) -> &[[u8; 2]] {
+    chunks(data, offset, len)
+}
+
+/// i32 or f32 constants in `len` bytes at `offset` of an embedded file, as little-endian words.
 ///
 /// # Panics
 /// If they leave `data` or `len` is no multiple of 4; in a constant, which is a compile error.
 pub const fn words(data: &[u8], offset: usize, len: usize) -> &[[u8; 4]] {
-    assert!(len.is_multiple_of(4), "the number of bytes is no multiple of 4");
-    as_words(bytes(data, offset, len))
+    chunks(data, offset, len)
 }
 
-const fn bytes(data: &[u8], offset: usize, len: usize) -> &[u8] {
+/// i48 constants, 8 bytes each, in `len` bytes at `offset` of an embedded file, little-endian.
+///
+/// # Panics
+/// If they leave `data` or `len` is no multiple of 8; in a constant, which is a compile error.
+pub const fn longs(data: &[u8], offset: usize, len: usize) -> &[[u8; 8]] {
+    chunks(data, offset, len)
+}
+
+const fn chunks<const N: usize>(data: &[u8], offset: usize, len: usize) -> &[[u8; N]] {
+    assert!(len.is_multiple_of(N), "the number of bytes is no multiple of an element's");
+    bytes(data, offset, len).as_chunks().0
+}
+
+/// `len` bytes at `offset` of an embedded file: truth values.
+///
+/// # Panics
+/// If they leave `data`; in a constant, which is a compile error.
+pub const fn bytes(data: &[u8], offset: usize, len: usize) -> &[u8] {
     assert!(offset <= data.len() && len <= data.len() - offset, "a constant lies outside the embedded file");
     data.split_at(offset).1.split_at(len).0
 }
@@ -51,6 +75,30 @@ pub const fn as_i8s(bytes: &[u8]) -> &[i8] {
 pub const fn as_i8s_mut(bytes: &mut [u8]) -> &mut [i8] {
     // SAFETY: as in `as_i8s`; the borrow stays exclusive because the argument is not used again.
     unsafe { core::slice::from_raw_parts_mut(bytes.as_mut_ptr().cast(), bytes.len()) }
+}
+
+/// The bytes as little-endian i16; an odd one at the end is left out.
+#[inline]
+pub const fn as_halves(bytes: &[u8]) -> &[[u8; 2]] {
+    bytes.as_chunks().0
+}
+
+/// The bytes as little-endian i16, to be written; an odd one at the end is left out.
+#[inline]
+pub const fn as_halves_mut(bytes: &mut [u8]) -> &mut [[u8; 2]] {
+    bytes.as_chunks_mut().0
+}
+
+/// The bytes as little-endian i48 in 8 bytes each; up to seven bytes at the end are left out.
+#[inline]
+pub const fn as_longs(bytes: &[u8]) -> &[[u8; 8]] {
+    bytes.as_chunks().0
+}
+
+/// The bytes as little-endian i48 in 8 bytes each, to be written; up to seven bytes at the end are left out.
+#[inline]
+pub const fn as_longs_mut(bytes: &mut [u8]) -> &mut [[u8; 8]] {
+    bytes.as_chunks_mut().0
 }
 
 /// The bytes as little-endian words; up to three bytes at the end are left out.

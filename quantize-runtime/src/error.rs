@@ -113,7 +113,7 @@ rules! {
     Enumeration "an attribute of an operator has an unknown value",
     UnsupportedSegments "the model is not one graph segment, which is what this version runs",
     UnsupportedGraphs "the module has more graphs than its entry point, which this version does not read",
-    UnsupportedElement "a tensor has an element type other than i8 and i32, which this version does not support",
+    UnsupportedElement "a tensor has an element type other than bool, i8, i16, i32, i48 and f32, which this version does not support",
     UnsupportedRank "a tensor has no static shape, a rank above 6 or a dimension of 0",
     UnsupportedInstruction "a SPIR-V instruction is not supported",
     UnsupportedOperator "an operator is not supported by this version",

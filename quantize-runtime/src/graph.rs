@@ -1,7 +1,10 @@
 //! A TOSA graph in memory: what the VGF reader decodes, the interpreter runs, and the build script writes.
 
+pub use crate::element::{ElementType, Scalar};
+
 use crate::Shape;
 use crate::ops::Op;
+use crate::tensor::fits_i48;
 use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::fmt;
 use core::ops::Range;
@@ -15,33 +18,6 @@ pub type Rule = &'static str;
 
 /// Largest number of bytes of a tensor (TOSA 1.0, level 8K).
 const MAX_BYTES: usize = i32::MAX as usize;
-
-/// Element type of a tensor.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum ElementType {
-    /// Signed 8-bit integer.
-    I8,
-    /// Signed 32-bit integer.
-    I32,
-}
-
-impl ElementType {
-    /// Bytes of an element.
-    pub const fn size(self) -> usize {
-        match self {
-            Self::I8 => 1,
-            Self::I32 => 4,
-        }
-    }
-
-    /// Checks that a scalar attribute fits the type.
-    pub(crate) fn check_range(self, value: i32) -> Result<(), Rule> {
-        match self {
-            Self::I8 => require(i8::try_from(value).is_ok(), "a scalar does not fit i8"),
-            Self::I32 => Ok(()),
-        }
-    }
-}
 
 /// A graph of TOSA operators in execution order.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -98,6 +74,8 @@ pub struct Port {
     pub name: String,
     /// The tensor.
     pub value: ValueId,
+    /// For the caller the bits of the i8 or i16 elements are unsigned numbers; only RESCALE can read or write such ones.
+    pub unsigned: bool,
 }
 
 /// The first fault of a graph.
@@ -141,6 +119,9 @@ impl Graph<'_> {
             check_value(value).map_err(of_graph)?;
         }
         let mut exists: Vec<bool> = self.values.iter().map(|value| value.constant.is_some()).collect();
+        for port in self.inputs.iter().chain(&self.outputs) {
+            self.check_port(port).map_err(of_graph)?;
+        }
         for input in &self.inputs {
             define(&mut exists, input.value).map_err(of_graph)?;
         }
@@ -155,6 +136,12 @@ impl Graph<'_> {
             require(made, "an output of the graph is not made").map_err(of_graph)?;
         }
         Ok(())
+    }
+
+    fn check_port(&self, port: &Port) -> Result<(), Rule> {
+        let element = self.value(port.value)?.element;
+        let can_be_unsigned = matches!(element, ElementType::I8 | ElementType::I16);
+        require(!port.unsigned || can_be_unsigned, "an unsigned input or output is neither i8 nor i16")
     }
 
     fn check_node(&self, node: &Node, exists: &[bool]) -> Result<(), Rule> {
@@ -178,6 +165,14 @@ impl Graph<'_> {
         Ok(&value.shape)
     }
 
+    /// The shape of an operand that only moves: of this element type, which is not i48.
+    ///
+    /// Source: TOSA 1.0, the data layout operators.
+    pub(crate) fn moved(&self, id: ValueId, element: ElementType) -> Result<&Shape, Rule> {
+        require(element != ElementType::I48, "an i48 tensor can only be rescaled")?;
+        self.operand(id, element)
+    }
+
     /// The bytes of an operand that must be constant.
     pub(crate) fn constant(&self, id: ValueId) -> Result<&[u8], Rule> {
         let constant = self.value(id)?.constant.as_ref().ok_or("an operand is not constant")?;
@@ -189,7 +184,16 @@ fn check_value(value: &Value<'_>) -> Result<(), Rule> {
     let bytes = value.shape.len().saturating_mul(value.element.size());
     require(bytes <= MAX_BYTES, "a tensor has 2^31 bytes or more")?;
     let given = value.constant.as_ref().map_or(bytes, |constant| constant.data.len());
-    require(given == bytes, "a constant has not the number of bytes that its shape asks for")
+    require(given == bytes, "a constant has not the number of bytes that its shape asks for")?;
+    let data = value.constant.as_ref().map_or(&[][..], |constant| &constant.data);
+    match value.element {
+        ElementType::Bool => require(data.iter().all(|byte| *byte <= 1), "a truth value is neither 0 nor 1"),
+        ElementType::I48 => {
+            let mut words = data.as_chunks().0.iter().map(|word| i64::from_le_bytes(*word));
+            require(words.all(fits_i48), "a number of a constant has more than 48 bits")
+        }
+        ElementType::I8 | ElementType::I16 | ElementType::I32 | ElementType::F32 => Ok(()),
+    }
 }
 
 fn define(exists: &mut [bool], id: ValueId) -> Result<(), Rule> {

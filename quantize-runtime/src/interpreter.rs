@@ -1,48 +1,13 @@
 //! Runs a graph operator by operator with the reference kernels.
 
+pub use crate::tensor::Tensor;
+
 use crate::Shape;
-use crate::graph::{ElementType, Graph, Invalid, Value, ValueId};
+use crate::graph::{Graph, Invalid, Value, ValueId};
+use crate::tensor::Element;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
-
-/// The elements of a tensor, row-major and packed.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Tensor {
-    /// Signed 8-bit integers.
-    I8(Vec<i8>),
-    /// Signed 32-bit integers.
-    I32(Vec<i32>),
-}
-
-impl Tensor {
-    /// The tensor with these little-endian elements.
-    fn from_le_bytes(element: ElementType, bytes: &[u8]) -> Self {
-        match element {
-            ElementType::I8 => Self::I8(bytes.iter().map(|byte| byte.cast_signed()).collect()),
-            ElementType::I32 => Self::I32(bytes.as_chunks().0.iter().map(|word| i32::from_le_bytes(*word)).collect()),
-        }
-    }
-
-    /// Whether the tensor has this type and number of elements.
-    fn fits(&self, value: &Value<'_>) -> bool {
-        let (element, len) = match self {
-            Self::I8(elements) => (ElementType::I8, elements.len()),
-            Self::I32(elements) => (ElementType::I32, elements.len()),
-        };
-        element == value.element && len == value.shape.len()
-    }
-
-    /// The elements at these positions, or `otherwise` where there is none; `otherwise` is of the element type.
-    pub(crate) fn gather(&self, positions: impl Iterator<Item = Option<usize>>, otherwise: i32) -> Self {
-        match self {
-            Self::I8(from) => {
-                Self::I8(positions.map(|at| at.map_or(otherwise as i8, |at| from[at])).collect()) // in range, see above
-            }
-            Self::I32(from) => Self::I32(positions.map(|at| at.map_or(otherwise, |at| from[at])).collect()),
-        }
-    }
-}
 
 /// Why a run gave no result.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -103,27 +68,19 @@ impl<'a> Environment<'a> {
         self.tensors[id.0 as usize].as_ref().expect("a valid graph makes operands before their use")
     }
 
-    /// The elements of an operand that is i8 because the graph is valid.
-    pub(crate) fn i8s(&self, id: ValueId) -> &'a [i8] {
-        match self.tensor(id) {
-            Tensor::I8(elements) => elements,
-            Tensor::I32(_) => &[],
-        }
+    /// The elements of an operand that is of this type because the graph is valid.
+    pub(crate) fn elements<T: Element>(&self, id: ValueId) -> &'a [T] {
+        T::elements(self.tensor(id))
     }
 
-    /// The elements of an operand that is i32 because the graph is valid.
-    pub(crate) fn i32s(&self, id: ValueId) -> &'a [i32] {
+    /// The elements of an operand of any integer type, by position.
+    pub(crate) fn integers(&self, id: ValueId) -> Box<dyn Fn(usize) -> i64 + 'a> {
         match self.tensor(id) {
-            Tensor::I32(elements) => elements,
-            Tensor::I8(_) => &[],
-        }
-    }
-
-    /// The elements of an operand of either type, by position.
-    pub(crate) fn integers(&self, id: ValueId) -> Box<dyn Fn(usize) -> i32 + 'a> {
-        match self.tensor(id) {
-            Tensor::I8(elements) => Box::new(|at| i32::from(elements[at])),
-            Tensor::I32(elements) => Box::new(|at| elements[at]),
+            Tensor::I8(elements) => Box::new(|at| elements[at].into()),
+            Tensor::I16(elements) => Box::new(|at| elements[at].into()),
+            Tensor::I32(elements) => Box::new(|at| elements[at].into()),
+            Tensor::I48(elements) => Box::new(|at| elements[at]),
+            Tensor::Bool(_) | Tensor::F32(_) => unreachable!("a valid graph has integers here"),
         }
     }
 }
@@ -136,11 +93,11 @@ impl<'a> Environment<'a> {
 /// use quantize_runtime::{Shape, ops};
 ///
 /// let value = Value { element: ElementType::I8, shape: Shape::new(&[4]).unwrap(), constant: None };
-/// let port = |name: &str, id| Port { name: name.into(), value: ValueId(id) };
+/// let port = |name: &str, id| Port { name: name.into(), value: ValueId(id), unsigned: false };
 /// let graph = Graph {
 ///     values: vec![value.clone(), value],
 ///     nodes: vec![Node {
-///         op: ops::Clamp { min: 0, max: 6, input: ValueId(0), ..Default::default() }.into(),
+///         op: ops::Clamp { min: 0.into(), max: 6.into(), input: ValueId(0), ..Default::default() }.into(),
 ///         output: ValueId(1),
 ///     }],
 ///     inputs: vec![port("x", 0)],

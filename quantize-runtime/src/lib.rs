@@ -6,6 +6,8 @@ extern crate alloc;
 pub mod abi;
 pub mod arena;
 pub mod bytes;
+#[cfg(feature = "alloc")]
+mod element;
 pub mod error;
 #[cfg(feature = "alloc")]
 pub mod graph;
@@ -18,6 +20,8 @@ pub mod quant;
 pub mod rescale;
 pub mod shape;
 pub mod steps;
+#[cfg(feature = "alloc")]
+mod tensor;
 pub mod vgf;
 
 #[cfg(target_has_atomic = "8")]

@@ -79,6 +79,18 @@ pub const fn apply_scale_32_double(value: i32, multiplier: i32, shift: u32) -> i
     ((value as i64 * multiplier as i64 + rounding) >> shift) as i32 // fits for a value in range
 }
 
+/// `round(value · multiplier / 2^shift)`, ties towards +∞, for a 16-bit multiplier.
+///
+/// * `value`: 48 bits
+/// * `multiplier`: `0..2^15`
+/// * `shift`: `2..=62`
+///
+/// Source: TOSA 1.0, `apply_scale_16`.
+#[inline]
+pub const fn apply_scale_16(value: i64, multiplier: i64, shift: u32) -> i64 {
+    (value * multiplier + (1 << (shift - 1))) >> shift // 63 bits in all
+}
+
 /// `value + zero_point`, limited to i8.
 #[inline]
 pub const fn saturate_i8(value: i32, zero_point: i32) -> i8 {

@@ -60,7 +60,7 @@ impl Chain {
 
     fn input<T: Element>(&mut self, shape: Shape, elements: &[T]) -> ValueId {
         let value = self.value(T::TYPE, shape, None);
-        self.graph.inputs.push(Port { name: format!("input_{}", value.0), value });
+        self.graph.inputs.push(Port { name: format!("input_{}", value.0), value, unsigned: false });
         self.inputs.push(T::tensor(elements));
         value
     }
@@ -101,7 +101,7 @@ impl Chain {
     fn check<T: Element>(mut self, output: ValueId, kernel: impl FnOnce(&mut [T])) -> Result<(), TestCaseError> {
         let mut stored = vec![T::ZERO; self.shape(output).len()];
         kernel(&mut stored);
-        self.graph.outputs.push(Port { name: "output".into(), value: output });
+        self.graph.outputs.push(Port { name: "output".into(), value: output, unsigned: false });
         match Interpreter::new(&self.graph).expect("a valid graph").run(&self.inputs) {
             Ok(outputs) => prop_assert_eq!(&[T::tensor(&stored)], &outputs[..]),
             Err(error) => prop_assert!(matches!(error, Error::Unpredictable { .. }), "{error}"),
@@ -411,10 +411,10 @@ proptest! {
     #[test]
     fn clamp(input in i8s(37), bounds in any::<[i8; 2]>()) {
         let [min, max] = [bounds[0].min(bounds[1]), bounds[0].max(bounds[1])];
+        let [lower, upper] = [min, max].map(|bound| i32::from(bound).into());
         let mut chain = Chain::default();
         let value = chain.input(shape(&[37]), &input);
-        let output =
-            chain.push::<i8>(ops::Clamp { min: min.into(), max: max.into(), input: value, ..Default::default() });
+        let output = chain.push::<i8>(ops::Clamp { min: lower, max: upper, input: value, ..Default::default() });
         chain.check(output, |output| kernels::clamp(&steps::Clamp { min, max }, &input, output))?;
     }
 
@@ -624,7 +624,7 @@ fn check_pad<T: Element>(
     let op = ops::Pad {
         input: chain.input(input_shape, input),
         padding: axes.iter().flat_map(|(_, pad)| pad.map(|amount| amount as i32)).collect(),
-        pad_const,
+        pad_const: pad_const.into(),
     };
     let output = chain.push::<T>(op);
     let before = per_axis(axes.iter().map(|(_, pad)| pad[0]), [0; MAX_RANK]);

@@ -243,9 +243,8 @@ fn broken_declarations_are_refused() {
         (sound().declaring(REPLICATE, &[TABLE_TYPE, 50, ONE]), Rule::SpirvConstant),
         (sound().declaring(COMPOSITE, &[ARRAY_1, 50, ZERO]), Rule::UnsupportedRank),
         (sound().declaring(TYPE_TENSOR, &[50, I8]), Rule::UnsupportedRank),
-        (sound().declaring(TYPE_TENSOR, &[50, BOOL, ONE, TABLE_SHAPE]), Rule::UnsupportedElement),
         (
-            sound().before(ENTRY_POINT, &[(TYPE_FLOAT, &[50, 32]), (TYPE_TENSOR, &[51, 50, ONE, TABLE_SHAPE])]),
+            sound().before(ENTRY_POINT, &[(TYPE_FLOAT, &[50, 16]), (TYPE_TENSOR, &[51, 50, ONE, TABLE_SHAPE])]),
             Rule::UnsupportedElement,
         ),
         (sound().declaring(FUNCTION, &[I8, 50, 0, I8]), Rule::UnsupportedInstruction),

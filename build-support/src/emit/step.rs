@@ -3,7 +3,8 @@
 use super::{Program, dimensions, literal, thousands};
 use crate::plan::{Kernel, Operand, Source, Step};
 use proc_macro2::{Ident, TokenStream};
-use quantize_runtime::graph::ElementType::{self, I8, I32};
+use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
+use quantize_runtime::graph::Scalar;
 use quantize_runtime::{Rescale, Shape, bytes, steps};
 use quote::{format_ident, quote};
 use std::fmt::Debug;
@@ -26,21 +27,29 @@ impl Code {
         let names: Vec<Ident> = ["x", "y"].map(|name| format_ident!("{name}")).into_iter().take(reads.len()).collect();
 
         let mut buffers = names.iter();
-        let inputs = step.inputs.iter().map(|operand| {
-            let constant = match (&operand.source, operand.element) {
-                (Source::Constant(data), I8) => file.i8s(bytes::as_i8s(data)),
-                (Source::Constant(data), I32) => file.words(bytes::as_words(data)),
-                (Source::Buffer(_), element) => {
-                    let (view, name) = (view(element), buffers.next());
-                    return quote!(bytes::#view(#name));
+        let inputs = step.inputs.iter().map(|operand| match &operand.source {
+            Source::Constant(data) => {
+                let constant = file.elements(operand.element, data);
+                quote!(const { #constant })
+            }
+            Source::Buffer(_) => {
+                let name = buffers.next();
+                match view(operand.element) {
+                    Some(view) => quote!(bytes::#view(#name)),
+                    None => quote!(#name),
                 }
-            };
-            quote!(const { #constant })
+            }
         });
         let inputs: Vec<TokenStream> = inputs.collect();
-        let view = format_ident!("{}_mut", view(step.output.element));
+        let output = match view(step.output.element) {
+            Some(view) => {
+                let view = format_ident!("{view}_mut");
+                quote!(bytes::#view(output))
+            }
+            None => quote!(output),
+        };
 
-        let description = file.kernel(&step.kernel);
+        let description = file.kernel(&step.kernel, step.output.element);
         let name = format_ident!("{}_{index}", function.to_string().to_uppercase());
         let argument = description.as_ref().map(|_| quote!(&#name,));
         let (docs, places) = (docs(step, program), format_ident!("AT_{index}"));
@@ -57,17 +66,20 @@ impl Code {
         };
         let call = quote! {
             let ([#(#names),*], output) = #places.split(arena);
-            kernels::#function(#argument #(#inputs,)* bytes::#view(output));
+            kernels::#function(#argument #(#inputs,)* #output);
         };
         Self { constants, call }
     }
 }
 
-/// The function of `quantize_runtime::bytes` that shows bytes as such elements.
-fn view(element: ElementType) -> Ident {
+/// The function of `quantize_runtime::bytes` that shows bytes as such elements; `None` where they are bytes.
+fn view(element: ElementType) -> Option<Ident> {
     match element {
-        I8 => format_ident!("as_i8s"),
-        I32 => format_ident!("as_words"),
+        Bool => None,
+        I8 => Some(format_ident!("as_i8s")),
+        I16 => Some(format_ident!("as_halves")),
+        I32 | F32 => Some(format_ident!("as_words")),
+        I48 => Some(format_ident!("as_longs")),
     }
 }
 
@@ -112,13 +124,14 @@ fn function(step: &Step<'_>) -> &'static str {
             [I8, I32] => "rescale_i8_to_i32",
             [I32, I8] => "rescale_i32_to_i8",
             [I32, I32] => "rescale_i32",
+            _ => unreachable!("other element types are not planned"),
         },
         Kernel::Binary(_) => "binary",
         Kernel::RescaledBinary(_) => "rescaled_binary",
         Kernel::ReduceSum(_) => "reduce_sum",
         Kernel::RescaledSum(_) => "rescaled_sum",
         Kernel::Concat(_) => "concat",
-        Kernel::Pad(_) | Kernel::PadI32(_) => "pad",
+        Kernel::Pad(_) => "pad",
         Kernel::Slice(_) => "slice",
         Kernel::Transpose(_) => "transpose",
         Kernel::Copy => "copy",
@@ -158,7 +171,7 @@ struct Embedded<'a>(&'a [u8]);
 
 impl Embedded<'_> {
     /// Type and value of the step's constant; `None` where the kernel needs none.
-    fn kernel(self, kernel: &Kernel<'_>) -> Option<(TokenStream, TokenStream)> {
+    fn kernel(self, kernel: &Kernel<'_>, element: ElementType) -> Option<(TokenStream, TokenStream)> {
         let (kind, value) = match kernel {
             Kernel::Conv2d(step) => {
                 (quote!(Conv2d<'static>), convolution!(Conv2d, self, step, self.rescale(&step.rescale)))
@@ -185,8 +198,7 @@ impl Embedded<'_> {
             }
             Kernel::RescaledSum(step) => (quote!(RescaledSum<'static>), self.rescaled_sum(step)),
             Kernel::Concat(step) => (quote!(Concat), concat(step)),
-            Kernel::Pad(step) => (quote!(Pad<i8>), pad(step)),
-            Kernel::PadI32(step) => (quote!(Pad<[u8; 4]>), pad(step)),
+            Kernel::Pad(step) => pad(step, element),
             Kernel::Slice(step) => (quote!(Slice), slice(step)),
             Kernel::Transpose(step) => {
                 (quote!(Transpose), record!(Transpose { input: shape(&step.input), perms: literal(step.perms) }))
@@ -224,6 +236,17 @@ impl Embedded<'_> {
                 input_zero_point: #input_zero_point,
                 output_zero_point: #output_zero_point,
             }
+        }
+    }
+
+    /// A whole constant as elements of this type.
+    fn elements(self, element: ElementType, data: &[u8]) -> TokenStream {
+        match element {
+            Bool => self.part(data, |offset, len| quote!(bytes::bytes(&VGF.0, #offset, #len))),
+            I8 => self.i8s(bytes::as_i8s(data)),
+            I16 => self.part(bytes::as_halves(data), |offset, len| quote!(bytes::halves(&VGF.0, #offset, #len))),
+            I32 | F32 => self.words(bytes::as_words(data)),
+            I48 => self.part(bytes::as_longs(data), |offset, len| quote!(bytes::longs(&VGF.0, #offset, #len))),
         }
     }
 
@@ -295,13 +318,24 @@ fn concat(step: &steps::Concat) -> TokenStream {
     })
 }
 
-fn pad<T: Debug>(step: &steps::Pad<T>) -> TokenStream {
-    record!(Pad {
+/// Type and value of PAD, whose border is of the kernel's element type.
+fn pad(step: &steps::Pad<Scalar>, element: ElementType) -> (TokenStream, TokenStream) {
+    let bytes = &step.value.to_bits().to_le_bytes()[..element.size()];
+    let (kind, value) = match element {
+        Bool => (quote!(u8), literal(bytes[0])),
+        I8 => (quote!(i8), literal(bytes[0].cast_signed())),
+        I16 | I32 | I48 | F32 => {
+            let size = literal(bytes.len());
+            (quote!([u8; #size]), literal(bytes))
+        }
+    };
+    let record = record!(Pad {
         input: shape(&step.input),
         output: shape(&step.output),
         before: literal(step.before),
-        value: literal(&step.value),
-    })
+        value: value,
+    });
+    (quote!(Pad<#kind>), record)
 }
 
 fn slice(step: &steps::Slice) -> TokenStream {

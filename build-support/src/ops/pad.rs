@@ -48,7 +48,7 @@ impl Room for Pad {
         let op = ops::Pad {
             input: input.id,
             padding: self.padding.iter().flatten().map(|&pad| pad as i32).collect(),
-            pad_const: input.params().quantize(self.value),
+            pad_const: input.params().quantize(self.value).into(),
         };
         let shape = lowering.graph().value(node.output()).shape.clone();
         let result = lowering.push(ops::Op::Pad(op), ElementType::I8, &shape)?;

@@ -2,15 +2,16 @@
 
 use super::{Kernel, Operand, Plan, Source};
 use quantize_runtime::graph::ElementType::{self, I8, I32};
+use quantize_runtime::graph::Scalar;
 use quantize_runtime::interpreter::Tensor;
-use quantize_runtime::{bytes, kernels};
+use quantize_runtime::{bytes, kernels, steps};
 
 /// The outputs of a plan for these inputs.
 pub(crate) fn execute(plan: &Plan<'_>, inputs: &[Tensor]) -> Vec<Vec<u8>> {
     // Not zero, so that memory which a step forgets to write shows.
     let mut arena = vec![0xA5_u8; plan.arena_bytes];
     for (id, tensor) in plan.inputs.iter().zip(inputs) {
-        arena[plan.places[id.0 as usize].clone()].copy_from_slice(&to_bytes(tensor));
+        arena[plan.places[id.0 as usize].clone()].copy_from_slice(&tensor.to_le_bytes());
     }
     for step in &plan.steps {
         let read = |operand: &Operand<'_>| match operand.source {
@@ -27,18 +28,24 @@ pub(crate) fn execute(plan: &Plan<'_>, inputs: &[Tensor]) -> Vec<Vec<u8>> {
     plan.outputs.iter().map(|id| arena[plan.places[id.0 as usize].clone()].to_vec()).collect()
 }
 
-/// The little-endian bytes of a tensor.
-pub(crate) fn to_bytes(tensor: &Tensor) -> Vec<u8> {
-    match tensor {
-        Tensor::I8(elements) => elements.iter().map(|x| x.cast_unsigned()).collect(),
-        Tensor::I32(elements) => elements.iter().flat_map(|x| x.to_le_bytes()).collect(),
-    }
+/// Calls a kernel that moves elements of this type.
+macro_rules! moved {
+    (kernels::$kernel:ident($step:expr, $input:expr, $output:expr), $element:expr) => {
+        match $element.size() {
+            1 => kernels::$kernel($step, &$input, $output),
+            2 => kernels::$kernel($step, bytes::as_halves(&$input), bytes::as_halves_mut($output)),
+            _ => kernels::$kernel($step, bytes::as_words(&$input), bytes::as_words_mut($output)),
+        }
+    };
+}
+
+fn with_value<T>(step: &steps::Pad<Scalar>, value: T) -> steps::Pad<T> {
+    steps::Pad { input: step.input, output: step.output, before: step.before, value }
 }
 
 fn run(kernel: &Kernel<'_>, elements: [ElementType; 2], inputs: &[Vec<u8>], output: &mut [u8]) {
     let i8s = |i: usize| bytes::as_i8s(&inputs[i]);
     let words = |i: usize| bytes::as_words(&inputs[i]);
-    let wide = elements[0] == I32;
     match kernel {
         Kernel::Conv2d(step) => kernels::conv2d(step, i8s(0), bytes::as_i8s_mut(output)),
         Kernel::Conv2dI32(step) => kernels::conv2d_i32(step, i8s(0), bytes::as_words_mut(output)),
@@ -53,19 +60,29 @@ fn run(kernel: &Kernel<'_>, elements: [ElementType; 2], inputs: &[Vec<u8>], outp
             [I8, I32] => kernels::rescale_i8_to_i32(step, i8s(0), bytes::as_words_mut(output)),
             [I32, I8] => kernels::rescale_i32_to_i8(step, words(0), bytes::as_i8s_mut(output)),
             [I32, I32] => kernels::rescale_i32(step, words(0), bytes::as_words_mut(output)),
+            _ => unreachable!("other element types are not planned"),
         },
         Kernel::Binary(step) => kernels::binary(step, words(0), words(1), bytes::as_words_mut(output)),
         Kernel::RescaledBinary(step) => kernels::rescaled_binary(step, i8s(0), i8s(1), bytes::as_i8s_mut(output)),
         Kernel::ReduceSum(step) => kernels::reduce_sum(step, words(0), bytes::as_words_mut(output)),
         Kernel::RescaledSum(step) => kernels::rescaled_sum(step, i8s(0), bytes::as_i8s_mut(output)),
-        Kernel::Concat(step) if wide => kernels::concat(step, words(0), bytes::as_words_mut(output)),
-        Kernel::Concat(step) => kernels::concat(step, i8s(0), bytes::as_i8s_mut(output)),
-        Kernel::Pad(step) => kernels::pad(step, i8s(0), bytes::as_i8s_mut(output)),
-        Kernel::PadI32(step) => kernels::pad(step, words(0), bytes::as_words_mut(output)),
-        Kernel::Slice(step) if wide => kernels::slice(step, words(0), bytes::as_words_mut(output)),
-        Kernel::Slice(step) => kernels::slice(step, i8s(0), bytes::as_i8s_mut(output)),
-        Kernel::Transpose(step) if wide => kernels::transpose(step, words(0), bytes::as_words_mut(output)),
-        Kernel::Transpose(step) => kernels::transpose(step, i8s(0), bytes::as_i8s_mut(output)),
-        Kernel::Copy => kernels::copy(i8s(0), bytes::as_i8s_mut(output)),
+        Kernel::Concat(step) => moved!(kernels::concat(step, inputs[0], output), elements[0]),
+        Kernel::Pad(step) => {
+            let (input, value) = (&inputs[0], step.value.to_bits().to_le_bytes());
+            match elements[0].size() {
+                1 => kernels::pad(&with_value(step, value[0]), input, output),
+                2 => {
+                    let step = with_value(step, [value[0], value[1]]);
+                    kernels::pad(&step, bytes::as_halves(input), bytes::as_halves_mut(output));
+                }
+                _ => {
+                    let step = with_value(step, [value[0], value[1], value[2], value[3]]);
+                    kernels::pad(&step, bytes::as_words(input), bytes::as_words_mut(output));
+                }
+            }
+        }
+        Kernel::Slice(step) => moved!(kernels::slice(step, inputs[0], output), elements[0]),
+        Kernel::Transpose(step) => moved!(kernels::transpose(step, inputs[0], output), elements[0]),
+        Kernel::Copy => kernels::copy(&inputs[0], output),
     }
 }

@@ -2,7 +2,7 @@
 //! kernel computes as well.
 
 use super::Kernel;
-use quantize_runtime::graph::{ElementType, Graph, ValueId};
+use quantize_runtime::graph::{ElementType, Graph, Node, ValueId};
 use quantize_runtime::ops::{self, Op, RoundingMode};
 use quantize_runtime::shape::MAX_RANK;
 use quantize_runtime::steps::{self, BinaryOperator};
@@ -66,6 +66,7 @@ impl<'a> Selector<'a> {
     /// The steps for a node and those fused into it; several only for CONCAT.
     fn node(&self, index: usize) -> Result<Vec<Selected<'a>>, String> {
         let node = &self.graph.nodes[index];
+        self.check_elements(node)?;
         let output = (node.output, self.shape(node.output));
         let with = |value| (value, self.shape(value));
         let (kernel, inputs) = match &node.op {
@@ -106,7 +107,8 @@ impl<'a> Selector<'a> {
                 (Kernel::MaxPool2d(step), vec![with(op.input)])
             }
             Op::Clamp(op) => {
-                let step = steps::Clamp { min: code(op.min), max: code(op.max) };
+                let [min, max] = [op.min, op.max].map(|bound| bound.to_bits() as i8); // i8 in a valid graph
+                let step = steps::Clamp { min, max };
                 (Kernel::Clamp(step), vec![with(op.input)])
             }
             Op::Table(op) => {
@@ -140,16 +142,8 @@ impl<'a> Selector<'a> {
                 for (before, padding) in before.iter_mut().zip(op.padding.chunks_exact(2)) {
                     *before = padding[0].cast_unsigned(); // not negative in a valid graph
                 }
-                let kernel = match self.element(op.input) {
-                    ElementType::I8 => {
-                        Kernel::Pad(steps::Pad { input, output: output.1, before, value: code(op.pad_const) })
-                    }
-                    ElementType::I32 => {
-                        let value = op.pad_const.to_le_bytes();
-                        Kernel::PadI32(steps::Pad { input, output: output.1, before, value })
-                    }
-                };
-                (kernel, vec![with(op.input)])
+                let step = steps::Pad { input, output: output.1, before, value: op.pad_const };
+                (Kernel::Pad(step), vec![with(op.input)])
             }
             Op::Slice(op) => {
                 let mut start = [0; MAX_RANK];
@@ -170,6 +164,16 @@ impl<'a> Selector<'a> {
             Op::Reshape(_) => unreachable!("a RESHAPE needs no step"),
         };
         Ok(vec![Selected { kernel, inputs, output, node: index, macs: 0 }])
+    }
+
+    /// Checks that the kernels of this operator know the element types of its tensors.
+    fn check_elements(&self, node: &Node) -> Result<(), String> {
+        let moves = matches!(node.op, Op::Concat(_) | Op::Pad(_) | Op::Slice(_) | Op::Transpose(_));
+        let mut elements = node.op.inputs().into_iter().chain([node.output]).map(|value| self.element(value));
+        match elements.find(|element| !matches!(element, ElementType::I8 | ElementType::I32)) {
+            Some(element) if !moves => Err(format!("{} tensors are not supported", element.name())),
+            _ => Ok(()),
+        }
     }
 
     /// The step for a RESCALE to i8 and the i32 arithmetic before it, where one kernel does both.

@@ -6,7 +6,7 @@ mod fuse;
 mod place;
 
 use place::Buffer;
-use quantize_runtime::graph::{ElementType, Graph, ValueId};
+use quantize_runtime::graph::{ElementType, Graph, Scalar, ValueId};
 use quantize_runtime::ops::Op;
 use quantize_runtime::{Rescale, Shape, steps};
 use std::ops::Range;
@@ -101,10 +101,8 @@ pub enum Kernel<'a> {
     RescaledSum(steps::RescaledSum<'a>),
     /// One input of CONCAT.
     Concat(steps::Concat),
-    /// PAD of i8.
-    Pad(steps::Pad<i8>),
-    /// PAD of i32.
-    PadI32(steps::Pad<[u8; 4]>),
+    /// PAD.
+    Pad(steps::Pad<Scalar>),
     /// SLICE.
     Slice(steps::Slice),
     /// TRANSPOSE.
@@ -239,10 +237,11 @@ mod tests {
     use super::*;
     use crate::tosa::samples::{self, Random, interpret};
     use crate::tosa::{Lowered, rewrite};
+    use quantize_runtime::interpreter::Tensor;
 
     fn check(seed: u64, lowered: &Lowered) -> Option<()> {
         let inputs = Random::new(seed).inputs(lowered);
-        let expected: Vec<_> = interpret(lowered, &inputs)?.iter().map(execute::to_bytes).collect();
+        let expected: Vec<_> = interpret(lowered, &inputs)?.iter().map(Tensor::to_le_bytes).collect();
         let plan = plan(&lowered.graph).unwrap();
         assert!(plan.arena_bytes >= plan.lower_bound);
         assert_eq!(execute::execute(&plan, &inputs), expected, "seed {seed}");

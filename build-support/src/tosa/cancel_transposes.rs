@@ -6,8 +6,8 @@
 
 use super::Lowered;
 use quantize_runtime::Shape;
-use quantize_runtime::graph::{Node, ValueId};
-use quantize_runtime::ops::{Op, Reshape, Transpose};
+use quantize_runtime::graph::{ElementType, Node, Port, ValueId};
+use quantize_runtime::ops::{Clamp, NanMode, Op, Reshape, Transpose};
 
 /// The graph with as few TRANSPOSEs as this finds; with `sink` they move through operators, without only chains merge.
 pub(super) fn cancel_transposes(lowered: &Lowered, sink: bool) -> Lowered {
@@ -15,6 +15,7 @@ pub(super) fn cancel_transposes(lowered: &Lowered, sink: bool) -> Lowered {
     for port in &lowered.graph.inputs {
         let value = &lowered.graph.values[port.value.0 as usize];
         let base = rewriter.new.input(port.name.as_str(), value.element, value.shape);
+        rewriter.new.graph.inputs.last_mut().expect("just added").unsigned = port.unsigned;
         rewriter.views[port.value.0 as usize] = Some(View::plain(base, value.shape.rank()));
     }
     for (index, value) in lowered.graph.values.iter().enumerate() {
@@ -30,7 +31,7 @@ pub(super) fn cancel_transposes(lowered: &Lowered, sink: bool) -> Lowered {
     for port in &lowered.graph.outputs {
         let view = rewriter.view(port.value);
         let value = rewriter.materialize(&view, &port.name);
-        rewriter.new.output(port.name.as_str(), value);
+        rewriter.new.graph.outputs.push(Port { value, ..port.clone() });
     }
     rewriter.new
 }
@@ -94,7 +95,7 @@ impl Rewriter {
             }
             // A slice of everything, a bound on nothing.
             Op::Slice(op) if old.shape(op.input) == shape => return self.view(op.input),
-            Op::Clamp(op) if op.min == i32::from(i8::MIN) && op.max == i32::from(i8::MAX) => {
+            Op::Clamp(op) if bounds_nothing(op, old.graph.values[node.output.0 as usize].element) => {
                 return self.view(op.input);
             }
             _ => {}
@@ -208,6 +209,17 @@ impl Rewriter {
     fn producer(&self, value: ValueId) -> Option<&Op> {
         self.new.graph.nodes.iter().find(|node| node.output == value).map(|node| &node.op)
     }
+}
+
+/// Whether a CLAMP of this element type changes no element.
+fn bounds_nothing(op: &Clamp, element: ElementType) -> bool {
+    let limits = match element {
+        ElementType::I8 => (i32::from(i8::MIN).into(), i32::from(i8::MAX).into()),
+        ElementType::I16 => (i32::from(i16::MIN).into(), i32::from(i16::MAX).into()),
+        _ => (f32::NEG_INFINITY.into(), f32::INFINITY.into()),
+    };
+    // To ignore NaN changes it to a bound.
+    (op.min, op.max) == limits && (element != ElementType::F32 || op.nan_mode == NanMode::Propagate)
 }
 
 fn transpose(view: &View) -> Op {

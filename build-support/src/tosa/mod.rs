@@ -24,13 +24,13 @@ impl Lowered {
     /// Adds a model input.
     pub fn input(&mut self, name: impl Into<String>, element: ElementType, shape: Shape) -> ValueId {
         let value = self.value(Value { element, shape, constant: None });
-        self.graph.inputs.push(Port { name: name.into(), value });
+        self.graph.inputs.push(Port { name: name.into(), value, unsigned: false });
         value
     }
 
     /// Makes a value the next model output.
     pub fn output(&mut self, name: impl Into<String>, value: ValueId) {
-        self.graph.outputs.push(Port { name: name.into(), value });
+        self.graph.outputs.push(Port { name: name.into(), value, unsigned: false });
     }
 
     /// A constant int8 tensor; equal constants are one value.
@@ -51,7 +51,21 @@ impl Lowered {
         self.constant(ElementType::I32, shape, data.into_iter().flat_map(i32::to_le_bytes).collect())
     }
 
-    fn constant(&mut self, element: ElementType, shape: Shape, data: Vec<u8>) -> ValueId {
+    /// A constant f32 tensor; equal constants are one value.
+    ///
+    /// # Panics
+    ///
+    /// When there are more or fewer elements than `shape` says.
+    pub fn constant_f32(&mut self, shape: Shape, data: Vec<f32>) -> ValueId {
+        self.constant(ElementType::F32, shape, data.into_iter().flat_map(f32::to_le_bytes).collect())
+    }
+
+    /// A constant tensor of these little-endian elements; equal constants are one value.
+    ///
+    /// # Panics
+    ///
+    /// When there are more or fewer bytes than `shape` says.
+    pub fn constant(&mut self, element: ElementType, shape: Shape, data: Vec<u8>) -> ValueId {
         assert_eq!(data.len(), shape.len() * element.size(), "a constant of shape {shape:?}");
         let equal = |value: &Value<'_>| {
             value.element == element

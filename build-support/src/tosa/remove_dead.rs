@@ -57,7 +57,7 @@ mod tests {
         let table = lowered.constant_i8(Shape::new(&[256]).unwrap(), (-128..=127).collect());
         let dead = lowered.push(Op::Table(Table { input: x, table }), I8, shape, "dead");
         lowered.push(Op::Table(Table { input: dead, table }), I8, shape, "dead too");
-        let clamp = Clamp { input: x, min: 0, max: 5, ..Default::default() };
+        let clamp = Clamp { input: x, min: 0.into(), max: 5.into(), ..Default::default() };
         let y = lowered.push(Op::Clamp(clamp), I8, shape, "live");
         lowered.output("y", y);
 

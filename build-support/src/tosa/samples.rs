@@ -2,8 +2,8 @@
 
 use super::{Lowered, remove_dead};
 use quantize_runtime::Shape;
-use quantize_runtime::graph::ElementType::{self, I8, I32};
-use quantize_runtime::graph::ValueId;
+use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
+use quantize_runtime::graph::{Scalar, ValueId};
 use quantize_runtime::interpreter::{Interpreter, Tensor};
 use quantize_runtime::ops::{self, Op, RoundingMode};
 
@@ -30,10 +30,28 @@ impl Random {
         (0..len).map(|_| self.between(-128, 127) as i8).collect()
     }
 
+    /// A number of this type, mostly not far from 0.
+    pub(crate) fn scalar(&mut self, element: ElementType) -> Scalar {
+        match element {
+            Bool => self.between(0, 1).into(),
+            I8 => self.between(-128, 127).into(),
+            I16 => self.between(-32_768, 32_767).into(),
+            I32 | I48 => self.between(-100_000, 100_000).into(),
+            F32 => (self.between(-4_000, 4_000) as f32 / 256.0).into(),
+        }
+    }
+
+    /// The little-endian elements of a tensor.
+    pub(crate) fn bytes(&mut self, element: ElementType, len: usize) -> Vec<u8> {
+        (0..len).flat_map(|_| self.scalar(element).to_bits().to_le_bytes().into_iter().take(element.size())).collect()
+    }
+
     /// A tensor for each input of a graph.
     pub(crate) fn inputs(&mut self, lowered: &Lowered) -> Vec<Tensor> {
-        let graph = &lowered.graph;
-        graph.inputs.iter().map(|port| Tensor::I8(self.i8s(lowered.shape(port.value).len()))).collect()
+        let values = lowered.graph.inputs.iter().map(|port| &lowered.graph.values[port.value.0 as usize]);
+        values
+            .map(|value| Tensor::from_le_bytes(value.element, &self.bytes(value.element, value.shape.len())))
+            .collect()
     }
 }
 
@@ -55,8 +73,8 @@ impl Builder {
         Self { lowered: Lowered::default(), random: Random::new(seed), values: Vec::new() }
     }
 
-    pub(crate) fn input(&mut self, name: &str, dims: &[u32]) -> ValueId {
-        let value = self.lowered.input(name, I8, Shape::new(dims).expect("valid dimensions"));
+    pub(crate) fn input(&mut self, name: &str, element: ElementType, dims: &[u32]) -> ValueId {
+        let value = self.lowered.input(name, element, Shape::new(dims).expect("valid dimensions"));
         self.values.push(value);
         value
     }
@@ -87,6 +105,9 @@ impl Builder {
         exponent: i32,
         channels: bool,
     ) -> Option<ValueId> {
+        if !matches!(self.element(input), I8 | I32) {
+            return None;
+        }
         let per_channel = channels && self.shape(input).rank() > 0;
         let count = if per_channel { *self.shape(input).dims().last().expect("checked") } else { 1 };
         let multipliers = (0..count).map(|_| self.random.between(1 << 30, i32::MAX)).collect();
@@ -178,7 +199,7 @@ impl Builder {
 
     pub(crate) fn clamp(&mut self, input: ValueId) -> Option<ValueId> {
         let (min, max) = (self.random.between(-128, 0), self.random.between(0, 127));
-        self.push(ops::Clamp { min, max, input, ..Default::default() }, I8)
+        self.push(ops::Clamp { min: min.into(), max: max.into(), input, ..Default::default() }, I8)
     }
 
     /// Number `operator` of the five on i32 operands.
@@ -223,15 +244,16 @@ impl Builder {
 
     fn pad(&mut self, input: ValueId) -> Option<ValueId> {
         let padding = (0..2 * self.shape(input).rank()).map(|_| self.random.between(0, 2)).collect();
-        let pad_const = self.random.between(-128, 127);
+        let pad_const = self.random.scalar(self.element(input));
         self.push(ops::Pad { input, padding, pad_const }, self.element(input))
     }
 
     fn constant(&mut self, like: ValueId) -> ValueId {
         let dims: Vec<u32> = self.shape(like).dims().iter().map(|&dim| [1, dim][self.random.below(2)]).collect();
         let shape = Shape::new(&dims).expect("valid dimensions");
-        let data = self.random.i8s(shape.len());
-        self.lowered.constant_i8(shape, data)
+        let element = self.element(like);
+        let data = self.random.bytes(element, shape.len());
+        self.lowered.constant(element, shape, data)
     }
 
     fn any(&mut self) -> ValueId {
@@ -279,13 +301,16 @@ impl Builder {
     }
 }
 
-/// A random graph of about `operators` operators with int8 inputs; the last results are its outputs, an input and a
+/// A random graph of about `operators` operators; the last results are its outputs, an input and a
 /// value twice among them at times.
 pub(crate) fn random(seed: u64, operators: usize) -> Lowered {
     let mut builder = Builder::new(seed);
-    builder.input("x", &[1, 6, 5, 4]);
-    builder.input("y", &[1, 1, 5, 4]);
-    builder.input("z", &[1, 3, 4, 2]);
+    builder.input("x", I8, &[1, 6, 5, 4]);
+    builder.input("y", I8, &[1, 1, 5, 4]);
+    builder.input("z", I8, &[1, 3, 4, 2]);
+    builder.input("wide", I16, &[1, 6, 5, 4]);
+    builder.input("real", F32, &[1, 6, 5, 4]);
+    builder.input("mask", Bool, &[1, 1, 5, 4]);
     for _ in 0..20 * operators {
         builder.grow();
         if builder.lowered.graph.nodes.len() >= operators {
@@ -305,8 +330,8 @@ pub(crate) fn random(seed: u64, operators: usize) -> Lowered {
 /// A graph with each operator that is supported, most of them the way the lowering uses them.
 pub(crate) fn all_operators() -> Lowered {
     let mut builder = Builder::new(1);
-    let x = builder.input("x", &[1, 6, 5, 4]);
-    let y = builder.input("y", &[1, 6, 5, 1]);
+    let x = builder.input("x", I8, &[1, 6, 5, 4]);
+    let y = builder.input("y", I8, &[1, 6, 5, 1]);
     let rescale = |builder: &mut Builder, value, element, exponent| {
         builder.rescale(value, element, exponent, false).expect("valid")
     };

@@ -14,8 +14,14 @@ const GRAPH: u8 = 1;
 const SPIRV: u8 = 1;
 const DESCRIPTOR_TENSOR: u32 = 1_000_460_000;
 const DESCRIPTOR_NONE: u32 = u32::MAX;
+const FORMAT_R8_UINT: u32 = 13;
 const FORMAT_R8_SINT: u32 = 14;
+const FORMAT_R16_UINT: u32 = 74;
+const FORMAT_R16_SINT: u32 = 75;
 const FORMAT_R32_SINT: u32 = 99;
+const FORMAT_R32_SFLOAT: u32 = 100;
+const FORMAT_R64_SINT: u32 = 111;
+const FORMAT_R8_BOOL: u32 = 1_000_460_000;
 const CATEGORY_INPUT: u8 = 0;
 const CATEGORY_OUTPUT: u8 = 1;
 const CATEGORY_CONSTANT: u8 = 3;
@@ -106,15 +112,17 @@ fn names<'b>(
 
 /// The resource table: constants, so that a record's resource has its index, then inputs, then outputs.
 pub(super) fn resources(graph: &Graph<'_>, constants: &[ValueId]) -> Vec<u8> {
-    let ports = |ports: &[Port], category| ports.iter().map(move |port| (port.value, category)).collect::<Vec<_>>();
+    let ports = |ports: &[Port], category| {
+        ports.iter().map(move |port| (port.value, port.unsigned, category)).collect::<Vec<_>>()
+    };
     let entries = constants
         .iter()
-        .map(|&value| (value, CATEGORY_CONSTANT))
+        .map(|&value| (value, false, CATEGORY_CONSTANT))
         .chain(ports(&graph.inputs, CATEGORY_INPUT))
         .chain(ports(&graph.outputs, CATEGORY_OUTPUT));
     section(|builder| {
         let entries: Vec<Table> = entries
-            .map(|(value, category)| {
+            .map(|(value, unsigned, category)| {
                 let value = &graph.values[value.0 as usize];
                 let dims: Vec<i64> = value.shape.dims().iter().map(|&dim| i64::from(dim)).collect();
                 let shape = builder.create_vector(&dims);
@@ -126,7 +134,7 @@ pub(super) fn resources(graph: &Graph<'_>, constants: &[ValueId]) -> Vec<u8> {
                 });
                 table(builder, |entry| {
                     entry.field(0, if category == CATEGORY_CONSTANT { DESCRIPTOR_NONE } else { DESCRIPTOR_TENSOR });
-                    entry.field(1, format(value.element));
+                    entry.field(1, format(value.element, unsigned));
                     entry.field(3, description);
                     entry.field(2, category);
                 })
@@ -137,9 +145,15 @@ pub(super) fn resources(graph: &Graph<'_>, constants: &[ValueId]) -> Vec<u8> {
     })
 }
 
-fn format(element: ElementType) -> u32 {
+fn format(element: ElementType, unsigned: bool) -> u32 {
     match element {
+        ElementType::Bool => FORMAT_R8_BOOL,
+        ElementType::I8 if unsigned => FORMAT_R8_UINT,
         ElementType::I8 => FORMAT_R8_SINT,
+        ElementType::I16 if unsigned => FORMAT_R16_UINT,
+        ElementType::I16 => FORMAT_R16_SINT,
         ElementType::I32 => FORMAT_R32_SINT,
+        ElementType::I48 => FORMAT_R64_SINT,
+        ElementType::F32 => FORMAT_R32_SFLOAT,
     }
 }

@@ -3,7 +3,7 @@
 //! Sources: SPV_ARM_tensors, SPV_ARM_graph, the extended instruction set TOSA.001000.1.
 
 use super::sections::ENTRY_POINT;
-use quantize_runtime::graph::{ElementType, Graph, ValueId};
+use quantize_runtime::graph::{ElementType, Graph, Scalar, ValueId};
 use quantize_runtime::ops::{Like, Visit};
 use quantize_runtime::vgf::opcode;
 use std::collections::BTreeMap;
@@ -13,6 +13,8 @@ const MAGIC: u32 = 0x0723_0203;
 const VERSION_1_5: u32 = 0x0001_0500;
 const CAPABILITIES: [u32; 6] = [SHADER, INT8, TENSORS, GRAPH, VULKAN_MEMORY_MODEL, MATRIX];
 const SHADER: u32 = 1;
+const INT64: u32 = 11;
+const INT16: u32 = 22;
 const INT8: u32 = 39;
 const TENSORS: u32 = 4174;
 const GRAPH: u32 = 4191;
@@ -82,7 +84,7 @@ pub(super) fn encode(graph: &Graph<'_>) -> Module {
     instruction(&mut body, opcode::GRAPH_END, &[]);
 
     let mut words = vec![MAGIC, VERSION_1_5, GENERATOR, encoder.bound, SCHEMA];
-    for capability in CAPABILITIES {
+    for capability in CAPABILITIES.into_iter().chain(encoder.capabilities()) {
         instruction(&mut words, opcode::CAPABILITY, &[capability]);
     }
     for extension in EXTENSIONS {
@@ -146,13 +148,21 @@ impl<'a> Encoder<'a> {
         id
     }
 
+    /// What types declared so far need beyond [`CAPABILITIES`].
+    fn capabilities(&self) -> impl Iterator<Item = u32> {
+        let by_type = [(ElementType::I16, INT16), (ElementType::I48, INT64)];
+        by_type
+            .into_iter()
+            .filter(|&(element, _)| {
+                let (opcode, operands) = scalar_type(element);
+                self.known.contains_key(&(opcode, 0, operands))
+            })
+            .map(|(_, capability)| capability)
+    }
+
     fn element_type(&mut self, element: ElementType) -> u32 {
-        let bits = match element {
-            ElementType::I8 => 8,
-            ElementType::I32 => 32,
-        };
-        let signless = 0;
-        self.type_(opcode::TYPE_INT, &[bits, signless])
+        let (opcode, operands) = scalar_type(element);
+        self.type_(opcode, &operands)
     }
 
     fn tensor_type(&mut self, element: ElementType, dims: &[u32]) -> u32 {
@@ -198,21 +208,33 @@ impl<'a> Encoder<'a> {
         self.constant(opcode::CONSTANT, word, &[value])
     }
 
+    /// A boolean constant.
+    fn flag(&mut self, value: bool) -> u32 {
+        let result_type = self.element_type(ElementType::Bool);
+        let opcode = if value { opcode::CONSTANT_TRUE } else { opcode::CONSTANT_FALSE };
+        self.constant(opcode, result_type, &[])
+    }
+
     /// A scalar constant of this type.
-    fn scalar(&mut self, element: ElementType, value: i32) -> u32 {
-        let result_type = self.element_type(element);
-        let bits = match element {
-            // Narrow literals are zero-extended.
-            ElementType::I8 => value.cast_unsigned() & 0xFF,
-            ElementType::I32 => value.cast_unsigned(),
+    fn scalar(&mut self, element: ElementType, value: Scalar) -> u32 {
+        let word = value.to_bits();
+        let (low, high) = (word as u32, (word >> 32) as u32);
+        // Narrow literals are zero-extended.
+        let operands = match element {
+            ElementType::Bool => return self.flag(low != 0),
+            ElementType::I8 => vec![low & 0xFF],
+            ElementType::I16 => vec![low & 0xFFFF],
+            ElementType::I32 | ElementType::F32 => vec![low],
+            ElementType::I48 => vec![low, high],
         };
-        self.constant(opcode::CONSTANT, result_type, &[bits])
+        let result_type = self.element_type(element);
+        self.constant(opcode::CONSTANT, result_type, &operands)
     }
 
     /// A constant tensor of rank 1 inside the module.
-    fn inline(&mut self, element: ElementType, values: &[i32]) -> u32 {
+    fn inline(&mut self, element: ElementType, values: &[Scalar]) -> u32 {
         let tensor = self.tensor_type(element, &[values.len() as u32]);
-        if values.iter().all(|&value| value == 0) {
+        if values.iter().all(|value| value.to_bits() == 0) {
             return self.constant(opcode::CONSTANT_NULL, tensor, &[]);
         }
         let elements: Vec<u32> = values.iter().map(|&value| self.scalar(element, value)).collect();
@@ -228,8 +250,13 @@ struct Operands<'e, 'a> {
 }
 
 impl Operands<'_, '_> {
-    fn element(&self, value: ValueId) -> ElementType {
-        self.encoder.graph.values[value.0 as usize].element
+    fn element(&self, like: Like) -> ElementType {
+        let of = |value: ValueId| self.encoder.graph.values[value.0 as usize].element;
+        match like {
+            Like::Operand(value) => of(value),
+            Like::Result => of(self.result),
+            Like::I8 => ElementType::I8,
+        }
     }
 }
 
@@ -251,14 +278,13 @@ impl Visit for Operands<'_, '_> {
     }
 
     fn flag(&mut self, value: &mut bool) -> Result<(), Infallible> {
-        let bool_type = self.encoder.type_(opcode::TYPE_BOOL, &[]);
-        let opcode = if *value { opcode::CONSTANT_TRUE } else { opcode::CONSTANT_FALSE };
-        self.ids.push(self.encoder.constant(opcode, bool_type, &[]));
+        self.ids.push(self.encoder.flag(*value));
         Ok(())
     }
 
     fn ints(&mut self, values: &mut [i32]) -> Result<(), Infallible> {
-        self.ids.push(self.encoder.inline(ElementType::I32, values));
+        let values: Vec<Scalar> = values.iter().map(|&value| value.into()).collect();
+        self.ids.push(self.encoder.inline(ElementType::I32, &values));
         Ok(())
     }
 
@@ -266,20 +292,32 @@ impl Visit for Operands<'_, '_> {
         self.ints(values)
     }
 
-    fn bound(&mut self, value: &mut i32) -> Result<(), Infallible> {
-        let element = self.element(self.result);
+    fn bound(&mut self, value: &mut Scalar) -> Result<(), Infallible> {
+        let element = self.element(Like::Result);
         self.ids.push(self.encoder.scalar(element, *value));
         Ok(())
     }
 
-    fn single(&mut self, like: Like, value: &mut i32) -> Result<(), Infallible> {
-        let element = match like {
-            Like::Operand(id) => self.element(id),
-            Like::Result => self.element(self.result),
-            Like::I8 => ElementType::I8,
-        };
+    fn single(&mut self, like: Like, value: &mut Scalar) -> Result<(), Infallible> {
+        let element = self.element(like);
         self.ids.push(self.encoder.inline(element, &[*value]));
         Ok(())
+    }
+
+    fn whole(&mut self, like: Like, value: &mut i32) -> Result<(), Infallible> {
+        // The bits of 0, the only whole number that a valid graph has for f32, are those of 0.0.
+        self.single(like, &mut Scalar::Int(*value))
+    }
+}
+
+/// Instruction and operands of the type of a tensor's elements; integers are signless.
+fn scalar_type(element: ElementType) -> (u32, Vec<u32>) {
+    match element {
+        ElementType::Bool => (opcode::TYPE_BOOL, vec![]),
+        ElementType::F32 => (opcode::TYPE_FLOAT, vec![32]),
+        ElementType::I8 | ElementType::I16 | ElementType::I32 | ElementType::I48 => {
+            (opcode::TYPE_INT, vec![8 * element.size() as u32, 0])
+        }
     }
 }
 

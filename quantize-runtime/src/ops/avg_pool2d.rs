@@ -38,20 +38,20 @@ impl AvgPool2d {
         visitor.ints(&mut self.pad)?;
         visitor.enumeration(&mut self.accumulator)?;
         visitor.tensor(&mut self.input)?;
-        visitor.single(Like::Operand(self.input), &mut self.input_zero_point)?;
-        visitor.single(Like::Result, &mut self.output_zero_point)
+        visitor.whole(Like::Operand(self.input), &mut self.input_zero_point)?;
+        visitor.whole(Like::Result, &mut self.output_zero_point)
     }
 
     pub(super) fn infer(&self, graph: &Graph<'_>, element: ElementType) -> Result<Shape, Rule> {
         let input = graph.operand(self.input, ElementType::I8)?;
         require(self.accumulator == AccumulatorType::Int32, "an i8 pool accumulates in i32")?;
-        ElementType::I8.check_range(self.input_zero_point)?;
-        ElementType::I8.check_range(self.output_zero_point)?;
+        ElementType::I8.check_zero_point(self.input_zero_point)?;
+        ElementType::I8.check_zero_point(self.output_zero_point)?;
         pool_shape(self.kernel, self.stride, self.pad, input, element)
     }
 
     pub(super) fn evaluate(&self, environment: &Environment<'_>, result: &Value<'_>) -> Result<Tensor, Unpredictable> {
-        let input = environment.i8s(self.input);
+        let input = environment.elements::<i8>(self.input);
         let [_, ih, iw, _] = environment.shape(self.input).sizes();
         let [n, oh, ow, c] = result.shape.sizes();
         let window = Window::new(self.kernel.map(|size| size as usize), self.stride, [1, 1], self.pad);

@@ -2,21 +2,23 @@
 
 use super::{NanMode, Visit};
 use crate::Shape;
-use crate::graph::{ElementType, Graph, Rule, Value, ValueId, require};
+use crate::graph::{ElementType, Graph, Rule, Scalar, Value, ValueId, require};
 use crate::interpreter::{Environment, Tensor, Unpredictable};
+use crate::tensor::Element;
+use alloc::vec::Vec;
 
-/// `output = min(max(input, min), max)`, i8, any shape.
+/// `output = min(max(input, min), max)`; i8, i16 or f32, any shape.
 ///
 /// Source: TOSA 1.0, CLAMP.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Clamp {
-    /// Lower bound.
-    pub min: i32,
+    /// Lower bound, of the input's element type.
+    pub min: Scalar,
     /// Upper bound, at least `min`.
-    pub max: i32,
-    /// Without meaning for integers.
+    pub max: Scalar,
+    /// What becomes of NaN.
     pub nan_mode: NanMode,
-    /// Tensor, i8.
+    /// Tensor.
     pub input: ValueId,
 }
 
@@ -29,16 +31,37 @@ impl Clamp {
     }
 
     pub(super) fn infer(&self, graph: &Graph<'_>, element: ElementType) -> Result<Shape, Rule> {
-        let input = graph.operand(self.input, ElementType::I8)?;
-        require(element == ElementType::I8, "the result has not the input's element type")?;
-        ElementType::I8.check_range(self.min)?;
-        ElementType::I8.check_range(self.max)?;
+        require(
+            matches!(element, ElementType::I8 | ElementType::I16 | ElementType::F32),
+            "only i8, i16 and f32 tensors can be clamped",
+        )?;
+        let input = graph.operand(self.input, element)?;
+        element.check_scalar(self.min)?;
+        element.check_scalar(self.max)?;
+        // False for NaN, too.
         require(self.min <= self.max, "the lower bound is above the upper bound")?;
         Ok(*input)
     }
 
-    pub(super) fn evaluate(&self, environment: &Environment<'_>, _: &Value<'_>) -> Result<Tensor, Unpredictable> {
-        let clamp = |&value| i32::from(value).clamp(self.min, self.max) as i8; // the bounds are i8
-        Ok(Tensor::I8(environment.i8s(self.input).iter().map(clamp).collect()))
+    pub(super) fn evaluate(&self, environment: &Environment<'_>, result: &Value<'_>) -> Result<Tensor, Unpredictable> {
+        Ok(match result.element {
+            ElementType::F32 => {
+                let (min, max) = (f32::from_scalar(self.min), f32::from_scalar(self.max));
+                let clamp = |&value: &f32| match (value.is_nan(), self.nan_mode) {
+                    (true, NanMode::Propagate) => value,
+                    // The maximum of NaN and the lower bound.
+                    (true, NanMode::Ignore) => min,
+                    (false, _) => value.clamp(min, max),
+                };
+                Tensor::F32(environment.elements(self.input).iter().map(clamp).collect())
+            }
+            ElementType::I16 => Tensor::I16(self.integers(environment)),
+            _ => Tensor::I8(self.integers(environment)),
+        })
+    }
+
+    fn integers<T: Element + Ord>(&self, environment: &Environment<'_>) -> Vec<T> {
+        let (min, max) = (T::from_scalar(self.min), T::from_scalar(self.max));
+        environment.elements(self.input).iter().map(|&value: &T| value.clamp(min, max)).collect()
     }
 }

@@ -4,6 +4,7 @@ use super::Visit;
 use crate::Shape;
 use crate::graph::{ElementType, Graph, Rule, Value, ValueId, require};
 use crate::interpreter::{Environment, Tensor, Unpredictable};
+use crate::tensor::{Element, with_type};
 use alloc::vec::Vec;
 
 /// Most inputs (TOSA 1.0, level 8K).
@@ -29,9 +30,9 @@ impl Concat {
     pub(super) fn infer(&self, graph: &Graph<'_>, element: ElementType) -> Result<Shape, Rule> {
         let (first, rest) = self.inputs.split_first().ok_or("there is no input")?;
         require(self.inputs.len() <= MAX_INPUTS, "there are more than 64 inputs")?;
-        let mut shape = *graph.operand(*first, element)?;
+        let mut shape = *graph.moved(*first, element)?;
         for input in rest {
-            let input = graph.operand(*input, element)?;
+            let input = graph.moved(*input, element)?;
             let axis = self.axis as usize;
             let grown = match (shape.dims().get(axis), input.dims().get(axis)) {
                 (Some(size), Some(more)) => size.checked_add(*more).ok_or("the result is too large")?,
@@ -56,13 +57,8 @@ impl Concat {
                 (id, o * size * inner..(o + 1) * size * inner)
             })
         });
-        Ok(match result.element {
-            ElementType::I8 => {
-                Tensor::I8(runs.flat_map(|(id, run)| environment.i8s(id)[run].iter().copied()).collect())
-            }
-            ElementType::I32 => {
-                Tensor::I32(runs.flat_map(|(id, run)| environment.i32s(id)[run].iter().copied()).collect())
-            }
-        })
+        Ok(with_type!(result.element, T => {
+            T::tensor(runs.flat_map(|(id, run)| environment.elements::<T>(id)[run].iter().copied()).collect())
+        }))
     }
 }

@@ -48,8 +48,8 @@ impl DepthwiseConv2d {
         visitor.tensor(&mut self.input)?;
         visitor.tensor(&mut self.weight)?;
         visitor.tensor(&mut self.bias)?;
-        visitor.single(Like::Operand(self.input), &mut self.input_zero_point)?;
-        visitor.single(Like::Operand(self.weight), &mut self.weight_zero_point)
+        visitor.whole(Like::Operand(self.input), &mut self.input_zero_point)?;
+        visitor.whole(Like::Operand(self.weight), &mut self.weight_zero_point)
     }
 
     pub(super) fn infer(&self, graph: &Graph<'_>, element: ElementType) -> Result<Shape, Rule> {
@@ -61,16 +61,19 @@ impl DepthwiseConv2d {
         require(weight_c == c, "weights and input have different channel counts")?;
         let oc = c.checked_mul(m).ok_or("the result has too many channels")?;
         require(bias == oc || bias == 1, "the bias has neither one element nor one per output channel")?;
-        ElementType::I8.check_range(self.input_zero_point)?;
-        ElementType::I8.check_range(self.weight_zero_point)?;
+        ElementType::I8.check_zero_point(self.input_zero_point)?;
+        ElementType::I8.check_zero_point(self.weight_zero_point)?;
         let window = Window { kernel: [kh, kw], stride: self.stride, dilation: self.dilation, pad: self.pad };
         let [oh, ow] = window.output([ih, iw])?;
         Ok(Shape::nhwc(n, oh, ow, oc))
     }
 
     pub(super) fn evaluate(&self, environment: &Environment<'_>, result: &Value<'_>) -> Result<Tensor, Unpredictable> {
-        let (input, weight, bias) =
-            (environment.i8s(self.input), environment.i8s(self.weight), environment.i32s(self.bias));
+        let (input, weight, bias) = (
+            environment.elements::<i8>(self.input),
+            environment.elements::<i8>(self.weight),
+            environment.elements::<i32>(self.bias),
+        );
         let [_, ih, iw, ic] = environment.shape(self.input).sizes();
         let [kh, kw, _, multiplier] = environment.shape(self.weight).sizes();
         let [n, oh, ow, oc] = result.shape.sizes();

@@ -23,14 +23,15 @@ pub(super) fn evaluate(
     environment: &Environment<'_>,
     inputs: [ValueId; 2],
     shape: &Shape,
-    operation: impl Fn(i32, i32) -> Option<i32>,
+    operation: impl Fn(i64, i64) -> Option<i64>,
 ) -> Result<Tensor, Unpredictable> {
     let [input1, input2] = inputs.map(|id| environment.integers(id));
     let [strides1, strides2] = inputs.map(|id| environment.shape(id).broadcast_strides());
     let mut output = Vec::with_capacity(shape.len());
     for index in shape.indices() {
         let (a, b) = (input1(offset(&index, &strides1)), input2(offset(&index, &strides2)));
-        output.push(operation(a, b).ok_or(Unpredictable)?);
+        let result = operation(a, b).and_then(|result| i32::try_from(result).ok());
+        output.push(result.ok_or(Unpredictable)?);
     }
     Ok(Tensor::I32(output))
 }

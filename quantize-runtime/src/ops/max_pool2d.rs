@@ -42,7 +42,7 @@ impl MaxPool2d {
     }
 
     pub(super) fn evaluate(&self, environment: &Environment<'_>, result: &Value<'_>) -> Result<Tensor, Unpredictable> {
-        let input = environment.i8s(self.input);
+        let input = environment.elements::<i8>(self.input);
         let [_, ih, iw, _] = environment.shape(self.input).sizes();
         let [n, oh, ow, c] = result.shape.sizes();
         let window = Window::new(self.kernel.map(|size| size as usize), self.stride, [1, 1], self.pad);

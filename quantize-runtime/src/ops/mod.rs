@@ -46,7 +46,7 @@ pub use table::Table;
 pub use transpose::Transpose;
 
 use crate::Shape;
-use crate::graph::{ElementType, Graph, Rule, Value, ValueId};
+use crate::graph::{ElementType, Graph, Rule, Scalar, Value, ValueId};
 use crate::interpreter::{Environment, Tensor, Unpredictable};
 use alloc::vec::Vec;
 use core::convert::Infallible;
@@ -70,9 +70,11 @@ pub trait Visit {
     /// A constant i32 tensor whose length follows from a rank: shape, start, size, padding, perms.
     fn list(&mut self, values: &mut Vec<i32>) -> Result<(), Self::Error>;
     /// A scalar constant of the result's element type: CLAMP's bounds.
-    fn bound(&mut self, value: &mut i32) -> Result<(), Self::Error>;
-    /// A constant tensor of one element: zero points, PAD's value, MUL's shift.
-    fn single(&mut self, like: Like, value: &mut i32) -> Result<(), Self::Error>;
+    fn bound(&mut self, value: &mut Scalar) -> Result<(), Self::Error>;
+    /// A constant tensor of one element: PAD's value.
+    fn single(&mut self, like: Like, value: &mut Scalar) -> Result<(), Self::Error>;
+    /// A constant tensor of one whole number: zero points, MUL's shift; 0 where the tensor is f32.
+    fn whole(&mut self, like: Like, value: &mut i32) -> Result<(), Self::Error>;
 
     /// A scalar u32 constant that names a member of an enumeration.
     ///
@@ -118,10 +120,13 @@ impl<F: FnMut(&mut ValueId)> Visit for Tensors<F> {
     fn list(&mut self, _: &mut Vec<i32>) -> Result<(), Infallible> {
         Ok(())
     }
-    fn bound(&mut self, _: &mut i32) -> Result<(), Infallible> {
+    fn bound(&mut self, _: &mut Scalar) -> Result<(), Infallible> {
         Ok(())
     }
-    fn single(&mut self, _: Like, _: &mut i32) -> Result<(), Infallible> {
+    fn single(&mut self, _: Like, _: &mut Scalar) -> Result<(), Infallible> {
+        Ok(())
+    }
+    fn whole(&mut self, _: Like, _: &mut i32) -> Result<(), Infallible> {
         Ok(())
     }
 }

@@ -24,7 +24,7 @@ impl Mul {
     pub(super) fn visit<V: Visit>(&mut self, visitor: &mut V) -> Result<(), V::Error> {
         visitor.tensor(&mut self.input1)?;
         visitor.tensor(&mut self.input2)?;
-        visitor.single(Like::I8, &mut self.shift)
+        visitor.whole(Like::I8, &mut self.shift)
     }
 
     pub(super) fn infer(&self, graph: &Graph<'_>, element: ElementType) -> Result<Shape, Rule> {
@@ -35,7 +35,8 @@ impl Mul {
     }
 
     pub(super) fn evaluate(&self, environment: &Environment<'_>, result: &Value<'_>) -> Result<Tensor, Unpredictable> {
-        let product = |a, b| multiply(a, b, self.shift as u32); // 0 to 63
+        // The operands have at most 32 bits, the shift is 0 to 63.
+        let product = |a, b| multiply(a as i32, b as i32, self.shift as u32).map(i64::from);
         elementwise::evaluate(environment, [self.input1, self.input2], &result.shape, product)
     }
 }

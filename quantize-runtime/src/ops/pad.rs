@@ -3,11 +3,11 @@
 use super::elementwise::offset;
 use super::{Like, Visit};
 use crate::Shape;
-use crate::graph::{ElementType, Graph, Rule, Value, ValueId, require};
+use crate::graph::{ElementType, Graph, Rule, Scalar, Value, ValueId, require};
 use crate::interpreter::{Environment, Tensor, Unpredictable};
 use alloc::vec::Vec;
 
-/// The input inside a border of `pad_const`; i8 or i32, rank at least 1.
+/// The input inside a border of `pad_const`; any type but i48, rank at least 1.
 ///
 /// Source: TOSA 1.0, PAD.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -17,7 +17,7 @@ pub struct Pad {
     /// Elements added: before and after on axis 0, then axis 1 and so on; each at least 0.
     pub padding: Vec<i32>,
     /// Value of the border, of the input's element type.
-    pub pad_const: i32,
+    pub pad_const: Scalar,
 }
 
 impl Pad {
@@ -28,10 +28,10 @@ impl Pad {
     }
 
     pub(super) fn infer(&self, graph: &Graph<'_>, element: ElementType) -> Result<Shape, Rule> {
-        let input = graph.operand(self.input, element)?;
+        let input = graph.moved(self.input, element)?;
         require(input.rank() >= 1, "the rank is 0")?;
         require(self.padding.len() == 2 * input.rank(), "there are not two amounts of padding per axis")?;
-        element.check_range(self.pad_const)?;
+        element.check_scalar(self.pad_const)?;
         let mut shape = *input;
         for (axis, pair) in (0..).zip(self.padding.chunks_exact(2)) {
             require(pair[0] >= 0 && pair[1] >= 0, "an amount of padding is negative")?;
@@ -54,7 +54,6 @@ impl Pad {
             }
             Some(offset(&index, &strides))
         });
-        // The range of the border's value was checked against the element type.
         Ok(environment.tensor(self.input).gather(positions, self.pad_const))
     }
 }

@@ -30,7 +30,7 @@ impl ReduceSum {
     }
 
     pub(super) fn evaluate(&self, environment: &Environment<'_>, result: &Value<'_>) -> Result<Tensor, Unpredictable> {
-        let input = environment.i32s(self.input);
+        let input = environment.elements::<i32>(self.input);
         let (outer, size, inner) = environment.shape(self.input).around(self.axis);
         let mut output = vec![0_i32; result.shape.len()];
         for o in 0..outer {

@@ -4,33 +4,35 @@ use super::{Like, RoundingMode, Visit};
 use crate::Shape;
 use crate::graph::{ElementType, Graph, Rule, Value, ValueId, require};
 use crate::interpreter::{Environment, Tensor, Unpredictable};
-use crate::rescale::{apply_scale_32, apply_scale_32_double};
+use crate::rescale::{apply_scale_16, apply_scale_32, apply_scale_32_double};
+use crate::tensor::{Element, with_type};
 
 /// `output = saturate(round((input − input_zero_point) · multiplier / 2^shift) + output_zero_point)`.
 ///
-/// Input and result are i8 or i32, of one shape. Multiplier (i32) and shift (i8) are constants of one element, or of one
-/// per index of the last axis.
+/// Input and result are i8, i16 or i32, of one shape; the input can be i48, too. Multiplier (i32 or i16) and shift (i8)
+/// are constants of one element, or of one per index of the last axis.
 ///
 /// Source: TOSA 1.0, RESCALE.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Rescale {
-    /// 32-bit multipliers; 16-bit ones, for 48-bit accumulators, are not supported.
+    /// Whether multipliers have 32 bits; with 16 the input can be i48.
     pub scale32: bool,
     /// How to round.
     pub rounding_mode: RoundingMode,
     /// One multiplier and shift per index of the last axis.
     pub per_channel: bool,
-    /// The input's bytes are 0 to 255.
+    /// The bits of the i8 or i16 input are unsigned numbers.
     pub input_unsigned: bool,
-    /// The result's bytes are 0 to 255.
+    /// The bits of the i8 or i16 result are unsigned numbers.
     pub output_unsigned: bool,
-    /// Tensor, i8 or i32.
+    /// Tensor, i8, i16, i32 or i48.
     pub input: ValueId,
-    /// Constant, i32, each at least 0.
+    /// Constant, i32 or i16, each at least 0.
     pub multiplier: ValueId,
     /// Constant, i8, each 2 to 62.
     pub shift: ValueId,
-    /// Quantized zero of the input, 0 for i32; as the i8 bit pattern also when the input is unsigned.
+    /// Quantized zero of the input: of i8 any, as the signed number with these bits where the input is unsigned; of unsigned
+    /// i16 0 or −32768, which stands for 32768; otherwise 0.
     pub input_zero_point: i32,
     /// Quantized zero of the result, likewise.
     pub output_zero_point: i32,
@@ -46,70 +48,87 @@ impl Rescale {
         visitor.tensor(&mut self.input)?;
         visitor.tensor(&mut self.multiplier)?;
         visitor.tensor(&mut self.shift)?;
-        visitor.single(Like::Operand(self.input), &mut self.input_zero_point)?;
-        visitor.single(Like::Result, &mut self.output_zero_point)
+        visitor.whole(Like::Operand(self.input), &mut self.input_zero_point)?;
+        visitor.whole(Like::Result, &mut self.output_zero_point)
     }
 
     pub(super) fn infer(&self, graph: &Graph<'_>, element: ElementType) -> Result<Shape, Rule> {
         let input = graph.value(self.input)?;
+        let is_integer = |element| !matches!(element, ElementType::Bool | ElementType::F32);
+        require(is_integer(input.element) && is_integer(element), "only integers can be rescaled")?;
+        require(element != ElementType::I48, "nothing is rescaled to i48")?;
         require(self.scale32 || self.rounding_mode != RoundingMode::Double, "double rounding needs scale32")?;
-        require(self.scale32, "16-bit multipliers (scale32 false) are not supported")?;
+        require(!self.scale32 || input.element != ElementType::I48, "an i48 input needs scale32 false")?;
         require(!(self.input_unsigned && self.output_unsigned), "input and output are both unsigned")?;
-        let both_i8 = input.element == ElementType::I8 && element == ElementType::I8;
+        let narrow = |element| matches!(element, ElementType::I8 | ElementType::I16);
         require(
-            both_i8 || !(self.input_unsigned || self.output_unsigned),
-            "an unsigned i8 is rescaled from or to i32",
+            narrow(input.element) && narrow(element) || !(self.input_unsigned || self.output_unsigned),
+            "an unsigned tensor is rescaled from or to more than 16 bits",
         )?;
-        for (element, zero_point) in [(input.element, self.input_zero_point), (element, self.output_zero_point)] {
-            require(zero_point == 0 || element == ElementType::I8, "a zero point of an i32 tensor is not 0")?;
-            element.check_range(zero_point)?;
-        }
+        check_zero_point(input.element, self.input_zero_point, self.input_unsigned)?;
+        check_zero_point(element, self.output_zero_point, self.output_unsigned)?;
         let channels = match (self.per_channel, input.shape.dims().last()) {
             (false, _) => 1,
             (true, Some(&channels)) => channels,
             (true, None) => return Err("per_channel with rank 0"),
         };
-        require(
-            graph.operand(self.multiplier, ElementType::I32)?.axes() == Ok([channels]),
-            "wrong number of multipliers",
-        )?;
+        let multiplier = if self.scale32 { ElementType::I32 } else { ElementType::I16 };
+        require(graph.operand(self.multiplier, multiplier)?.axes() == Ok([channels]), "wrong number of multipliers")?;
         require(graph.operand(self.shift, ElementType::I8)?.axes() == Ok([channels]), "wrong number of shifts")?;
-        let multipliers = graph.constant(self.multiplier)?.as_chunks().0;
+        let signs = graph.constant(self.multiplier)?.chunks_exact(multiplier.size()).filter_map(|word| word.last());
         let shifts = graph.constant(self.shift)?;
-        require(multipliers.iter().all(|&word| i32::from_le_bytes(word) >= 0), "a multiplier is negative")?;
+        require(signs.copied().all(|byte| byte < 0x80), "a multiplier is negative")?;
         require(shifts.iter().all(|shift| (2..=62).contains(shift)), "a shift is outside 2 to 62")?;
         Ok(input.shape)
     }
 
     pub(super) fn evaluate(&self, environment: &Environment<'_>, result: &Value<'_>) -> Result<Tensor, Unpredictable> {
-        let input = environment.integers(self.input);
-        let (multipliers, shifts) = (environment.i32s(self.multiplier), environment.i8s(self.shift));
-        // Unsigned bytes are stored as the i8 of the same bits.
-        let read = |value: i32, unsigned: bool| if unsigned { value & 0xFF } else { value };
+        let (input, element) = (environment.integers(self.input), environment.tensor(self.input).element());
+        let (multiplier, shifts) = (environment.integers(self.multiplier), environment.elements::<i8>(self.shift));
+        let input_zero_point = widen(self.input_zero_point.into(), element, self.input_unsigned);
+        let output_zero_point = widen(self.output_zero_point.into(), result.element, self.output_unsigned);
+        let bits = 8 * result.element.size();
+        let (min, max) = match self.output_unsigned {
+            true => (0, (1 << bits) - 1),
+            false => (-1 << (bits - 1), (1 << (bits - 1)) - 1),
+        };
         let rescaled = (0..result.shape.len()).map(|i| {
-            let channel = i % multipliers.len();
-            let value = read(input(i), self.input_unsigned) - read(self.input_zero_point, self.input_unsigned);
-            let shift = shifts[channel] as u32; // 2 to 62
-            // Within −2^(shift−1) to 2^(shift−1) − 1.
-            if i64::from(value) >> (shift - 1) != i64::from(value) >> 63 {
-                return Err(Unpredictable);
-            }
-            let scaled = match self.rounding_mode {
-                RoundingMode::Double => apply_scale_32_double(value, multipliers[channel], shift),
-                RoundingMode::Single | RoundingMode::Inexact => apply_scale_32(value, multipliers[channel], shift),
-            };
-            Ok(i64::from(scaled) + i64::from(read(self.output_zero_point, self.output_unsigned)))
+            let channel = i % shifts.len();
+            let value = widen(input(i), element, self.input_unsigned) - input_zero_point;
+            let scaled = self.scale(value, multiplier(channel), shifts[channel] as u32)?; // 2 to 62
+            let shifted = i64::from(i32::try_from(scaled + output_zero_point).map_err(|_| Unpredictable)?);
+            Ok(shifted.clamp(min, max))
         });
-        Ok(match (result.element, self.output_unsigned) {
-            (ElementType::I8, false) => {
-                Tensor::I8(rescaled.map(|value| Ok(value?.clamp(-128, 127) as i8)).collect::<Result<_, _>>()?)
-            }
-            (ElementType::I8, true) => {
-                Tensor::I8(rescaled.map(|value| Ok(value?.clamp(0, 255) as u8 as i8)).collect::<Result<_, _>>()?)
-            }
-            (ElementType::I32, _) => Tensor::I32(
-                rescaled.map(|value| i32::try_from(value?).map_err(|_| Unpredictable)).collect::<Result<_, _>>()?,
-            ),
+        with_type!(result.element, T => {
+            // An unsigned result is stored as its low bytes.
+            let elements = rescaled.map(|value| Ok(T::from_word(value?.cast_unsigned())));
+            Ok(T::tensor(elements.collect::<Result<_, _>>()?))
         })
     }
+
+    /// `round(value · multiplier / 2^shift)`.
+    fn scale(&self, value: i64, multiplier: i64, shift: u32) -> Result<i64, Unpredictable> {
+        if !self.scale32 {
+            return i32::try_from(apply_scale_16(value, multiplier, shift)).map(i64::from).map_err(|_| Unpredictable);
+        }
+        // Within −2^(shift−1) to 2^(shift−1) − 1.
+        if value >> (shift - 1) != value >> 63 {
+            return Err(Unpredictable);
+        }
+        let (value, multiplier) = (value as i32, multiplier as i32); // neither is wider with scale32
+        Ok(i64::from(match self.rounding_mode {
+            RoundingMode::Double => apply_scale_32_double(value, multiplier, shift),
+            RoundingMode::Single | RoundingMode::Inexact => apply_scale_32(value, multiplier, shift),
+        }))
+    }
+}
+
+/// A number of this element type; an unsigned one is stored with its bits.
+fn widen(value: i64, element: ElementType, unsigned: bool) -> i64 {
+    if unsigned { value & ((1 << (8 * element.size())) - 1) } else { value }
+}
+
+fn check_zero_point(element: ElementType, zero_point: i32, unsigned: bool) -> Result<(), Rule> {
+    let middle = zero_point == i32::from(i16::MIN);
+    if element == ElementType::I16 && unsigned && middle { Ok(()) } else { element.check_zero_point(zero_point) }
 }

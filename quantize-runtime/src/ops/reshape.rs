@@ -7,7 +7,7 @@ use crate::interpreter::{Environment, Tensor, Unpredictable};
 use crate::shape::MAX_RANK;
 use alloc::vec::Vec;
 
-/// The elements of the input in the same order, i8 or i32, with as many elements as before.
+/// The elements of the input in the same order, of any type but i48, with as many elements as before.
 ///
 /// Source: TOSA 1.0, RESHAPE.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -25,7 +25,7 @@ impl Reshape {
     }
 
     pub(super) fn infer(&self, graph: &Graph<'_>, element: ElementType) -> Result<Shape, Rule> {
-        let input = graph.operand(self.input, element)?;
+        let input = graph.moved(self.input, element)?;
         let shape = shape_of(&self.shape)?;
         require(shape.len() == input.len(), "the number of elements changes")?;
         Ok(shape)

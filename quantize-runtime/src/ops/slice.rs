@@ -4,11 +4,11 @@ use super::Visit;
 use super::elementwise::offset;
 use super::reshape::shape_of;
 use crate::Shape;
-use crate::graph::{ElementType, Graph, Rule, Value, ValueId, require};
+use crate::graph::{ElementType, Graph, Rule, Scalar, Value, ValueId, require};
 use crate::interpreter::{Environment, Tensor, Unpredictable};
 use alloc::vec::Vec;
 
-/// The elements from `start`, `size` of them on each axis; i8 or i32, rank at least 1.
+/// The elements from `start`, `size` of them on each axis; any type but i48, rank at least 1.
 ///
 /// Source: TOSA 1.0, SLICE.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -29,7 +29,7 @@ impl Slice {
     }
 
     pub(super) fn infer(&self, graph: &Graph<'_>, element: ElementType) -> Result<Shape, Rule> {
-        let input = graph.operand(self.input, element)?;
+        let input = graph.moved(self.input, element)?;
         require(input.rank() >= 1, "the rank is 0")?;
         let ranks = [self.start.len(), self.size.len()];
         require(ranks == [input.rank(); 2], "start and size have not one entry per axis")?;
@@ -49,6 +49,6 @@ impl Slice {
             }
             Some(offset(&index, &strides))
         });
-        Ok(environment.tensor(self.input).gather(positions, 0))
+        Ok(environment.tensor(self.input).gather(positions, Scalar::default()))
     }
 }

@@ -27,6 +27,6 @@ impl Sub {
     }
 
     pub(super) fn evaluate(&self, environment: &Environment<'_>, result: &Value<'_>) -> Result<Tensor, Unpredictable> {
-        elementwise::evaluate(environment, [self.input1, self.input2], &result.shape, i32::checked_sub)
+        elementwise::evaluate(environment, [self.input1, self.input2], &result.shape, i64::checked_sub)
     }
 }

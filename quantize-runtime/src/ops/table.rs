@@ -35,8 +35,8 @@ impl Table {
     }
 
     pub(super) fn evaluate(&self, environment: &Environment<'_>, _: &Value<'_>) -> Result<Tensor, Unpredictable> {
-        let table = environment.i8s(self.table);
+        let table = environment.elements::<i8>(self.table);
         let entry = |&value| table[(i32::from(value) - i32::from(i8::MIN)) as usize]; // 0 to 255
-        Ok(Tensor::I8(environment.i8s(self.input).iter().map(entry).collect()))
+        Ok(Tensor::I8(environment.elements::<i8>(self.input).iter().map(entry).collect()))
     }
 }

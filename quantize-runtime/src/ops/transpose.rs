@@ -3,12 +3,12 @@
 use super::Visit;
 use super::elementwise::offset;
 use crate::Shape;
-use crate::graph::{ElementType, Graph, Rule, Value, ValueId, require};
+use crate::graph::{ElementType, Graph, Rule, Scalar, Value, ValueId, require};
 use crate::interpreter::{Environment, Tensor, Unpredictable};
 use crate::shape::MAX_RANK;
 use alloc::vec::Vec;
 
-/// Axis `i` of the result is axis `perms[i]` of the input; i8 or i32, rank at least 1.
+/// Axis `i` of the result is axis `perms[i]` of the input; any type but i48, rank at least 1.
 ///
 /// Source: TOSA 1.0, TRANSPOSE.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -26,7 +26,7 @@ impl Transpose {
     }
 
     pub(super) fn infer(&self, graph: &Graph<'_>, element: ElementType) -> Result<Shape, Rule> {
-        let input = graph.operand(self.input, element)?;
+        let input = graph.moved(self.input, element)?;
         require(input.rank() >= 1, "the rank is 0")?;
         require(self.perms.len() == input.rank(), "there is not one entry of perms per axis")?;
         let mut shape = *input;
@@ -50,6 +50,6 @@ impl Transpose {
             }
             Some(offset(&from, &strides))
         });
-        Ok(environment.tensor(self.input).gather(positions, 0))
+        Ok(environment.tensor(self.input).gather(positions, Scalar::default()))
     }
 }

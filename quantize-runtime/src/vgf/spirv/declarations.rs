@@ -55,12 +55,17 @@ impl<'a> Decoder<'_, 'a> {
                 let [id, bits, _] = at.operands()?;
                 let element = match bits {
                     8 => Some(ElementType::I8),
+                    16 => Some(ElementType::I16),
+                    64 => Some(ElementType::I48),
                     32 => Some(ElementType::I32),
                     _ => None,
                 };
                 (id, Entity::ScalarType(element))
             }
-            opcode::TYPE_FLOAT => (at.leading::<2>()?.0[0], Entity::ScalarType(None)),
+            opcode::TYPE_FLOAT => {
+                let ([id, bits], encoding) = at.leading()?;
+                (id, Entity::ScalarType((bits == 32 && encoding.is_empty()).then_some(ElementType::F32)))
+            }
             opcode::TYPE_ARRAY => {
                 let [id, element, len] = at.operands()?;
                 let of_words = matches!(self.get(at, element)?, Entity::ScalarType(Some(ElementType::I32)));
@@ -124,7 +129,8 @@ impl<'a> Decoder<'_, 'a> {
         let ([id, element], shape) = at.leading()?;
         let element = match self.get(at, element)? {
             Entity::ScalarType(Some(element)) => *element,
-            Entity::ScalarType(None) | Entity::BoolType => return Err(at.fail(Rule::UnsupportedElement)),
+            Entity::BoolType => ElementType::Bool,
+            Entity::ScalarType(None) => return Err(at.fail(Rule::UnsupportedElement)),
             _ => return Err(at.fail(Rule::SpirvType)),
         };
         let &[rank, shape] = shape else { return Err(at.fail(Rule::UnsupportedRank)) };
@@ -144,17 +150,21 @@ impl<'a> Decoder<'_, 'a> {
             Entity::ScalarType(None) => return Ok((id, Entity::Opaque)),
             _ => return Err(at.fail(Rule::SpirvType)),
         };
-        let &[word] = literal else { return Err(at.fail(Rule::SpirvConstant)) };
-        let value = i32::from_le_bytes(word);
-        let value = match element {
-            // Narrow literals are zero-extended, or sign-extended where the type says that it is signed.
-            ElementType::I8 => {
-                at.require((-128..256).contains(&value), Rule::SpirvConstant)?;
-                i32::from(value as i8) // the low byte is the value
+        let word = match (literal, element) {
+            (&[low, high], ElementType::I48) => {
+                u64::from(u32::from_le_bytes(low)) | u64::from(u32::from_le_bytes(high)) << 32
             }
-            ElementType::I32 => value,
+            (&[word], ElementType::I8 | ElementType::I16 | ElementType::I32 | ElementType::F32) => {
+                u32::from_le_bytes(word).into()
+            }
+            _ => return Err(at.fail(Rule::SpirvConstant)),
         };
-        Ok((id, Entity::Scalar(element, value)))
+        // Narrow literals are zero-extended, or sign-extended where the type says that it is signed.
+        let narrow = 8 * element.size();
+        let rest = (word as u32).cast_signed().checked_shr(narrow as u32).unwrap_or_default();
+        let negative = word >> (narrow - 1) & 1 == 1;
+        at.require(rest == 0 || rest == -1 && negative, Rule::SpirvConstant)?;
+        Ok((id, Entity::Scalar(element, word)))
     }
 
     fn declare_null(&mut self, at: &Instruction<'a>) -> Result<(u32, Entity<'a>), Error> {
@@ -194,8 +204,11 @@ impl<'a> Decoder<'_, 'a> {
                 let mut data = Vec::with_capacity(self.reserve(at, tensor)?);
                 for part in parts {
                     match self.get(at, part)? {
-                        Entity::Scalar(element, value) if rest.is_empty() && *element == tensor.element => {
-                            data.extend_from_slice(&value.to_le_bytes()[..element.size()]);
+                        Entity::Scalar(element, word) if rest.is_empty() && *element == tensor.element => {
+                            data.extend_from_slice(&word.to_le_bytes()[..element.size()]);
+                        }
+                        Entity::Flag(flag) if rest.is_empty() && tensor.element == ElementType::Bool => {
+                            data.push((*flag).into());
                         }
                         Entity::Constant(value) if Some(Type::of(value)) == slice => {
                             data.extend_from_slice(value.constant.as_ref().map_or(&[], |constant| &constant.data));

@@ -9,7 +9,7 @@ pub mod opcode;
 mod operands;
 
 use super::check::TENSOR;
-use super::sections::{Code, Module, ModuleKind, Segment, Slot};
+use super::sections::{Code, Module, ModuleKind, Resource, Segment, Slot};
 use super::{Constant, Vgf};
 use crate::error::{Error, Rule};
 use crate::graph::{self, ElementType, Graph, Node, Value, ValueId};
@@ -18,7 +18,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use entity::{Entity, Type};
+use entity::{Entity, Type, is_unsigned};
 use instruction::{Instruction, instructions, numbers};
 use operands::Operands;
 
@@ -69,6 +69,8 @@ struct Port {
     type_: Type,
     /// Index of the resource it is bound to.
     resource: usize,
+    /// Whether the resource has unsigned numbers.
+    unsigned: bool,
     /// The tensor, once the body has named it.
     value: Option<ValueId>,
 }
@@ -182,11 +184,11 @@ impl<'v, 'a> Decoder<'v, 'a> {
         let binding = decoration(BINDING).ok_or(at.fail(Rule::Interface))?;
         let place = (decoration(DESCRIPTOR_SET).unwrap_or_default(), binding);
         let resource = self.slots.remove(&place).ok_or(at.fail(Rule::Interface))?;
-        let agrees = self.vgf.resources.get(resource).is_some_and(|resource| {
-            resource.descriptor_type() == Some(TENSOR) && declared == type_ && type_.agrees(&resource)
-        });
-        at.require(agrees, Rule::InterfaceType)?;
-        Ok(Port { type_, resource, value: None })
+        let agrees = |resource: &Resource<'_>| {
+            resource.descriptor_type() == Some(TENSOR) && declared == type_ && type_.agrees(resource)
+        };
+        let bound = self.vgf.resources.get(resource).filter(agrees).ok_or(at.fail(Rule::InterfaceType))?;
+        Ok(Port { type_, resource, unsigned: is_unsigned(&bound), value: None })
     }
 
     fn input(&mut self, at: &Instruction<'a>) -> Result<(), Error> {
@@ -263,7 +265,7 @@ impl<'v, 'a> Decoder<'v, 'a> {
 
     fn word(&self, at: &Instruction<'a>, id: u32) -> Result<u32, Error> {
         match self.get(at, id)? {
-            Entity::Scalar(ElementType::I32, value) => Ok(value.cast_unsigned()),
+            Entity::Scalar(ElementType::I32, word) => Ok(*word as u32), // the high half is 0
             _ => Err(at.fail(Rule::SpirvType)),
         }
     }
@@ -297,12 +299,12 @@ fn model_ports<'a>(
     mut names: impl Iterator<Item = &'a str>,
     unnamed: &str,
 ) -> Result<Vec<graph::Port>, Error> {
-    let mut values: BTreeMap<_, _> = ports.iter().map(|port| (port.resource, port.value)).collect();
+    let mut values: BTreeMap<_, _> = ports.iter().map(|port| (port.resource, (port.value, port.unsigned))).collect();
     at.require(ports.len() == slots.len() && ports.len() == values.len(), Rule::Interface)?;
     let port = |(index, slot): (usize, Slot<'_>)| {
-        let value = values.remove(&slot.resource()).ok_or(at.fail(Rule::Interface))?;
+        let (value, unsigned) = values.remove(&slot.resource()).ok_or(at.fail(Rule::Interface))?;
         let name = names.next().map_or_else(|| format!("{unnamed}_{index}"), String::from);
-        Ok(graph::Port { name, value: value.ok_or(at.fail(Rule::GraphPorts))? })
+        Ok(graph::Port { name, value: value.ok_or(at.fail(Rule::GraphPorts))?, unsigned })
     };
     slots.enumerate().map(port).collect()
 }

@@ -4,7 +4,7 @@ use super::Decoder;
 use super::entity::Entity;
 use super::instruction::Instruction;
 use crate::error::{Error, Rule};
-use crate::graph::{ElementType, ValueId};
+use crate::graph::{ElementType, Scalar, ValueId};
 use crate::ops::{Enumeration, Like, Visit};
 use crate::shape::MAX_RANK;
 use alloc::vec::Vec;
@@ -35,7 +35,7 @@ impl<'a> Operands<'_, '_, 'a> {
     }
 
     /// A constant tensor of rank 1, short enough to be an attribute.
-    fn constant(&mut self, element: ElementType) -> Result<Vec<i32>, Error> {
+    fn constant(&mut self, element: ElementType) -> Result<Vec<Scalar>, Error> {
         let fail = self.at.fail(Rule::OperandKind);
         let id = self.next()?;
         let value = match self.decoder.get(self.at, id)? {
@@ -47,18 +47,32 @@ impl<'a> Operands<'_, '_, 'a> {
         if value.element != element || value.shape.rank() != 1 || value.shape.len() > MAX_LIST {
             return Err(fail);
         }
-        Ok(match element {
-            ElementType::I8 => constant.data.iter().map(|byte| i32::from(byte.cast_signed())).collect(),
-            ElementType::I32 => constant.data.as_chunks().0.iter().map(|word| i32::from_le_bytes(*word)).collect(),
-        })
+        let scalar = |bytes: &[u8]| {
+            let mut word = [0; 8];
+            word[..bytes.len()].copy_from_slice(bytes);
+            Scalar::from_bits(element, u64::from_le_bytes(word)).ok_or(fail)
+        };
+        constant.data.chunks_exact(element.size()).map(scalar).collect()
     }
 
-    /// A constant tensor of as many elements as `values` has.
-    fn fill(&mut self, element: ElementType, values: &mut [i32]) -> Result<(), Error> {
-        let constant = self.constant(element)?;
-        self.at.require(constant.len() == values.len(), Rule::OperandKind)?;
-        values.copy_from_slice(&constant);
-        Ok(())
+    /// A constant tensor of whole numbers.
+    fn whole_numbers(&mut self, element: ElementType) -> Result<Vec<i32>, Error> {
+        let fail = self.at.fail(Rule::OperandKind);
+        let whole = |scalar| match scalar {
+            Scalar::Int(value) => Ok(value),
+            Scalar::F32(0.0) => Ok(0),
+            Scalar::F32(_) => Err(fail),
+        };
+        self.constant(element)?.into_iter().map(whole).collect()
+    }
+
+    /// The element type of a one-element constant.
+    fn element(&self, like: Like) -> ElementType {
+        match like {
+            Like::Operand(id) => self.decoder.graph.values[id.0 as usize].element,
+            Like::Result => self.result,
+            Like::I8 => ElementType::I8,
+        }
     }
 }
 
@@ -83,7 +97,7 @@ impl Visit for Operands<'_, '_, '_> {
     fn word(&mut self, value: &mut u32) -> Result<(), Error> {
         let fail = self.at.fail(Rule::OperandKind);
         match *self.next_entity()? {
-            Entity::Scalar(ElementType::I32, word) => *value = word.cast_unsigned(),
+            Entity::Scalar(ElementType::I32, word) => *value = word as u32, // the high half is 0
             _ => return Err(fail),
         }
         Ok(())
@@ -99,30 +113,40 @@ impl Visit for Operands<'_, '_, '_> {
     }
 
     fn ints(&mut self, values: &mut [i32]) -> Result<(), Error> {
-        self.fill(ElementType::I32, values)
-    }
-
-    fn list(&mut self, values: &mut Vec<i32>) -> Result<(), Error> {
-        *values = self.constant(ElementType::I32)?;
+        let constant = self.whole_numbers(ElementType::I32)?;
+        self.at.require(constant.len() == values.len(), Rule::OperandKind)?;
+        values.copy_from_slice(&constant);
         Ok(())
     }
 
-    fn bound(&mut self, value: &mut i32) -> Result<(), Error> {
+    fn list(&mut self, values: &mut Vec<i32>) -> Result<(), Error> {
+        *values = self.whole_numbers(ElementType::I32)?;
+        Ok(())
+    }
+
+    fn bound(&mut self, value: &mut Scalar) -> Result<(), Error> {
         let (fail, result) = (self.at.fail(Rule::OperandKind), self.result);
         match *self.next_entity()? {
-            Entity::Scalar(element, bound) if element == result => *value = bound,
+            Entity::Scalar(element, word) if element == result => {
+                *value = Scalar::from_bits(element, word).ok_or(fail)?;
+            }
             _ => return Err(fail),
         }
         Ok(())
     }
 
-    fn single(&mut self, like: Like, value: &mut i32) -> Result<(), Error> {
-        let element = match like {
-            Like::Operand(id) => self.decoder.graph.values[id.0 as usize].element,
-            Like::Result => self.result,
-            Like::I8 => ElementType::I8,
-        };
-        self.fill(element, core::slice::from_mut(value))
+    fn single(&mut self, like: Like, value: &mut Scalar) -> Result<(), Error> {
+        let constant = self.constant(self.element(like))?;
+        let [only] = constant[..] else { return Err(self.at.fail(Rule::OperandKind)) };
+        *value = only;
+        Ok(())
+    }
+
+    fn whole(&mut self, like: Like, value: &mut i32) -> Result<(), Error> {
+        let constant = self.whole_numbers(self.element(like))?;
+        let [only] = constant[..] else { return Err(self.at.fail(Rule::OperandKind)) };
+        *value = only;
+        Ok(())
     }
 
     fn enumeration<E: Enumeration>(&mut self, value: &mut E) -> Result<(), Error> {
