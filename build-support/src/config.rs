@@ -1,7 +1,7 @@
 //! From the attribute's arguments to ordered rules.
 
 use crate::graph::{Graph, Node};
-use quantize_syntax::attr::{self, Attr, Granularity, Int8, Observer, RuleList, Selector};
+use quantize_syntax::attr::{self, Attr, Granularity, Observer, Quantized, RuleList, Scheme, Selector};
 use quantize_syntax::diagnostic::{alternatives, list, nearest};
 use quantize_syntax::{ArgPath, Diagnostics, SelectorKey};
 use std::collections::BTreeSet;
@@ -62,7 +62,7 @@ impl Target {
     }
 }
 
-/// A quantizing configuration: activations int8, asymmetric and static; weights int8, symmetric.
+/// A quantizing configuration; all of them are static.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Config {
     /// For inputs and results of operators.
@@ -71,11 +71,42 @@ pub struct Config {
     pub weights: WeightScheme,
 }
 
+/// Type of a tensor's codes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dtype {
+    /// Activations and weights.
+    Int8,
+    /// Model inputs and outputs only.
+    Uint8,
+    /// Activations.
+    Int16,
+    /// Biases.
+    Int32,
+}
+
+impl Dtype {
+    /// Name as in the manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Int8 => "int8",
+            Self::Uint8 => "uint8",
+            Self::Int16 => "int16",
+            Self::Int32 => "int32",
+        }
+    }
+}
+
 /// How activations are quantized and their ranges found.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Activation {
-    /// Smallest code; the largest is 127.
+    /// Type of the codes.
+    pub dtype: Dtype,
+    /// Smallest code.
     pub qmin: i32,
+    /// Largest code.
+    pub qmax: i32,
+    /// Whether the code of zero is 0.
+    pub symmetric: bool,
     /// How the range is found.
     pub observer: Observer,
     /// Smallest scale.
@@ -83,19 +114,27 @@ pub struct Activation {
 }
 
 impl Activation {
+    /// Asymmetric, with upstream's observer.
+    const fn affine(dtype: Dtype, qmin: i32, qmax: i32) -> Self {
+        Self { dtype, qmin, qmax, symmetric: false, observer: Observer::Histogram, eps: EPS }
+    }
+
     /// Whether both can share an observer: upstream compares codes only, the observer is the first one's.
     ///
     /// Source: oracle of VgfQuantizer, section 9.
     pub(crate) fn agrees(&self, other: &Self) -> bool {
-        self.qmin == other.qmin
+        let codes = |activation: &Self| (activation.dtype, activation.qmin, activation.qmax, activation.symmetric);
+        codes(self) == codes(other)
     }
 }
 
-/// How weights are quantized: symmetric int8, −127 to 127.
+/// How weights are quantized: int8, symmetric.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct WeightScheme {
     /// Whether each output channel has a scale of its own.
     pub per_channel: bool,
+    /// Largest code; the smallest is its negative.
+    pub qmax: i32,
     /// Smallest scale.
     pub eps: f32,
 }
@@ -103,23 +142,54 @@ pub struct WeightScheme {
 /// Smallest scale where none is asked for, `2^-16`.
 pub const EPS: f32 = 1.0 / 65536.0;
 
+/// Smallest scale of int16 activations where none is asked for, `2^-12`.
+pub const EPS_INT16: f32 = 1.0 / 4096.0;
+
 impl Config {
     /// `int8`, which is `int8(per_channel)`.
     pub const PER_CHANNEL: Self = Self {
-        activation: Activation { qmin: -128, observer: Observer::Histogram, eps: EPS },
-        weights: WeightScheme { per_channel: true, eps: EPS },
+        activation: Activation::affine(Dtype::Int8, -128, 127),
+        weights: WeightScheme { per_channel: true, qmax: 127, eps: EPS },
     };
 
     /// `int8(per_tensor)`.
-    pub const PER_TENSOR: Self = Self { weights: WeightScheme { per_channel: false, eps: EPS }, ..Self::PER_CHANNEL };
+    pub const PER_TENSOR: Self =
+        Self { weights: WeightScheme { per_channel: false, ..Self::PER_CHANNEL.weights }, ..Self::PER_CHANNEL };
 
+    /// `snorm`.
+    pub const SNORM: Self = Self { activation: Activation::affine(Dtype::Int8, -127, 127), ..Self::PER_CHANNEL };
+
+    /// `a16w8`.
+    pub const A16W8: Self = Self {
+        activation: Activation { symmetric: true, eps: EPS_INT16, ..Activation::affine(Dtype::Int16, -32767, 32767) },
+        ..Self::PER_CHANNEL
+    };
+
+    /// `a8w4`.
+    pub const A8W4: Self = Self { weights: WeightScheme { qmax: 7, ..Self::PER_CHANNEL.weights }, ..Self::PER_CHANNEL };
+
+    /// `uint8`: for model inputs and outputs, whose weights nobody asks for.
+    pub const UINT8: Self = Self { activation: Activation::affine(Dtype::Uint8, 0, 255), ..Self::PER_CHANNEL };
+
+    /// Source: oracle of VgfQuantizer, section 2; 16-bit activations leave the smallest scale of weights as it is.
     fn new(config: attr::Config) -> Option<Self> {
-        let attr::Config::Int8(Int8 { snorm, granularity, observer, eps }) = config else { return None };
-        let eps = eps.unwrap_or(EPS);
-        Some(Self {
-            activation: Activation { qmin: if snorm { -127 } else { -128 }, observer, eps },
-            weights: WeightScheme { per_channel: granularity == Granularity::PerChannel, eps },
-        })
+        let attr::Config::Quantized(Quantized { scheme, granularity, observer, eps }) = config else { return None };
+        let mut config = match scheme {
+            Scheme::Int8 => Self::PER_CHANNEL,
+            Scheme::Snorm => Self::SNORM,
+            Scheme::A16W8 => Self::A16W8,
+            Scheme::A8W4 => Self::A8W4,
+            Scheme::Uint8 => Self::UINT8,
+        };
+        config.activation.observer = observer;
+        config.weights.per_channel = granularity == Granularity::PerChannel;
+        if let Some(eps) = eps {
+            config.activation.eps = eps;
+            if scheme != Scheme::A16W8 {
+                config.weights.eps = eps;
+            }
+        }
+        Some(config)
     }
 }
 

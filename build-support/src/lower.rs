@@ -2,6 +2,7 @@
 //!
 //! Source of all constants: oracle of the lowering, sections 1 to 7.
 
+use crate::config::Dtype;
 use crate::graph::{self, Graph, Node, NodeId};
 use crate::ops::Op;
 use crate::quantize::{QuantGraph, QuantParams, QuantWeights, multiplier_and_shift};
@@ -55,6 +56,11 @@ pub fn lower(source: &QuantGraph) -> Result<Lowered, Vec<String>> {
         rescaled: Vec::new(),
         label: String::new(),
     };
+    let read = source.read.iter().flatten();
+    let mut dtypes = source.stored.iter().chain(read).chain(&source.returned).flatten().map(|params| params.dtype);
+    if let Some(dtype) = dtypes.find(|&dtype| dtype != Dtype::Int8) {
+        return Err(vec![format!("{} activations are not lowered in this version", dtype.name())]);
+    }
     let mut errors = Vec::new();
     for &input in &source.graph.inputs {
         if let Err(error) = lowering.add_input(input) {

@@ -56,7 +56,7 @@ fn tensors(graph: &Graph, annotation: &Annotation, params: &Params, recipe: &Rec
             node: value.name.clone(),
             module: node.map_or("", |id| graph.node(id).module()).to_owned(),
             rule: recipe.rules[observed.rule].argument.to_string(),
-            dtype: "int8".to_owned(),
+            dtype: params.dtype.name().to_owned(),
             shape: value.shape.clone(),
             axis: None,
             scale: vec![f64::from(params.scale)],

@@ -3,7 +3,7 @@
 use quantize_build::annotate::{Annotation, annotate};
 use quantize_build::calibrate::observer::Observer;
 use quantize_build::calibrate::{self, Dataset, dataset};
-use quantize_build::config::{Config, EPS, Precedence, Recipe, Rule, Target};
+use quantize_build::config::{Config, Precedence, Recipe, Rule, Target};
 use quantize_build::graph::{Graph, ValueId};
 use quantize_build::quantize::{Params, QuantGraph, QuantParams, quantize};
 use quantize_build::{frontend, lower, passes, tosa, vgf};
@@ -18,9 +18,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Cases that the network part covers; the first two are committed, the others are in the shared material.
-const CASES: [&str; 11] = [
+const CASES: [&str; 12] = [
     "mlp",
     "convnet_per_channel",
+    "conv_a8w4",
     "convnet_per_tensor",
     "bn_fold",
     "fusion",
@@ -172,14 +173,25 @@ fn config(json: &Value) -> Option<Config> {
     if json.is_null() {
         return None;
     }
-    assert_eq!(json["kind"], "int8", "{json}");
-    let eps = given("eps").map_or(EPS, |eps| eps.as_f64().expect("a number") as f32);
-    let mut config = Config::PER_CHANNEL;
+    let mut config = match json["kind"].as_str() {
+        Some("int8") => Config::PER_CHANNEL,
+        Some("snorm") => Config::SNORM,
+        Some("a16w8") => Config::A16W8,
+        Some("a8w4") => Config::A8W4,
+        Some("uint8_io") => Config::UINT8,
+        kind => panic!("{kind:?}"),
+    };
     config.weights.per_channel = given("is_per_channel") != Some(&Value::Bool(false));
-    (config.weights.eps, config.activation.eps) = (eps, eps);
-    if let Some(qmin) = given("act_qmin") {
-        config.activation.qmin = i32::try_from(qmin.as_i64().expect("a number")).expect("an int8");
+    if let Some(eps) = given("eps") {
+        let eps = eps.as_f64().expect("a number") as f32;
+        (config.weights.eps, config.activation.eps) = (eps, eps);
     }
+    if let Some(eps) = given("epsilon") {
+        config.activation.eps = eps.as_f64().expect("a number") as f32;
+    }
+    let code = |key| given(key).map(|code| i32::try_from(code.as_i64().expect("a number")).expect("a code"));
+    config.activation.qmin = code("act_qmin").unwrap_or(config.activation.qmin);
+    config.activation.qmax = code("act_qmax").unwrap_or(config.activation.qmax);
     Some(config)
 }
 
@@ -222,13 +234,20 @@ fn npz(path: &Path) -> BTreeMap<String, Vec<f32>> {
 
 #[test]
 fn observers_fed_with_recorded_streams_are_equal_bit_for_bit() {
-    for case in cases(&["mlp", "multi_io", "histogram"]) {
+    let configs = [
+        ("mlp", Config::PER_CHANNEL),
+        ("multi_io", Config::PER_CHANNEL),
+        ("histogram", Config::PER_CHANNEL),
+        ("histogram_a16", Config::A16W8),
+    ];
+    for case in cases(&configs.map(|(name, _)| name)) {
+        let (_, config) = configs.iter().find(|(name, _)| *name == case.name).expect("one of these");
         let streams = npz(&case.folder.join("observer_streams.npz"));
         let histograms = npz(&case.folder.join("histograms.npz"));
         let recorded = case.recorded();
         assert!(recorded.len() > 1, "{}: no observers", case.name);
         for recorded in recorded {
-            let mut observer = Observer::new(Config::PER_CHANNEL.activation);
+            let mut observer = Observer::new(config.activation);
             // Keys are "<observer>.<sequence>"; the map keeps sequences in order.
             let of_observer =
                 streams.iter().filter(|(key, _)| key.rsplit_once('.').is_some_and(|(id, _)| id == recorded.id));

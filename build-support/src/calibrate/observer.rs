@@ -3,30 +3,40 @@
 //! Source: oracle of VgfQuantizer, section 9. Every rounding of the reference is kept: all steps are f32 unless said otherwise,
 //! and sums have its order.
 
-use crate::config::Activation;
+use crate::config::{Activation, Dtype};
 use crate::quantize::QuantParams;
 use quantize_syntax::attr::Observer as Method;
 
 const BINS: usize = 2048;
 /// How many parts a bin is split into when the range grows.
 const UPSAMPLE: usize = 16;
-/// Codes of an 8-bit tensor.
-const LEVELS: usize = 256;
 const LANES: usize = 8;
 
 /// Scale of a symmetric tensor with these extremes.
-pub(crate) fn symmetric_scale(min: f32, max: f32, qmin: i32, qmax: i32, eps: f32) -> f32 {
+pub(crate) fn symmetric_scale([min, max]: [f32; 2], qmin: i32, qmax: i32, eps: f32) -> f32 {
     let largest = (-min.min(0.0)).max(max.max(0.0));
     (largest / ((qmax - qmin) as f32 / 2.0)).max(eps)
 }
 
-/// Scale and zero point of an asymmetric tensor with these extremes.
-fn affine_params([min, max]: [f32; 2], activation: Activation) -> QuantParams {
-    let (qmin, qmax) = (activation.qmin, i32::from(i8::MAX));
+/// Scale and zero point of a tensor with these extremes.
+fn params([min, max]: [f32; 2], activation: Activation) -> QuantParams {
+    let Activation { dtype, qmin, qmax, symmetric, eps, .. } = activation;
+    if symmetric {
+        return QuantParams { dtype, scale: symmetric_scale([min, max], qmin, qmax, eps), zero_point: 0, qmin, qmax };
+    }
     let (negative, positive) = (min.min(0.0), max.max(0.0));
-    let scale = ((positive - negative) / (qmax - qmin) as f32).max(activation.eps);
+    let scale = ((positive - negative) / (qmax - qmin) as f32).max(eps);
     let zero_point = (qmin - libm::rintf(negative / scale) as i32).clamp(qmin, qmax);
-    QuantParams { scale, zero_point, qmin, qmax }
+    QuantParams { dtype, scale, zero_point, qmin, qmax }
+}
+
+/// How many codes upstream's error estimate counts with: all of the type, whatever the range.
+fn levels(dtype: Dtype) -> u32 {
+    match dtype {
+        Dtype::Int8 | Dtype::Uint8 => 1 << 8,
+        Dtype::Int16 => 1 << 16,
+        Dtype::Int32 => unreachable!("activations have 8 or 16 bits"),
+    }
 }
 
 /// Finds scale and zero point of an activation from all its tensors.
@@ -81,12 +91,15 @@ impl Observer {
             Statistics::Histogram(histogram) => histogram.range.map(|range| match self.activation.observer {
                 Method::Percentile(share) => histogram.central(range, share),
                 Method::Mse => histogram.least_error(range, self.activation),
-                _ => histogram.search(range),
+                _ => histogram.search(range, levels(self.activation.dtype)),
             }),
         };
         match range {
-            None => QuantParams { scale: 1.0, zero_point: 0, qmin: self.activation.qmin, qmax: i32::from(i8::MAX) },
-            Some(range) => affine_params(range, self.activation),
+            None => {
+                let Activation { dtype, qmin, qmax, .. } = self.activation;
+                QuantParams { dtype, scale: 1.0, zero_point: 0, qmin, qmax }
+            }
+            Some(range) => params(range, self.activation),
         }
     }
 
@@ -167,7 +180,7 @@ impl Histogram {
     }
 
     /// Narrows the range from the side with less mass while the quantization error shrinks.
-    fn search(&self, [min, max]: [f32; 2]) -> [f32; 2] {
+    fn search(&self, [min, max]: [f32; 2], levels: u32) -> [f32; 2] {
         let total = f64::from(sum(&self.counts));
         let mut running = 0.0_f64;
         let cumulative: Vec<f32> = self
@@ -201,7 +214,7 @@ impl Histogram {
             if (next_start, next_end) == (start, end) {
                 continue;
             }
-            let error = self.error([min, max], next_start, next_end);
+            let error = self.error([min, max], next_start, next_end, levels);
             if error > best {
                 break;
             }
@@ -235,7 +248,7 @@ impl Histogram {
         const STEPS: u8 = 100;
         let width = (max - min) / BINS as f32;
         let error = |range: [f32; 2]| {
-            let params = affine_params(range, activation);
+            let params = params(range, activation);
             let of_bin = |(bin, &count): (usize, &f32)| {
                 let middle = min + width * (bin as f32 + 0.5);
                 let error = f64::from(middle) - f64::from(params.dequantize(params.quantize(middle)));
@@ -250,14 +263,14 @@ impl Histogram {
     }
 
     /// Estimated squared error of quantizing all values when only bins `start..=end` are inside the range.
-    fn error(&self, [min, max]: [f32; 2], start: usize, end: usize) -> f32 {
+    fn error(&self, [min, max]: [f32; 2], start: usize, end: usize, levels: u32) -> f32 {
         let width = (f64::from(max) - f64::from(min)) / BINS as f64;
-        let level = width * (end as f64 - start as f64 + 1.0) / LEVELS as f64;
+        let level = width * (end as f64 - start as f64 + 1.0) / f64::from(levels);
         if level == 0.0 {
             return 0.0;
         }
         let (width, half, level) = (width as f32, (level / 2.0) as f32, level as f32);
-        let last = (LEVELS - 1) as f32;
+        let last = (levels - 1) as f32;
         let errors: Vec<f32> = (0..BINS)
             .map(|i| {
                 let begin = (i as f32 - start as f32) * width;
@@ -341,7 +354,7 @@ fn sum(values: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Config, EPS};
+    use crate::config::{Config, EPS, EPS_INT16};
 
     fn observer(method: Method) -> Observer {
         Observer::new(Activation { observer: method, ..Config::PER_CHANNEL.activation })
@@ -411,8 +424,29 @@ mod tests {
     }
 
     #[test]
+    fn sixteen_bits_are_symmetric() {
+        let mut observer = Observer::new(Activation { observer: Method::MinMax, ..Config::A16W8.activation });
+        assert_eq!(observer.params().scale, 1.0);
+        observer.observe(&[-65.534, 8.0]);
+        let params = observer.params();
+        assert_eq!((params.zero_point, params.scale), (0, 65.534 / 32767.0));
+        assert_eq!([-99.0, 0.0, 8.0, 99.0].map(|x| params.quantize(x)), [-32767, 0, 4000, 32767]);
+        let mut zeros = Observer::new(Config::A16W8.activation);
+        zeros.observe(&[0.0]);
+        assert_eq!(zeros.params().scale, EPS_INT16);
+    }
+
+    #[test]
+    fn unsigned_codes_start_at_zero() {
+        let mut observer = Observer::new(Activation { observer: Method::MinMax, ..Config::UINT8.activation });
+        observer.observe(&[-1.0, 1.55]);
+        let params = observer.params();
+        assert_eq!([-9.0, 0.0, 1.55].map(|x| params.quantize(x)), [0, 100, 255]);
+    }
+
+    #[test]
     fn snorm_has_no_code_below_minus_127() {
-        let mut observer = Observer::new(Activation { qmin: -127, ..Config::PER_CHANNEL.activation });
+        let mut observer = Observer::new(Config::SNORM.activation);
         observer.observe(&[0.0, 2.54]);
         let params = observer.params();
         assert_eq!((params.zero_point, params.quantize(-9.0)), (-127, -127));

@@ -7,11 +7,14 @@ pub(crate) use multiplier::multiplier_and_shift;
 pub use weights::QuantWeights;
 
 use crate::annotate::{Annotation, GroupId};
+use crate::config::Dtype;
 use crate::graph::{Graph, NodeId, ValueId};
 
 /// How reals become codes: `real = (code - zero_point) · scale`.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct QuantParams {
+    /// Type of the codes.
+    pub dtype: Dtype,
     /// Size of one quantum, above zero.
     pub scale: f32,
     /// The code of zero.
@@ -25,7 +28,7 @@ pub struct QuantParams {
 impl QuantParams {
     /// int8 activations.
     pub const fn int8(scale: f32, zero_point: i32) -> Self {
-        Self { scale, zero_point, qmin: -128, qmax: 127 }
+        Self { dtype: Dtype::Int8, scale, zero_point, qmin: -128, qmax: 127 }
     }
 
     /// The code of a real number, ties to even; the arithmetic of `quantize_per_tensor` in PyTorch.

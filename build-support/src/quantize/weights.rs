@@ -2,18 +2,15 @@
 
 use super::QuantParams;
 use crate::calibrate::symmetric_scale;
-use crate::config::WeightScheme;
+use crate::config::{Dtype, WeightScheme};
 use crate::graph::{Graph, NodeId, Tensor};
-
-/// Largest magnitude of a weight's code.
-const WEIGHT_QMAX: i32 = 127;
 
 /// Weight and bias of one layer, as integers in the exporter's layout (`[O, I]` or `[O, I, KH, KW]`).
 #[derive(Clone, PartialEq, Debug)]
 pub struct QuantWeights {
     /// Dimensions of the weight.
     pub shape: Vec<usize>,
-    /// The weight's codes, -127..=127, zero point 0.
+    /// The weight's codes, -127..=127 or -7..=7, zero point 0.
     pub codes: Vec<i8>,
     /// The weight's scale: one per output channel, or one.
     pub scales: Vec<f32>,
@@ -36,7 +33,7 @@ impl QuantWeights {
         let scale_of = |channel: usize| scales[if scales.len() == 1 { 0 } else { channel }];
         let data = weight.as_slice().expect("standard layout");
         let quantize = |(channel, row): (usize, &[f32])| {
-            let params = symmetric(scale_of(channel), WEIGHT_QMAX);
+            let params = symmetric(Dtype::Int8, scale_of(channel), scheme.qmax);
             row.iter().map(move |&x| params.quantize(x) as i8).collect::<Vec<_>>()
         };
         let codes = data.chunks_exact(data.len() / channels).enumerate().flat_map(quantize).collect();
@@ -45,7 +42,7 @@ impl QuantWeights {
             Some(bias) => bias
                 .iter()
                 .enumerate()
-                .map(|(channel, &x)| symmetric(input_scale * scale_of(channel), i32::MAX).quantize(x))
+                .map(|(channel, &x)| symmetric(Dtype::Int32, input_scale * scale_of(channel), i32::MAX).quantize(x))
                 .collect(),
         };
         Self { shape: weight.shape().to_vec(), codes, scales, bias }
@@ -73,15 +70,15 @@ impl QuantWeights {
     }
 }
 
-fn symmetric(scale: f32, qmax: i32) -> QuantParams {
-    QuantParams { scale, zero_point: 0, qmin: -qmax, qmax }
+fn symmetric(dtype: Dtype, scale: f32, qmax: i32) -> QuantParams {
+    QuantParams { dtype, scale, zero_point: 0, qmin: -qmax, qmax }
 }
 
 /// Scales from the extremes of each output channel, or of all.
 fn weight_scales(weight: &Tensor, scheme: WeightScheme) -> Vec<f32> {
     let extremes = |data: &mut dyn Iterator<Item = &f32>| {
         let (min, max) = data.fold((0.0_f32, 0.0_f32), |(min, max), &x| (min.min(x), max.max(x)));
-        symmetric_scale(min, max, -WEIGHT_QMAX, WEIGHT_QMAX, scheme.eps)
+        symmetric_scale([min, max], -scheme.qmax, scheme.qmax, scheme.eps)
     };
     match scheme.per_channel {
         true => weight.outer_iter().map(|channel| extremes(&mut channel.iter())).collect(),

@@ -154,21 +154,52 @@ pub enum Precedence {
 pub enum Config {
     /// It stays float.
     None,
-    /// Activations int8, asymmetric and static; weights int8, symmetric.
-    Int8(Int8),
+    /// It works on integers.
+    Quantized(Quantized),
 }
 
-/// Options of `int8` and `snorm`.
+/// What kind of integers, and its options.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Int8 {
-    /// `snorm`: activations from −127 instead of −128.
-    pub snorm: bool,
-    /// What shares a weight's scale.
+pub struct Quantized {
+    /// The word before the options.
+    pub scheme: Scheme,
+    /// What shares a weight's scale; `uint8` has no weights.
     pub granularity: Granularity,
     /// How an activation's range is found.
     pub observer: Observer,
     /// Smallest scale, above 0; upstream's default where absent.
     pub eps: Option<f32>,
+}
+
+/// Types of activations and weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scheme {
+    /// Activations int8, asymmetric and static; weights int8, symmetric.
+    #[default]
+    Int8,
+    /// The same with activations from −127 instead of −128.
+    Snorm,
+    /// Activations int16, symmetric and static; weights int8, symmetric.
+    A16W8,
+    /// Activations as with [`Scheme::Int8`]; weights from −7 to 7.
+    A8W4,
+    /// Model inputs and outputs uint8, asymmetric and static.
+    Uint8,
+}
+
+impl Scheme {
+    pub(crate) const ALL: [Self; 5] = [Self::Int8, Self::Snorm, Self::A16W8, Self::A8W4, Self::Uint8];
+
+    /// The word in the attribute.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Int8 => "int8",
+            Self::Snorm => "snorm",
+            Self::A16W8 => "a16w8",
+            Self::A8W4 => "a8w4",
+            Self::Uint8 => "uint8",
+        }
+    }
 }
 
 /// How the range of an activation is found from calibration samples.
@@ -238,7 +269,7 @@ impl Attr {
             match name.as_str() {
                 "model" => model = parser.string_argument(&argument, "models/kws.onnx"),
                 "calibration" => calibration = parser.calibration(&argument),
-                "global" => global = parser.config_argument(&argument),
+                "global" => global = parser.operator_config(&argument),
                 "io" => rules.extend(parser.boundary(&argument, Selector::Io)),
                 "input" => rules.extend(parser.boundary(&argument, Selector::Input)),
                 "output" => rules.extend(parser.boundary(&argument, Selector::Output)),
@@ -411,7 +442,7 @@ impl Parser {
                 Some((key, example)) => {
                     selector = self.string_argument(&part, example).map(|text| list.selector(key, text));
                 }
-                None if name == "config" => config = self.config_argument(&part),
+                None if name == "config" => config = self.operator_config(&part),
                 None => {
                     self.unclear = true;
                     let known: Vec<&str> = keys.iter().copied().chain(["config"]).collect();
@@ -465,8 +496,8 @@ mod tests {
                module(config = int8, name = "a"),"#,
         );
         let rules: Vec<_> = attr.rules.iter().map(|rule| rule.value.config.value).collect();
-        let per_tensor = Int8 { granularity: Granularity::PerTensor, ..Int8::default() };
-        assert_eq!(rules, [Config::None, Config::Int8(per_tensor), Config::Int8(Int8::default())]);
+        let per_tensor = Quantized { granularity: Granularity::PerTensor, ..Quantized::default() };
+        assert_eq!(rules, [Config::None, Config::Quantized(per_tensor), Config::Quantized(Quantized::default())]);
         assert!(matches!(&attr.rules[1].value.selector, Selector::ModuleType(name) if name.value == "T"));
     }
 
@@ -484,7 +515,7 @@ mod tests {
         let expected = [
             "`modle` is not an argument of `#[quantize]`; did you mean `model`, `module` or `node`?",
             "`calibration` takes a string literal; write `calibration = \"models/kws.npy\"`",
-            "`int9` is not a configuration; did you mean `int8`?",
+            "`int9` is not a configuration; did you mean `int8` or `uint8`?",
             "`budget` is not supported yet; compare the struct's `ARENA_BYTES` and `VGF.len()` in a `const` assertion",
             "`module` has no configuration; add `config = int8` or `config = None`",
         ];
@@ -517,6 +548,9 @@ mod tests {
             (r#"model = "m", calibration = "c", global = int8(observer = percentile)"#, 1),
             (r#"model = "m", calibration = "c", global = int8(observer = percentile(50))"#, 1),
             (r#"model = "m", calibration = "c", global = int8(observer = minmax(3))"#, 1),
+            (r#"model = "m", calibration = "c", global = uint8"#, 1),
+            (r#"model = "m", calibration = "c", module(name = "a", config = uint8(eps = 1e-5))"#, 1),
+            (r#"model = "m", calibration = "c", io = uint8(per_tensor)"#, 1),
             (r#"model = "m", calibration = "c", node(name = "a", type = "b", config = None)"#, 1),
             (r#"model = "m", calibration = "c", op(config = None)"#, 1),
             (r#"model = "m", calibration = "c", precedence = latest"#, 1),
@@ -544,7 +578,7 @@ mod tests {
     fn weight_only_is_refused_with_the_reason() {
         for config in ["weight_only", "int8(weight_only)", "w8a32"] {
             let messages = messages(&format!(r#"model = "m", calibration = "c", global = {config}"#));
-            assert!(messages.len() == 1 && messages[0].contains("need int8 activations"), "{config}: {messages:?}");
+            assert!(messages.len() == 1 && messages[0].contains("need integer activations"), "{config}: {messages:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use crate::attr::{Attr, Calibration, Config, Granularity, Int8, Observer, Precedence, Rule, Selector};
+use crate::attr::{Attr, Calibration, Config, Granularity, Observer, Precedence, Quantized, Rule, Scheme, Selector};
 
 /// Arguments in a fixed order, rules in source order, defaults spelled out or left out; it parses to an equal [`Attr`].
 impl Display for Attr {
@@ -55,25 +55,25 @@ impl Display for Config {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Config::None => f.write_str("None"),
-            Config::Int8(int8) => int8.fmt(f),
+            Config::Quantized(quantized) => quantized.fmt(f),
         }
     }
 }
 
-impl Display for Int8 {
+impl Display for Quantized {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        f.write_str(if self.snorm { "snorm(" } else { "int8(" })?;
-        f.write_str(match self.granularity {
-            Granularity::PerChannel => "per_channel",
-            Granularity::PerTensor => "per_tensor",
-        })?;
-        if self.observer != Observer::default() {
-            write!(f, ", observer = {}", self.observer)?;
+        let granularity = match self.granularity {
+            _ if self.scheme == Scheme::Uint8 => None,
+            Granularity::PerChannel => Some("per_channel".to_owned()),
+            Granularity::PerTensor => Some("per_tensor".to_owned()),
+        };
+        let observer = (self.observer != Observer::default()).then(|| format!("observer = {}", self.observer));
+        let eps = self.eps.map(|eps| format!("eps = {eps:?}"));
+        let options: Vec<String> = [granularity, observer, eps].into_iter().flatten().collect();
+        match options.is_empty() {
+            true => f.write_str(self.scheme.word()),
+            false => write!(f, "{}({})", self.scheme.word(), options.join(", ")),
         }
-        if let Some(eps) = self.eps {
-            write!(f, ", eps = {eps:?}")?;
-        }
-        f.write_str(")")
     }
 }
 
@@ -125,6 +125,11 @@ mod tests {
                precedence = legacy, input = int8(eps = 0.5e-5, observer = percentile(99.99)),
                op(target = "aten.sigmoid.default", config = int8(per_tensor, observer = mse))"#,
             r#"model = "m", calibration = "c", output = None, node(name = "linear_1", config = snorm(per_channel)), input = int8(per_channel, observer = percentile(99.99), eps = 5e-6), op(target = "aten.sigmoid.default", config = int8(per_tensor, observer = mse)), precedence = legacy"#,
+        );
+        check(
+            r#"model = "m", calibration = "c", global = a16w8(per_tensor), input = uint8(), output = uint8(observer = minmax),
+               module(name = "a", config = a8w4(eps = 1e-5))"#,
+            r#"model = "m", calibration = "c", global = a16w8(per_tensor), input = uint8, output = uint8(observer = minmax), module(name = "a", config = a8w4(per_channel, eps = 1e-5))"#,
         );
     }
 

@@ -3,18 +3,11 @@
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use syn::Lit;
 
-use crate::attr::{Config, Granularity, Int8, Observer, Spanned};
+use crate::attr::{Config, Granularity, Observer, Quantized, Scheme, Spanned};
 use crate::diagnostic::{alternatives, nearest};
 use crate::parser::{Argument, Form, Parser, suggestion};
 
-/// Configurations that later versions will understand, and what to write until then.
-const LATER_CONFIGS: [(&str, &str); 3] = [
-    ("a16w8", "use `int8` for int8 activations, or `None` to keep these nodes float"),
-    ("a8w4", "use `int8` for int8 weights"),
-    ("uint8", "use `int8` and convert outside, adding 128 to each value"),
-];
-
-/// Options of `int8(…)` that later versions will understand, and what to write until then.
+/// Options of a configuration that later versions will understand, and what to write until then.
 const LATER_OPTIONS: [(&str, &str); 2] = [
     ("dynamic", "leave it out: ranges then come from the calibration samples"),
     ("qat", "leave it out: ranges then come from the calibration samples"),
@@ -23,9 +16,22 @@ const LATER_OPTIONS: [(&str, &str); 2] = [
 const OPTIONS: [&str; 4] = ["per_channel", "per_tensor", "observer", "eps"];
 const OBSERVERS: &str =
     "write `histogram`, which is the default, `minmax`, `moving_average`, `percentile(99.99)` or `mse`";
-const CONFIGS: &str = "write `int8`, `int8(per_channel)`, `int8(per_tensor)`, `snorm` or `None`";
+const CONFIGS: &str = "write `int8`, `int8(per_channel)`, `int8(per_tensor)`, `snorm`, `a16w8`, `a8w4` or `None`";
 
 impl Parser {
+    /// The configuration of operators.
+    pub(crate) fn operator_config(&mut self, argument: &Argument) -> Option<Spanned<Config>> {
+        let config = self.config_argument(argument)?;
+        if let Config::Quantized(Quantized { scheme: Scheme::Uint8, .. }) = config.value {
+            let message =
+                "`uint8` is for `io`, `input` and `output` only: operators work on signed integers; use `int8`";
+            self.error_at(config.span, message);
+            return None;
+        }
+        Some(config)
+    }
+
+    /// A configuration of operators, or of model inputs and outputs.
     pub(crate) fn config_argument(&mut self, argument: &Argument) -> Option<Spanned<Config>> {
         let Argument { name, form } = argument;
         let Form::Value(value) = form else {
@@ -76,15 +82,15 @@ impl Parser {
                 }
                 Some(Config::None)
             }
-            "int8" => Some(Config::Int8(self.options(word, options))),
-            "snorm" => Some(Config::Int8(Int8 { snorm: true, ..self.options(word, options) })),
             _ => {
-                if let Some((_, advice)) = LATER_CONFIGS.iter().find(|(known, _)| *known == name) {
-                    self.error(word, format!("`{name}` is not supported yet; {advice}"));
-                } else if is_weight_only(&name) {
+                if let Some(scheme) = Scheme::ALL.into_iter().find(|scheme| scheme.word() == name) {
+                    return Some(Config::Quantized(self.options(scheme, options)));
+                }
+                if is_weight_only(&name) {
                     self.error(word, weight_only(&name));
                 } else {
-                    let near = nearest(&name, &["int8", "snorm", "None"]);
+                    let known: Vec<&str> = Scheme::ALL.into_iter().map(Scheme::word).chain(["None"]).collect();
+                    let near = nearest(&name, &known);
                     let advice = match near.is_empty() {
                         true => CONFIGS.to_owned(),
                         false => format!("did you mean {}?", alternatives(&near)),
@@ -96,14 +102,21 @@ impl Parser {
         }
     }
 
-    fn options(&mut self, config: &Ident, options: Option<&Group>) -> Int8 {
-        let mut chosen = Int8::default();
+    fn options(&mut self, scheme: Scheme, options: Option<&Group>) -> Quantized {
+        let config = scheme.word();
+        let mut chosen = Quantized { scheme, ..Quantized::default() };
         let mut granularity = None;
         let mut seen: Vec<String> = Vec::new();
         let options = options.map(|options| self.arguments(options.stream())).unwrap_or_default();
         for option in options {
             let name = option.name.to_string();
             match name.as_str() {
+                "per_channel" | "per_tensor" if scheme == Scheme::Uint8 => {
+                    self.error(
+                        &option.name,
+                        format!("`{name}` is about weights, which `uint8` does not quantize; remove it"),
+                    );
+                }
                 "per_channel" | "per_tensor" => {
                     if !matches!(option.form, Form::Bare) {
                         self.error(&option.name, format!("`{name}` takes no value; write `{config}({name})`"));
@@ -173,7 +186,7 @@ impl Parser {
         eps
     }
 
-    fn other_option(&mut self, config: &Ident, option: &Ident, name: &str) {
+    fn other_option(&mut self, config: &str, option: &Ident, name: &str) {
         if let Some((_, advice)) = LATER_OPTIONS.iter().find(|(known, _)| *known == name) {
             self.error(option, format!("`{name}` is not supported yet; {advice}"));
         } else if is_weight_only(name) {
@@ -202,7 +215,7 @@ pub(crate) fn is_weight_only(word: &str) -> bool {
 
 pub(crate) fn weight_only(word: &str) -> String {
     format!(
-        "`{word}` is not a configuration of the reference quantizer: TOSA's integer operators need int8 activations beside \
+        "`{word}` is not a configuration of the reference quantizer: TOSA's integer operators need integer activations beside \
          int8 weights; use `int8`, or `None` to keep these nodes float"
     )
 }

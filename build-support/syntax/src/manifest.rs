@@ -97,7 +97,7 @@ pub struct Tensor {
     pub module: String,
     /// The argument that decided, as an [`ArgPath`](crate::ArgPath): `global`, `io`, `module[0]`.
     pub rule: String,
-    /// `int8`
+    /// `int8`, `uint8` or `int16`.
     pub dtype: String,
     /// Extents in the exporter's order.
     pub shape: Vec<usize>,

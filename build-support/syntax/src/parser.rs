@@ -32,8 +32,12 @@ impl Parser {
         self.push(syn::Error::new_spanned(at, message.into()));
     }
 
+    pub(crate) fn error_at(&mut self, at: Span, message: &str) {
+        self.push(syn::Error::new(at, message));
+    }
+
     pub(crate) fn missing(&mut self, message: &str) {
-        self.push(syn::Error::new(Span::call_site(), message));
+        self.error_at(Span::call_site(), message);
     }
 
     fn push(&mut self, error: syn::Error) {
