@@ -222,15 +222,24 @@ fn cannot_read(shown: &str, error: &io::Error) -> String {
 
 fn import(attr: &Attr, sources: &Sources, diagnostics: &mut Diagnostics) -> Option<Graph> {
     let shown = &attr.model.value;
-    let errors = match &sources.model {
-        Ok(bytes) => match frontend::import(shown, bytes) {
-            Ok(graph) => return Some(graph),
-            Err(errors) => errors,
-        },
-        Err(error) => vec![cannot_read(shown, error)],
+    let bytes = match &sources.model {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            diagnostics.error(ArgPath::Model, cannot_read(shown, error));
+            return None;
+        }
     };
-    errors.into_iter().for_each(|error| diagnostics.error(ArgPath::Model, error));
-    None
+    let shapes = attr.shapes.iter().map(|(input, dims)| (input.clone(), dims.value.clone())).collect();
+    match frontend::import(shown, bytes, &shapes) {
+        Ok(import) => {
+            import.warnings.into_iter().for_each(|warning| diagnostics.warning(ArgPath::Model, warning));
+            Some(import.graph)
+        }
+        Err(problems) => {
+            problems.into_iter().for_each(|problem| diagnostics.error(problem.at, problem.message));
+            None
+        }
+    }
 }
 
 /// Opens the samples of every input; reports all files that do not fit.

@@ -4,6 +4,7 @@ use quantize_build::annotate::{Annotation, annotate};
 use quantize_build::calibrate::observer::Observer;
 use quantize_build::calibrate::{self, Dataset, dataset};
 use quantize_build::config::{Config, Precedence, Recipe, Rule, Target};
+use quantize_build::frontend::Shapes;
 use quantize_build::graph::{Graph, ValueId};
 use quantize_build::quantize::{Params, QuantGraph, QuantParams, quantize};
 use quantize_build::{frontend, lower, passes, tosa, vgf};
@@ -90,7 +91,7 @@ impl Case {
 
     fn network(&self) -> (Graph, Annotation) {
         let bytes = std::fs::read(self.folder.join("model.onnx")).expect("the golden is complete");
-        let mut graph = frontend::import("model.onnx", &bytes).expect("a supported model");
+        let mut graph = frontend::import("model.onnx", &bytes, &Shapes::new()).expect("a supported model").graph;
         let recipe = self.recipe();
         passes::run(&mut graph, &recipe);
         let annotation = annotate(&graph, &recipe);

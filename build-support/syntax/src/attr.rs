@@ -28,6 +28,8 @@ pub struct Attr {
     pub model: Spanned<String>,
     /// Sample files, relative to the crate's folder.
     pub calibration: Spanned<Calibration>,
+    /// Dimensions of inputs by name, in source order; names differ.
+    pub shapes: Vec<(String, Spanned<Vec<usize>>)>,
     /// Configuration of whatever no rule matches; without it such nodes stay float.
     pub global: Option<Spanned<Config>>,
     /// Rules in source order.
@@ -229,17 +231,16 @@ pub enum Granularity {
 }
 
 /// Arguments of the attribute that are understood, in the order of the canonical text.
-const ARGUMENTS: [&str; 10] =
-    ["model", "calibration", "global", "io", "input", "output", "module", "node", "op", "precedence"];
+const ARGUMENTS: [&str; 11] =
+    ["model", "calibration", "shape", "global", "io", "input", "output", "module", "node", "op", "precedence"];
 
 /// Arguments that choose among variants of which only the default exists: name, default, others.
 const DEFAULTS: [(&str, &str, &[&str]); 3] =
     [("profile", "int", &["full"]), ("embed", "vgf", &["constants"]), ("layout", "canonical", &["packed"])];
 
 /// Arguments that later versions will understand, and what to write until then.
-const LATER_ARGUMENTS: [(&str, &str); 8] = [
+const LATER_ARGUMENTS: [(&str, &str); 7] = [
     ("vgf", "name an ONNX model with `model = \"…\"`"),
-    ("shape", "export the model with fixed dimensions"),
     ("control_flow", "export the model without branches"),
     ("from", "convert and normalize the data before `run`"),
     ("budget", "compare the struct's `ARENA_BYTES` and `VGF.len()` in a `const` assertion"),
@@ -259,7 +260,7 @@ impl Attr {
         let mut parser = Parser::default();
         let mut seen: Vec<String> = Vec::new();
         let (mut model, mut calibration, mut global, mut precedence) = (None, None, None, Precedence::default());
-        let mut rules = Vec::new();
+        let (mut shapes, mut rules) = (Vec::new(), Vec::new());
         for argument in parser.arguments(arguments) {
             let name = argument.name.unraw().to_string();
             if RuleList::from_word(&name).is_none() && seen.contains(&name) {
@@ -269,6 +270,7 @@ impl Attr {
             match name.as_str() {
                 "model" => model = parser.string_argument(&argument, "models/kws.onnx"),
                 "calibration" => calibration = parser.calibration(&argument),
+                "shape" => shapes = parser.shapes(&argument),
                 "global" => global = parser.operator_config(&argument),
                 "io" => rules.extend(parser.boundary(&argument, Selector::Io)),
                 "input" => rules.extend(parser.boundary(&argument, Selector::Input)),
@@ -292,7 +294,9 @@ impl Attr {
             }
         }
         match (parser.errors, model, calibration) {
-            (None, Some(model), Some(calibration)) => Ok(Attr { model, calibration, global, rules, precedence }),
+            (None, Some(model), Some(calibration)) => {
+                Ok(Attr { model, calibration, shapes, global, rules, precedence })
+            }
             (errors, ..) => Err(errors.expect("whatever is absent was reported")),
         }
     }
@@ -397,6 +401,71 @@ impl Parser {
             files.push((input, file));
         }
         files
+    }
+
+    /// `input = [dimensions]` pairs of `shape(…)`.
+    fn shapes(&mut self, argument: &Argument) -> Vec<(String, Spanned<Vec<usize>>)> {
+        const EXAMPLE: &str = "shape(features = [1, 3, 96, 96])";
+        let mut shapes: Vec<(String, Spanned<Vec<usize>>)> = Vec::new();
+        let Form::List(list) = &argument.form else {
+            self.error(&argument.name, format!("`shape` takes the dimensions of inputs by name; write `{EXAMPLE}`"));
+            return shapes;
+        };
+        let parts = self.split(list.stream());
+        if parts.is_empty() {
+            self.error(list, format!("`shape` names no input; write `{EXAMPLE}`"));
+        }
+        for part in parts {
+            let Some(argument) = self.argument(part) else { continue };
+            let input = argument.name.unraw().to_string();
+            let Some(dims) = self.dimensions(&argument) else { continue };
+            if shapes.iter().any(|(known, _)| *known == input) {
+                self.error(&argument.name, format!("input `{input}` has a shape twice; keep one"));
+                continue;
+            }
+            shapes.push((input, dims));
+        }
+        shapes
+    }
+
+    /// `[1, 3, 96, 96]`
+    fn dimensions(&mut self, argument: &Argument) -> Option<Spanned<Vec<usize>>> {
+        let advice = format!("write all dimensions, such as `{} = [1, 3, 96, 96]`", argument.name);
+        let Form::Value(value) = &argument.form else {
+            self.error(&argument.name, format!("`{}` has no dimensions; {advice}", argument.name));
+            return None;
+        };
+        let mut tokens = value.clone().into_iter();
+        let list = match tokens.next() {
+            Some(TokenTree::Group(list)) if list.delimiter() == Delimiter::Bracket => list,
+            Some(other) => {
+                self.error(&other, format!("`{other}` is no list of dimensions; {advice}"));
+                return None;
+            }
+            None => {
+                self.error(&argument.name, format!("`{}` has no dimensions; {advice}", argument.name));
+                return None;
+            }
+        };
+        self.end(tokens);
+        let parts = self.split(list.stream());
+        if parts.is_empty() {
+            self.error(&list, format!("the list is empty; {advice}"));
+            return None;
+        }
+        let mut dims = Vec::new();
+        for part in parts {
+            let part: TokenStream = part.into_iter().collect();
+            let dim = syn::parse2::<syn::LitInt>(part.clone()).and_then(|dim| dim.base10_parse::<usize>());
+            match dim.ok().filter(|&dim| dim > 0) {
+                Some(dim) => dims.push(dim),
+                None => {
+                    self.error(&part, format!("`{part}` is no dimension; a dimension is a whole number above 0"));
+                    return None;
+                }
+            }
+        }
+        Some(Spanned { value: dims, span: list.span() })
     }
 
     /// `io = …`, `input = …` or `output = …`.
@@ -553,6 +622,15 @@ mod tests {
             (r#"model = "m", calibration = "c", io = uint8(per_tensor)"#, 1),
             (r#"model = "m", calibration = "c", node(name = "a", type = "b", config = None)"#, 1),
             (r#"model = "m", calibration = "c", op(config = None)"#, 1),
+            (r#"model = "m", calibration = "c", shape = [1, 3]"#, 1),
+            (r#"model = "m", calibration = "c", shape()"#, 1),
+            (r#"model = "m", calibration = "c", shape(x)"#, 1),
+            (r#"model = "m", calibration = "c", shape(x =)"#, 1),
+            (r#"model = "m", calibration = "c", shape(x = [])"#, 1),
+            (r#"model = "m", calibration = "c", shape(x = 3)"#, 1),
+            (r#"model = "m", calibration = "c", shape(x = [1, 0, 2])"#, 1),
+            (r#"model = "m", calibration = "c", shape(x = [-1])"#, 1),
+            (r#"model = "m", calibration = "c", shape(x = [1], x = [2])"#, 1),
             (r#"model = "m", calibration = "c", precedence = latest"#, 1),
             (r#"model = "m", calibration = "c", input = int8, input = None"#, 1),
             (r#"model = "m", calibration = "c", global = int8 int8"#, 1),

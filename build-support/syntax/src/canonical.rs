@@ -2,12 +2,18 @@
 
 use std::fmt::{Display, Formatter, Result};
 
-use crate::attr::{Attr, Calibration, Config, Granularity, Observer, Precedence, Quantized, Rule, Scheme, Selector};
+use crate::attr::{
+    Attr, Calibration, Config, Granularity, Observer, Precedence, Quantized, Rule, Scheme, Selector, Spanned,
+};
 
 /// Arguments in a fixed order, rules in source order, defaults spelled out or left out; it parses to an equal [`Attr`].
 impl Display for Attr {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         write!(f, "model = {:?}, {}", self.model.value, self.calibration.value)?;
+        if !self.shapes.is_empty() {
+            let shape = |(input, dims): &(String, Spanned<Vec<usize>>)| format!("{input} = {:?}", dims.value);
+            write!(f, ", shape({})", self.shapes.iter().map(shape).collect::<Vec<_>>().join(", "))?;
+        }
         if let Some(config) = &self.global {
             write!(f, ", global = {}", config.value)?;
         }
@@ -110,6 +116,10 @@ mod tests {
         check(
             r#"model = "m", calibration(r#type = "t", b = "u"), io = None"#,
             r#"model = "m", calibration(type = "t", b = "u"), io = None"#,
+        );
+        check(
+            r#"shape(x = [1, 3,], r#in=[0x10]), model = "m", calibration = "c""#,
+            r#"model = "m", calibration = "c", shape(x = [1, 3], in = [16])"#,
         );
         check(
             r#"module(config = int8(per_tensor), type = "T"), model = "m", global = int8(), calibration = "c",

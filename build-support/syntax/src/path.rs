@@ -21,6 +21,8 @@ pub enum ArgPath {
     CalibrationFile(usize),
     /// `calibration.features`: the file of an input.
     CalibrationInput(String),
+    /// `shape.features`: the dimensions of an input.
+    Shape(String),
     /// `global`
     Global,
     /// `io`
@@ -66,6 +68,7 @@ impl Display for ArgPath {
             ArgPath::Calibration => f.write_str("calibration"),
             ArgPath::CalibrationFile(index) => write!(f, "calibration[{index}]"),
             ArgPath::CalibrationInput(input) => write!(f, "calibration.{input}"),
+            ArgPath::Shape(input) => write!(f, "shape.{input}"),
             ArgPath::Global => f.write_str("global"),
             ArgPath::Io => f.write_str("io"),
             ArgPath::Input => f.write_str("input"),
@@ -102,6 +105,9 @@ fn parse(text: &str) -> Option<ArgPath> {
     }
     if let Some(input) = text.strip_prefix("calibration.") {
         return Some(ArgPath::CalibrationInput(input.to_owned()));
+    }
+    if let Some(input) = text.strip_prefix("shape.") {
+        return Some(ArgPath::Shape(input.to_owned()));
     }
     let (list, rest) = text.split_once('[')?;
     let (index, field) = rest.split_once(']')?;
@@ -166,6 +172,7 @@ impl Attr {
                 Calibration::Named(files) => files.iter().find(|(name, _)| name == input).map(|(_, file)| file.span),
                 Calibration::Files(_) => Some(self.calibration.span),
             },
+            ArgPath::Shape(input) => self.shapes.iter().find(|(name, _)| name == input).map(|(_, dims)| dims.span),
             ArgPath::Global => self.global.as_ref().map(|config| config.span),
             ArgPath::Io => boundary(&Selector::Io).map(|rule| rule.span),
             ArgPath::Input => boundary(&Selector::Input).map(|rule| rule.span),
@@ -193,6 +200,7 @@ mod tests {
             ArgPath::Calibration,
             ArgPath::CalibrationFile(2),
             ArgPath::CalibrationInput("x".to_owned()),
+            ArgPath::Shape("x".to_owned()),
             ArgPath::Global,
             ArgPath::Io,
             ArgPath::Input,
@@ -211,13 +219,14 @@ mod tests {
 
     #[test]
     fn paths_find_the_text_they_name() {
-        let source = r#"model = "m", calibration(x = "c"), io = None, module(name = "n", config = int8(per_tensor)),
+        let source = r#"model = "m", calibration(x = "c"), shape(x = [1, 2]), io = None, module(name = "n", config = int8(per_tensor)),
             op(target = "t", config = None), node(name = "o", config = int8), op(target = "u", config = None)"#;
         let attr = Attr::parse(source.parse().expect("tokens")).expect("valid");
         let cases = [
             ("model", "\"m\""),
             ("calibration", "(x = \"c\")"),
             ("calibration.x", "\"c\""),
+            ("shape.x", "[1, 2]"),
             ("io", "None"),
             ("module[0]", "module"),
             ("module[0].name", "\"n\""),

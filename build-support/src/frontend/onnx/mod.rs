@@ -6,6 +6,9 @@ mod proto;
 mod scopes;
 mod tensor;
 
+use super::shapes::{self, Declared, Dim, Shapes};
+use super::unsupported::{Unsupported, report_unsupported};
+use super::{Import, Problem};
 use crate::graph::{Graph, Output, Scope, Type, ValueId};
 use crate::ops::Op;
 use prost::Message;
@@ -17,8 +20,8 @@ use tensor::Constant;
 /// # Errors
 ///
 /// All that is wrong or unsupported; unsupported operators grouped by kind, with the nodes that use them.
-pub fn import(shown: &str, bytes: &[u8]) -> Result<Graph, Vec<String>> {
-    let not_onnx = |reason: &str| vec![format!("`{shown}` is not an ONNX model: {reason}")];
+pub fn import(shown: &str, bytes: &[u8], shapes: &Shapes) -> Result<Import, Vec<Problem>> {
+    let not_onnx = |reason: &str| vec![Problem::from(format!("`{shown}` is not an ONNX model: {reason}"))];
     let model = proto::Model::decode(bytes).map_err(|error| not_onnx(&error.to_string()))?;
     let (Some(source), Some(_)) = (model.graph, model.ir_version) else {
         return Err(not_onnx("it has no graph or no IR version"));
@@ -26,14 +29,13 @@ pub fn import(shown: &str, bytes: &[u8]) -> Result<Graph, Vec<String>> {
     let opset = model.opset_import.iter().find(|set| set.domain.is_empty() || set.domain == "ai.onnx");
     let opset = opset.map(|set| set.version).ok_or_else(|| not_onnx("it names no operator set"))?;
     if !OPSETS.contains(&opset) {
-        return Err(vec![format!(
-            "`{shown}` uses opset {opset}; supported are {} to {}: export it with one of these",
-            OPSETS.start(),
-            OPSETS.end()
-        )]);
+        let (first, last) = (OPSETS.start(), OPSETS.end());
+        let message =
+            format!("`{shown}` uses opset {opset}; supported are {first} to {last}: export it with one of these");
+        return Err(vec![message.into()]);
     }
     let mut importer = Importer::new(opset);
-    importer.import(&source);
+    importer.import(&source, shapes);
     importer.finish(shown)
 }
 
@@ -54,17 +56,7 @@ struct Importer {
     graph: Graph,
     names: BTreeMap<String, Entry>,
     unsupported: Vec<Unsupported>,
-    errors: Vec<String>,
-}
-
-/// An operator that could not be imported.
-struct Unsupported {
-    /// `Gelu (opset 20)`
-    kind: String,
-    /// What to do about it.
-    advice: String,
-    /// Module path or name of the node.
-    node: String,
+    errors: Vec<Problem>,
 }
 
 /// A node of the file with its operands resolved.
@@ -79,24 +71,21 @@ impl Importer {
         Self { opset, graph: Graph::default(), names: BTreeMap::new(), unsupported: Vec::new(), errors: Vec::new() }
     }
 
-    fn import(&mut self, source: &proto::Graph) {
+    fn import(&mut self, source: &proto::Graph, shapes: &Shapes) {
         for tensor in &source.initializer {
             let entry = match Constant::decode(tensor) {
                 Ok(constant) => Entry::Known(constant),
                 Err(problem) => {
-                    self.errors.push(format!("initializer `{}` {problem}", tensor.name));
+                    self.errors.push(format!("initializer `{}` {problem}", tensor.name).into());
                     Entry::Missing
                 }
             };
             self.names.insert(tensor.name.clone(), entry);
         }
-        for input in &source.input {
-            if !self.names.contains_key(&input.name) {
-                self.import_input(input);
-            }
-        }
+        let inputs = source.input.iter().filter(|input| !self.names.contains_key(&input.name));
+        self.import_inputs(&inputs.collect::<Vec<_>>(), shapes);
         if self.graph.inputs.is_empty() && self.errors.is_empty() {
-            self.errors.push("the model has no inputs".to_owned());
+            self.errors.push("the model has no inputs".to_owned().into());
         }
         for node in &source.node {
             self.import_node(node);
@@ -111,42 +100,33 @@ impl Importer {
                         let value = self.graph.add_constant(output.name.clone(), data);
                         self.graph.outputs.push(Output { name: output.name.clone(), value });
                     }
-                    None => self.errors.push(format!("output `{}` is an integer constant; only float32", output.name)),
+                    None => {
+                        let message = format!("output `{}` is an integer constant; only float32", output.name);
+                        self.errors.push(message.into());
+                    }
                 },
                 Some(Entry::Missing) => {}
-                None => self.errors.push(format!("output `{}` is computed by no node", output.name)),
+                None => self.errors.push(format!("output `{}` is computed by no node", output.name).into()),
             }
         }
     }
 
-    fn import_input(&mut self, input: &proto::ValueInfo) {
-        let name = &input.name;
-        let tensor = input.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
-        let dims = tensor.and_then(|tensor| tensor.shape.as_ref()).map(|shape| &shape.dim);
-        let (Some(tensor), Some(dims)) = (tensor, dims) else {
-            self.errors.push(format!("input `{name}` is no tensor with a shape"));
-            return;
-        };
-        if tensor.elem_type != proto::data_type::FLOAT {
-            let found = proto::data_type::name(tensor.elem_type);
-            self.errors.push(format!("input `{name}` has data type {found}; only float32 inputs are supported yet"));
-        }
-        let mut shape = Vec::new();
-        for (axis, dim) in dims.iter().enumerate() {
-            match dim.dim_value.and_then(|dim| usize::try_from(dim).ok()).filter(|&dim| dim > 0) {
-                Some(dim) => shape.push(dim),
-                None => {
-                    let called = dim.dim_param.as_ref().map_or(String::new(), |name| format!(" (`{name}`)"));
-                    self.errors.push(format!(
-                        "dimension {axis}{called} of input `{name}` is dynamic; export the model with fixed shapes"
-                    ));
-                    return;
-                }
+    fn import_inputs(&mut self, inputs: &[&proto::ValueInfo], shapes: &Shapes) {
+        let mut declared = Vec::new();
+        for input in inputs {
+            match declare(input) {
+                Ok(input) => declared.push(input),
+                Err(message) => self.errors.push(message.into()),
             }
         }
-        let value = self.graph.add_value(name.clone(), Type::real(shape));
-        self.graph.inputs.push(value);
-        self.names.insert(name.clone(), Entry::Computed(value));
+        let (resolved, problems) = shapes::resolve(&declared, shapes);
+        self.errors.extend(problems);
+        for (Declared { name, .. }, shape) in declared.into_iter().zip(resolved) {
+            let Some(shape) = shape else { continue };
+            let value = self.graph.add_value(name.clone(), Type::real(shape));
+            self.graph.inputs.push(value);
+            self.names.insert(name, Entry::Computed(value));
+        }
     }
 
     fn import_node(&mut self, proto: &proto::Node) {
@@ -221,20 +201,39 @@ impl Importer {
         }
     }
 
-    fn finish(mut self, shown: &str) -> Result<Graph, Vec<String>> {
+    fn finish(mut self, shown: &str) -> Result<Import, Vec<Problem>> {
         if !self.unsupported.is_empty() {
-            self.errors.push(report_unsupported(shown, &self.unsupported));
+            self.errors.push(report_unsupported(shown, &self.unsupported).into());
         }
         if self.errors.is_empty() && self.graph.outputs.is_empty() {
-            self.errors.push(format!("`{shown}` has no outputs"));
+            self.errors.push(format!("`{shown}` has no outputs").into());
         }
         if self.errors.is_empty() {
             self.graph.remove_dead_nodes();
-            Ok(self.graph)
+            Ok(Import { graph: self.graph, warnings: Vec::new() })
         } else {
             Err(self.errors)
         }
     }
+}
+
+/// Name and dimensions of an input.
+fn declare(input: &proto::ValueInfo) -> Result<Declared, String> {
+    let name = &input.name;
+    let tensor = input.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
+    let dims = tensor.and_then(|tensor| tensor.shape.as_ref()).map(|shape| &shape.dim);
+    let (Some(tensor), Some(dims)) = (tensor, dims) else {
+        return Err(format!("input `{name}` is no tensor with a shape"));
+    };
+    if tensor.elem_type != proto::data_type::FLOAT {
+        let found = proto::data_type::name(tensor.elem_type);
+        return Err(format!("input `{name}` has data type {found}; only float32 inputs are supported yet"));
+    }
+    let dim = |dim: &proto::Dimension| match dim.dim_value.and_then(|size| usize::try_from(size).ok()) {
+        Some(size) if size > 0 => Dim::Fixed(size),
+        _ => Dim::any(dim.dim_param.clone().filter(|symbol| !symbol.is_empty())),
+    };
+    Ok(Declared { name: name.clone(), dims: dims.iter().map(dim).collect() })
 }
 
 impl OnnxNode<'_> {
@@ -274,26 +273,6 @@ impl OnnxNode<'_> {
     fn has(&self, index: usize) -> bool {
         self.inputs.get(index).is_some_and(Option::is_some)
     }
-}
-
-/// One paragraph on all operators that could not be imported: kinds in order of appearance, with their nodes.
-fn report_unsupported(shown: &str, unsupported: &[Unsupported]) -> String {
-    let mut kinds: Vec<(&str, &str, Vec<&str>)> = Vec::new();
-    for Unsupported { kind, advice, node } in unsupported {
-        match kinds.iter_mut().find(|(k, a, _)| k == kind && a == advice) {
-            Some((_, _, nodes)) => nodes.push(node),
-            None => kinds.push((kind, advice, vec![node])),
-        }
-    }
-    let plural = if kinds.len() == 1 { "1 kind of operator" } else { &format!("{} kinds of operator", kinds.len()) };
-    let verb = if kinds.len() == 1 { "is" } else { "are" };
-    let mut text = format!("{plural} in `{shown}` {verb} not supported");
-    for (kind, advice, nodes) in kinds {
-        let count = if nodes.len() == 1 { "1 node".to_owned() } else { format!("{} nodes", nodes.len()) };
-        let advice = if advice.is_empty() { String::new() } else { format!("; {advice}") };
-        text += &format!("\n  {kind}, {count}: {}{advice}", quantize_syntax::diagnostic::list(&nodes, 3));
-    }
-    text
 }
 
 /// Module path and class names of a node, root first.
