@@ -162,6 +162,7 @@ impl<'a> Selector<'a> {
                 (Kernel::Transpose(step), vec![with(op.input)])
             }
             Op::Reshape(_) => unreachable!("a RESHAPE needs no step"),
+            _ => return Err("generated code does not have this operator; the interpreter does".to_owned()),
         };
         Ok(vec![Selected { kernel, inputs, output, node: index, macs: 0 }])
     }
