@@ -333,8 +333,6 @@ fn report_float(graph: &Graph, annotation: &Annotation, recipe: &Recipe, diagnos
 /// Why upstream's quantizer has no integer form.
 fn float_reason(op: &Op) -> &'static str {
     match op {
-        Op::BatchNorm(_) => "batch normalization that follows no convolution or linear layer",
-        Op::Mean(_) => "a mean of more than four dimensions",
         Op::Clamp(clamp) if clamp.kind == ClampKind::Relu6 => {
             "the function `relu6`; the module `torch.nn.ReLU6` is quantized"
         }

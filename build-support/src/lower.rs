@@ -3,7 +3,7 @@
 //! Source of all constants: oracle of the lowering, sections 1 to 7.
 
 use crate::config::Dtype;
-use crate::graph::{self, Graph, Node, NodeId};
+use crate::graph::{self, Graph, Node, NodeId, Tensor};
 use crate::ops::Op;
 use crate::quantize::{QuantGraph, QuantParams, QuantWeights, multiplier_and_shift};
 use crate::tosa::Lowered;
@@ -140,11 +140,14 @@ impl<'a> Lowering<'a> {
     }
 
     fn constant(&mut self, id: graph::ValueId) -> Result<ValueId, String> {
-        let value = self.graph().value(id);
-        let params = self.source.stored(id);
-        let data = value.real().expect("nodes are lowered in execution order");
+        let data = self.graph().value(id).real().expect("nodes are lowered in execution order");
+        self.quantized_constant(data, self.source.stored(id))
+    }
+
+    /// Real numbers as a constant of codes.
+    pub(crate) fn quantized_constant(&mut self, data: &Tensor, params: QuantParams) -> Result<ValueId, String> {
         let codes = data.iter().map(|&real| params.quantize(real) as i8).collect();
-        self.constant_i8(&value.shape, codes)
+        self.constant_i8(data.shape(), codes)
     }
 
     /// Parameters of a node's result.

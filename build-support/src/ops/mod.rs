@@ -94,6 +94,20 @@ macro_rules! rearrangement {
         }
     };
 }
+
+/// The part of a [`Room`] whose operator upstream takes apart before it observes: a pass replaces it where it is quantized.
+macro_rules! composite {
+    () => {
+        fn pattern(&self) -> Pattern {
+            Pattern::Own
+        }
+
+        fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+            Err(lowering.not_decomposed(node))
+        }
+    };
+}
+
 /// How upstream's quantizer annotates an operator.
 ///
 /// Source: oracle of VgfQuantizer, sections 2, 4 and 6.
@@ -169,20 +183,29 @@ macro_rules! rooms {
 
 rooms! {
     adaptive_avg_pool2d::AdaptiveAvgPool2d,
+    add_alpha::AddAlpha,
     avg_pool2d::AvgPool2d,
     batch_norm::BatchNorm,
     binary::Binary,
     cat::Cat,
     clamp::Clamp,
+    constant::Constant,
     conv2d::Conv2d,
+    cosine_similarity::CosineSimilarity,
+    glu::Glu,
+    group_norm::GroupNorm,
+    layer_norm::LayerNorm,
     linear::Linear,
     max_pool2d::MaxPool2d,
     mean::Mean,
     pad::Pad,
     permute::Permute,
+    prelu::Prelu,
     slice::Slice,
     sum::Sum,
     unary::Unary,
+    var::Var,
+    vector_norm::VectorNorm,
     view::View,
 }
 
