@@ -113,6 +113,20 @@ pub const fn saturate_i8(value: i32, zero_point: i32) -> i8 {
     }
 }
 
+/// `value + zero_point`, limited to i16.
+#[inline]
+pub const fn saturate_i16(value: i32, zero_point: i32) -> i16 {
+    let shifted = value.saturating_add(zero_point);
+    // in range after the comparison
+    if shifted < i16::MIN as i32 {
+        i16::MIN
+    } else if shifted > i16::MAX as i32 {
+        i16::MAX
+    } else {
+        shifted as i16
+    }
+}
+
 /// `round(sum / count)` by a reciprocal, as TOSA defines the mean; 0 for a count of 0.
 ///
 /// The reciprocal is a little too large, which takes ties away from zero.

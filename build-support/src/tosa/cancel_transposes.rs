@@ -295,6 +295,14 @@ fn permute_attributes(op: &mut Op, perms: &[usize]) -> bool {
             *axis = perms[*axis as usize] as u32;
             true
         }
+        Op::Reverse(op) => {
+            op.axis = perms[op.axis as usize] as u32;
+            true
+        }
+        Op::Tile(op) => {
+            permute_list(&mut op.multiples, 1);
+            true
+        }
         Op::Pad(op) => {
             permute_list(&mut op.padding, 2);
             true
@@ -304,11 +312,18 @@ fn permute_attributes(op: &mut Op, perms: &[usize]) -> bool {
             permute_list(&mut op.size, 1);
             true
         }
-        Op::Conv2d(_)
-        | Op::DepthwiseConv2d(_)
+        Op::ArgMax(_)
         | Op::AvgPool2d(_)
+        | Op::Conv2d(_)
+        | Op::Conv3d(_)
+        | Op::DepthwiseConv2d(_)
+        | Op::Gather(_)
+        | Op::MatMul(_)
         | Op::MaxPool2d(_)
         | Op::Reshape(_)
+        | Op::Resize(_)
+        | Op::Scatter(_)
+        | Op::TransposeConv2d(_)
         | Op::Transpose(_) => false,
     }
 }

@@ -3,6 +3,7 @@
 //! A room holds the attribute struct, the order of its operands in SPIR-V, the shape and validity rules and the
 //! reference kernel. The list at the end makes the enum [`Op`] and the matches over it.
 
+mod argmax;
 mod arithmetic_right_shift;
 mod avg_pool2d;
 mod binary;
@@ -10,9 +11,13 @@ mod cast;
 mod clamp;
 mod concat;
 mod conv2d;
+mod conv3d;
+mod convolution;
 mod depthwise_conv2d;
 mod elementwise;
 mod enums;
+mod gather;
+mod matmul;
 mod max_pool2d;
 mod maximum;
 mod minimum;
@@ -22,13 +27,19 @@ mod pad;
 mod reduce;
 mod rescale;
 mod reshape;
+mod resize;
+mod reverse;
+mod scatter;
 mod select;
 mod slice;
 mod table;
+mod tile;
 mod transpose;
+mod transpose_conv2d;
 mod unary;
 mod window;
 
+pub use argmax::ArgMax;
 pub use arithmetic_right_shift::ArithmeticRightShift;
 pub use avg_pool2d::AvgPool2d;
 pub use binary::{
@@ -39,8 +50,11 @@ pub use cast::Cast;
 pub use clamp::Clamp;
 pub use concat::Concat;
 pub use conv2d::Conv2d;
+pub use conv3d::Conv3d;
 pub use depthwise_conv2d::DepthwiseConv2d;
-pub use enums::{AccumulatorType, Enumeration, NanMode, RoundingMode};
+pub use enums::{AccumulatorType, Enumeration, NanMode, ResizeMode, RoundingMode};
+pub use gather::Gather;
+pub use matmul::MatMul;
 pub use max_pool2d::MaxPool2d;
 pub use maximum::Maximum;
 pub use minimum::Minimum;
@@ -50,10 +64,15 @@ pub use pad::Pad;
 pub use reduce::{ReduceAll, ReduceAny, ReduceMax, ReduceMin, ReduceProduct, ReduceSum};
 pub use rescale::Rescale;
 pub use reshape::Reshape;
+pub use resize::Resize;
+pub use reverse::Reverse;
+pub use scatter::Scatter;
 pub use select::Select;
 pub use slice::Slice;
 pub use table::Table;
+pub use tile::Tile;
 pub use transpose::Transpose;
+pub use transpose_conv2d::TransposeConv2d;
 pub use unary::{
     Abs, BitwiseNot, Ceil, Clz, Cos, Erf, Exp, Floor, Log, LogicalNot, Reciprocal, Rsqrt, Sigmoid, Sin, Tanh,
 };
@@ -220,10 +239,14 @@ macro_rules! operators {
 }
 
 operators! {
+    0 ArgMax "ARGMAX",
     1 AvgPool2d "AVG_POOL2D",
     2 Conv2d "CONV2D",
+    3 Conv3d "CONV3D",
     4 DepthwiseConv2d "DEPTHWISE_CONV2D",
+    6 MatMul "MATMUL",
     7 MaxPool2d "MAX_POOL2D",
+    9 TransposeConv2d "TRANSPOSE_CONV2D",
     10 Clamp "CLAMP",
     11 Erf "ERF",
     12 Sigmoid "SIGMOID",
@@ -271,8 +294,13 @@ operators! {
     54 Concat "CONCAT",
     55 Pad "PAD",
     56 Reshape "RESHAPE",
+    57 Reverse "REVERSE",
     58 Slice "SLICE",
+    59 Tile "TILE",
     60 Transpose "TRANSPOSE",
+    61 Gather "GATHER",
+    62 Scatter "SCATTER",
+    63 Resize "RESIZE",
     64 Cast "CAST",
     65 Rescale "RESCALE",
 }
