@@ -47,7 +47,7 @@ impl Room for AdaptiveAvgPool2d {
     }
 
     fn pattern(&self) -> Pattern {
-        Pattern::SharesInput
+        Pattern::Float
     }
 
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {

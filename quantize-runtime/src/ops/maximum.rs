@@ -1,21 +1,20 @@
-//! MAXIMUM: the larger of each pair of elements.
+//! MAXIMUM: the larger of each pair of elements of two i32 tensors.
 
 use super::{NanMode, Visit, elementwise};
 use crate::Shape;
-use crate::float;
 use crate::graph::{ElementType, Graph, Rule, Value, ValueId};
 use crate::interpreter::{Environment, Tensor, Unpredictable};
 
-/// `output = max(input1, input2)`, i32 or f32, with broadcasting.
+/// `output = max(input1, input2)`, i32, with broadcasting.
 ///
 /// Source: TOSA 1.0, MAXIMUM.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Maximum {
-    /// What becomes of NaN.
+    /// Without meaning for integers.
     pub nan_mode: NanMode,
-    /// First operand.
+    /// First operand, i32.
     pub input1: ValueId,
-    /// Second operand, of the same type.
+    /// Second operand, i32.
     pub input2: ValueId,
 }
 
@@ -27,19 +26,10 @@ impl Maximum {
     }
 
     pub(super) fn infer(&self, graph: &Graph<'_>, element: ElementType) -> Result<Shape, Rule> {
-        let types = [ElementType::I32, ElementType::F32].map(|element| (element, element));
-        elementwise::infer(graph, &types, [self.input1, self.input2], element)
+        elementwise::infer(graph, ElementType::I32, [self.input1, self.input2], element)
     }
 
     pub(super) fn evaluate(&self, environment: &Environment<'_>, result: &Value<'_>) -> Result<Tensor, Unpredictable> {
-        let inputs = [self.input1, self.input2];
-        if result.element == ElementType::I32 {
-            return elementwise::binary(environment, inputs, &result.shape, |a: i32, b: i32| Some(a.max(b)));
-        }
-        let maximum = match self.nan_mode {
-            NanMode::Propagate => float::maximum,
-            NanMode::Ignore => float::maximum_number,
-        };
-        elementwise::binary(environment, inputs, &result.shape, |a, b| Some(maximum(a, b)))
+        elementwise::evaluate(environment, [self.input1, self.input2], &result.shape, |a, b| Some(a.max(b)))
     }
 }
