@@ -2,7 +2,7 @@
 
 use crate::annotate::{Annotation, annotate};
 use crate::calibrate::{Dataset, calibrate, dataset};
-use crate::config::{Known, Recipe};
+use crate::config::Recipe;
 use crate::files::Folder;
 use crate::graph::{Graph, ValueId};
 use crate::ops::{Op, Pattern, clamp::ClampKind};
@@ -175,13 +175,11 @@ fn generate(site: &Site, sources: &Sources, diagnostics: &mut Diagnostics) -> Op
     }
     let mut graph = import(attr, sources, diagnostics)?;
     let mut recipe = Recipe::new(attr);
-    recipe.complete_types(&graph, diagnostics);
-    let imported = Known::new(&graph);
-    passes::run(&mut graph, &recipe);
-    recipe.check(&imported, &graph, diagnostics);
+    recipe.resolve(&graph, diagnostics);
     let dataset = open_samples(&graph, sources, diagnostics);
     let mut dataset = dataset.filter(|_| !diagnostics.has_errors())?;
 
+    passes::run(&mut graph, &recipe);
     let annotation = annotate(&graph, &recipe);
     report_float(&graph, &annotation, &recipe, diagnostics);
     if diagnostics.has_errors() {
@@ -335,8 +333,6 @@ fn report_float(graph: &Graph, annotation: &Annotation, recipe: &Recipe, diagnos
 /// Why upstream's quantizer has no integer form.
 fn float_reason(op: &Op) -> &'static str {
     match op {
-        Op::BatchNorm(_) => "batch normalization that follows no convolution or linear layer",
-        Op::Mean(_) => "a mean of more than four dimensions",
         Op::Clamp(clamp) if clamp.kind == ClampKind::Relu6 => {
             "the function `relu6`; the module `torch.nn.ReLU6` is quantized"
         }

@@ -3,7 +3,7 @@
 //! Source of all constants: oracle of the lowering, sections 1 to 7.
 
 use crate::config::Dtype;
-use crate::graph::{self, Graph, Node, NodeId};
+use crate::graph::{self, Graph, Node, NodeId, Tensor};
 use crate::ops::Op;
 use crate::quantize::{QuantGraph, QuantParams, QuantWeights, multiplier_and_shift};
 use crate::tosa::Lowered;
@@ -120,21 +120,13 @@ impl<'a> Lowering<'a> {
         Ok(Operand { id: self.read(id, params)?, shape, params: Some(params) })
     }
 
-    /// An int8 operand with other parameters.
-    pub(crate) fn rescaled(&mut self, operand: &Operand, params: QuantParams) -> Result<Operand, String> {
-        let (from, to) = (operand.params(), params);
-        if from == to {
-            return Ok(operand.clone());
-        }
-        let factor = f64::from(from.scale) / f64::from(to.scale);
-        let id = self.rescale(operand.id, ElementType::I8, &[factor], from.zero_point, to.zero_point)?;
-        Ok(Operand { id, params: Some(to), ..operand.clone() })
-    }
-
     /// A tensor with these parameters: as it is stored, or rescaled once for all who want the same.
     fn read(&mut self, id: graph::ValueId, params: QuantParams) -> Result<ValueId, String> {
-        let Some(value) = self.values[id.index()] else { return self.constant(id, params) };
         let stored = self.source.stored(id);
+        let value = match self.values[id.index()] {
+            Some(value) => value,
+            None => self.constant(id)?,
+        };
         if stored == params {
             return Ok(value);
         }
@@ -147,11 +139,15 @@ impl<'a> Lowering<'a> {
         Ok(rescaled)
     }
 
-    fn constant(&mut self, id: graph::ValueId, params: QuantParams) -> Result<ValueId, String> {
-        let value = self.graph().value(id);
-        let data = value.real().expect("nodes are lowered in execution order");
+    fn constant(&mut self, id: graph::ValueId) -> Result<ValueId, String> {
+        let data = self.graph().value(id).real().expect("nodes are lowered in execution order");
+        self.quantized_constant(data, self.source.stored(id))
+    }
+
+    /// Real numbers as a constant of codes.
+    pub(crate) fn quantized_constant(&mut self, data: &Tensor, params: QuantParams) -> Result<ValueId, String> {
         let codes = data.iter().map(|&real| params.quantize(real) as i8).collect();
-        self.constant_i8(&value.shape, codes)
+        self.constant_i8(data.shape(), codes)
     }
 
     /// Parameters of a node's result.

@@ -9,6 +9,7 @@ pub mod bytes;
 #[cfg(feature = "alloc")]
 mod element;
 pub mod error;
+pub mod float;
 #[cfg(feature = "alloc")]
 pub mod graph;
 #[cfg(feature = "alloc")]

@@ -91,6 +91,14 @@ pub const fn apply_scale_16(value: i64, multiplier: i64, shift: u32) -> i64 {
     (value * multiplier + (1 << (shift - 1))) >> shift // 63 bits in all
 }
 
+/// The number at `value` on the line from one point of an i16 table to the next, 128 further, times 128.
+///
+/// Source: TOSA 1.0, TABLE of i16.
+#[inline]
+pub const fn interpolate(from: i16, to: i16, value: i16) -> i32 {
+    ((from as i32) << 7) + (to as i32 - from as i32) * (value & 127) as i32
+}
+
 /// `value + zero_point`, limited to i8.
 #[inline]
 pub const fn saturate_i8(value: i32, zero_point: i32) -> i8 {
@@ -102,6 +110,20 @@ pub const fn saturate_i8(value: i32, zero_point: i32) -> i8 {
         i8::MAX
     } else {
         shifted as i8
+    }
+}
+
+/// `value + zero_point`, limited to i16.
+#[inline]
+pub const fn saturate_i16(value: i32, zero_point: i32) -> i16 {
+    let shifted = value.saturating_add(zero_point);
+    // in range after the comparison
+    if shifted < i16::MIN as i32 {
+        i16::MIN
+    } else if shifted > i16::MAX as i32 {
+        i16::MAX
+    } else {
+        shifted as i16
     }
 }
 

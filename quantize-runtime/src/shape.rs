@@ -142,6 +142,13 @@ impl Shape {
         self.dims().try_into().map_err(|_| "an operand has the wrong rank")
     }
 
+    /// The shape with one axis less; `None` for an axis outside the rank.
+    pub(crate) fn without_axis(&self, axis: u32) -> Option<Self> {
+        let (before, rest) = self.dims().split_at_checked(axis as usize)?;
+        let (_, after) = rest.split_first()?;
+        Self::new(&[before, after].concat())
+    }
+
     /// The index of every element, in the order of memory.
     pub(crate) fn indices(&self) -> impl Iterator<Item = [usize; MAX_RANK]> + use<> {
         let dims = self.dims;

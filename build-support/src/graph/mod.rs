@@ -184,6 +184,18 @@ impl Graph {
         self.outputs.iter().any(|output| output.value == id)
     }
 
+    /// Renames a node, and its results that bear its name.
+    pub(crate) fn rename(&mut self, id: NodeId, name: String) {
+        let node = &mut self.nodes[id.index()];
+        let old = core::mem::replace(&mut node.name, name.clone());
+        for output in &node.outputs {
+            let value = &mut self.values[output.index()];
+            if value.name == old {
+                value.name.clone_from(&name);
+            }
+        }
+    }
+
     /// Makes every reader of `old`, the model's outputs included, read `new`.
     pub(crate) fn replace_uses(&mut self, old: ValueId, new: ValueId) {
         let operands = self.nodes.iter_mut().flat_map(|node| &mut node.inputs);

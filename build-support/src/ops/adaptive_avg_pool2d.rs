@@ -47,7 +47,7 @@ impl Room for AdaptiveAvgPool2d {
     }
 
     fn pattern(&self) -> Pattern {
-        Pattern::Float
+        Pattern::SharesInput
     }
 
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {

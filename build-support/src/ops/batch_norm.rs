@@ -1,4 +1,4 @@
-//! Batch normalization in inference mode; folded into the layer before it.
+//! Batch normalization in inference mode; folded into the layer before it, or decomposed before annotation.
 
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
@@ -35,11 +35,5 @@ impl Room for BatchNorm {
         "aten.batch_norm.default"
     }
 
-    fn pattern(&self) -> Pattern {
-        Pattern::Float
-    }
-
-    fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
-        Err(lowering.not_decomposed(node))
-    }
+    composite!();
 }

@@ -3,6 +3,7 @@
 use super::{Pattern, Room, broadcast_shape};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use crate::ops::unary::Unary;
 use quantize_runtime::graph::ElementType;
 use quantize_runtime::ops;
 
@@ -19,6 +20,20 @@ pub enum Binary {
     Maximum,
     /// The smaller.
     Minimum,
+    /// `a / b`; decomposed before annotation.
+    Div,
+    /// `floor(a / b)` as `div` with a rounding mode; decomposed before annotation.
+    DivFloor,
+    /// `a / b` without its fraction; decomposed before annotation.
+    DivTrunc,
+    /// `floor(a / b)` as `floor_divide`; decomposed before annotation.
+    FloorDivide,
+    /// `a - floor(a / b) · b`; decomposed before annotation.
+    Remainder,
+    /// `b - a` with a number `b`; becomes a difference before annotation.
+    Rsub,
+    /// `a^b`; upstream's quantizer does not know it.
+    Pow,
 }
 
 impl Room for Binary {
@@ -38,6 +53,12 @@ impl Room for Binary {
             Self::Mul => a * b,
             Self::Maximum => a.max(b),
             Self::Minimum => a.min(b),
+            Self::Div => a / b,
+            Self::DivFloor | Self::FloorDivide => libm::floorf(a / b),
+            Self::DivTrunc => libm::truncf(a / b),
+            Self::Remainder => Unary::Remainder { divisor: f64::from(b) }.apply(f64::from(a)) as f32,
+            Self::Rsub => b - a,
+            Self::Pow => libm::pow(f64::from(a), f64::from(b)) as f32,
         };
         ndarray::Zip::from(view(0)).and(view(1)).map_collect(|&a, &b| apply(a, b)).as_standard_layout().into_owned()
     }
@@ -49,32 +70,38 @@ impl Room for Binary {
             Self::Mul => "aten.mul.Tensor",
             Self::Maximum => "aten.maximum.default",
             Self::Minimum => "aten.minimum.default",
+            Self::Div => "aten.div.Tensor",
+            Self::DivFloor | Self::DivTrunc => "aten.div.Tensor_mode",
+            Self::FloorDivide => "aten.floor_divide.default",
+            Self::Remainder => "aten.remainder.Tensor",
+            Self::Rsub => "aten.rsub.Scalar",
+            Self::Pow => "aten.pow.Tensor_Tensor",
         }
     }
 
     fn pattern(&self) -> Pattern {
         match self {
-            Self::Add | Self::Sub | Self::Mul => Pattern::Arithmetic,
-            Self::Maximum | Self::Minimum => Pattern::Extremum,
+            Self::Rsub | Self::Pow => Pattern::Float,
+            _ => Pattern::Own,
         }
     }
 
     /// Source of the scales: oracle of the lowering, section 3.
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        if !self.has_integer_form() {
+            return Err(lowering.not_decomposed(node));
+        }
         let (a, b) = (lowering.operand(node, 0)?, lowering.operand(node, 1)?);
         let (scale_a, scale_b) = (f64::from(a.params().scale), f64::from(b.params().scale));
         let output = lowering.result_params(node);
         // Operands meet on one grid: with 20 fractional bits for sums, the finer of the two for comparisons.
+        let grid = match self {
+            Self::Add | Self::Sub => 2.0 * scale_a.max(scale_b) / f64::from(1 << 20),
+            _ => scale_a.min(scale_b),
+        };
         let (grid_a, grid_b, grid) = match self {
-            Self::Add | Self::Sub => {
-                let grid = 2.0 * scale_a.max(scale_b) / f64::from(1 << 20);
-                (scale_a / grid, scale_b / grid, grid)
-            }
             Self::Mul => (1.0, 1.0, scale_a * scale_b),
-            Self::Maximum | Self::Minimum => {
-                let grid = scale_a.min(scale_b);
-                (scale_a / grid, scale_b / grid, grid)
-            }
+            _ => (scale_a / grid, scale_b / grid, grid),
         };
         let rank = a.shape.len().max(b.shape.len());
         let widened_a = lowering.widen(&a, grid_a, rank)?;
@@ -83,13 +110,20 @@ impl Room for Binary {
         let op = match self {
             Self::Add => ops::Op::Add(ops::Add { input1, input2 }),
             Self::Sub => ops::Op::Sub(ops::Sub { input1, input2 }),
-            Self::Mul => ops::Op::Mul(ops::Mul { input1, input2, shift: 0 }),
             Self::Maximum => ops::Op::Maximum(ops::Maximum { input1, input2, ..Default::default() }),
             Self::Minimum => ops::Op::Minimum(ops::Minimum { input1, input2, ..Default::default() }),
+            _ => ops::Op::Mul(ops::Mul { input1, input2, shift: 0 }),
         };
         let shape = lowering.graph().value(node.output()).shape.clone();
         let accumulator = lowering.push(op, ElementType::I32, &shape)?;
         let result = lowering.narrow(accumulator, &[grid / f64::from(output.scale)], output.zero_point)?;
         lowering.finish(node, result)
+    }
+}
+
+impl Binary {
+    /// Whether a quantized one reaches the lowering; the others are decomposed.
+    fn has_integer_form(self) -> bool {
+        matches!(self, Self::Add | Self::Sub | Self::Mul | Self::Maximum | Self::Minimum)
     }
 }

@@ -31,7 +31,7 @@ impl Room for Mean {
     }
 
     fn pattern(&self) -> Pattern {
-        Pattern::Float
+        Pattern::SharesInput
     }
 
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {

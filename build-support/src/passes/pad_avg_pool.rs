@@ -2,10 +2,12 @@
 
 use super::Builder;
 use crate::graph::{Node, ValueId};
+use crate::ops::Op;
 use crate::ops::avg_pool2d::AvgPool2d;
 use crate::ops::pad::Pad;
 
-pub(super) fn run(builder: &mut Builder<'_>, node: &Node, pool: AvgPool2d) -> Option<ValueId> {
+pub(super) fn run(builder: &mut Builder<'_>, node: &Node) -> Option<Vec<ValueId>> {
+    let Op::AvgPool2d(pool) = node.op else { return None };
     if !pool.count_include_pad || pool.pad == [[0, 0]; 2] {
         return None;
     }
@@ -19,5 +21,5 @@ pub(super) fn run(builder: &mut Builder<'_>, node: &Node, pool: AvgPool2d) -> Op
     let padding = vec![[0, 0], [0, 0], reach(0), reach(1)];
     let padded = builder.push(node, Pad { padding, value: 0.0 }, &[input]);
     let pool = AvgPool2d { pad: [[0, 0]; 2], count_include_pad: false, ..pool };
-    Some(builder.push(node, pool, &[padded]))
+    Some(vec![builder.push(node, pool, &[padded])])
 }

@@ -161,7 +161,17 @@ impl<'a> Selector<'a> {
                 let step = steps::Transpose { input: self.shape(op.input), perms };
                 (Kernel::Transpose(step), vec![with(op.input)])
             }
+            Op::ArgMax(_)
+            | Op::Conv3d(_)
+            | Op::Gather(_)
+            | Op::MatMul(_)
+            | Op::Resize(_)
+            | Op::Reverse(_)
+            | Op::Scatter(_)
+            | Op::Tile(_)
+            | Op::TransposeConv2d(_) => return Err("is not supported in generated code".to_owned()),
             Op::Reshape(_) => unreachable!("a RESHAPE needs no step"),
+            _ => return Err("generated code does not have this operator; the interpreter does".to_owned()),
         };
         Ok(vec![Selected { kernel, inputs, output, node: index, macs: 0 }])
     }

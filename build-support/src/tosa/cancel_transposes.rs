@@ -7,7 +7,7 @@
 use super::Lowered;
 use quantize_runtime::Shape;
 use quantize_runtime::graph::{ElementType, Node, Port, ValueId};
-use quantize_runtime::ops::{Clamp, NanMode, Op, Reshape, Transpose};
+use quantize_runtime::ops::{self, Clamp, NanMode, Op, Reshape, Transpose};
 
 /// The graph with as few TRANSPOSEs as this finds; with `sink` they move through operators, without only chains merge.
 pub(super) fn cancel_transposes(lowered: &Lowered, sink: bool) -> Lowered {
@@ -244,15 +244,63 @@ fn permute_attributes(op: &mut Op, perms: &[usize]) -> bool {
         }
     };
     match op {
-        Op::Clamp(_) | Op::Table(_) | Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Maximum(_) | Op::Minimum(_) => true,
+        Op::Abs(_)
+        | Op::Add(_)
+        | Op::ArithmeticRightShift(_)
+        | Op::BitwiseAnd(_)
+        | Op::BitwiseNot(_)
+        | Op::BitwiseOr(_)
+        | Op::BitwiseXor(_)
+        | Op::Cast(_)
+        | Op::Ceil(_)
+        | Op::Clamp(_)
+        | Op::Clz(_)
+        | Op::Cos(_)
+        | Op::Equal(_)
+        | Op::Erf(_)
+        | Op::Exp(_)
+        | Op::Floor(_)
+        | Op::Greater(_)
+        | Op::GreaterEqual(_)
+        | Op::IntDiv(_)
+        | Op::Log(_)
+        | Op::LogicalAnd(_)
+        | Op::LogicalLeftShift(_)
+        | Op::LogicalNot(_)
+        | Op::LogicalOr(_)
+        | Op::LogicalRightShift(_)
+        | Op::LogicalXor(_)
+        | Op::Maximum(_)
+        | Op::Minimum(_)
+        | Op::Mul(_)
+        | Op::Negate(_)
+        | Op::Pow(_)
+        | Op::Reciprocal(_)
+        | Op::Rsqrt(_)
+        | Op::Select(_)
+        | Op::Sigmoid(_)
+        | Op::Sin(_)
+        | Op::Sub(_)
+        | Op::Table(_)
+        | Op::Tanh(_) => true,
         // Parameters per channel belong to the last axis.
         Op::Rescale(op) => !op.per_channel || perms.last() == Some(&(perms.len() - 1)),
-        Op::ReduceSum(op) => {
+        Op::ReduceAll(ops::ReduceAll { axis, .. })
+        | Op::ReduceAny(ops::ReduceAny { axis, .. })
+        | Op::ReduceMax(ops::ReduceMax { axis, .. })
+        | Op::ReduceMin(ops::ReduceMin { axis, .. })
+        | Op::ReduceProduct(ops::ReduceProduct { axis, .. })
+        | Op::ReduceSum(ops::ReduceSum { axis, .. })
+        | Op::Concat(ops::Concat { axis, .. }) => {
+            *axis = perms[*axis as usize] as u32;
+            true
+        }
+        Op::Reverse(op) => {
             op.axis = perms[op.axis as usize] as u32;
             true
         }
-        Op::Concat(op) => {
-            op.axis = perms[op.axis as usize] as u32;
+        Op::Tile(op) => {
+            permute_list(&mut op.multiples, 1);
             true
         }
         Op::Pad(op) => {
@@ -264,11 +312,18 @@ fn permute_attributes(op: &mut Op, perms: &[usize]) -> bool {
             permute_list(&mut op.size, 1);
             true
         }
-        Op::Conv2d(_)
-        | Op::DepthwiseConv2d(_)
+        Op::ArgMax(_)
         | Op::AvgPool2d(_)
+        | Op::Conv2d(_)
+        | Op::Conv3d(_)
+        | Op::DepthwiseConv2d(_)
+        | Op::Gather(_)
+        | Op::MatMul(_)
         | Op::MaxPool2d(_)
         | Op::Reshape(_)
+        | Op::Resize(_)
+        | Op::Scatter(_)
+        | Op::TransposeConv2d(_)
         | Op::Transpose(_) => false,
     }
 }

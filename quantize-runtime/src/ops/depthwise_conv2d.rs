@@ -1,17 +1,18 @@
 //! DEPTHWISE_CONV2D: a convolution of each input channel on its own, with HWCM weights.
 
+use super::convolution::Layer;
 use super::window::Window;
 use super::{AccumulatorType, Like, Visit};
 use crate::Shape;
 use crate::graph::{ElementType, Graph, Rule, Value, ValueId, require};
 use crate::interpreter::{Environment, Tensor, Unpredictable};
-use alloc::vec::Vec;
 
 /// `output[n, oy, ox, c·M + m] = bias[c·M + m] + Σ (input[.., c] − input_zero_point) · (weight[.., c, m] −
 /// weight_zero_point)` over ky and kx.
 ///
-/// Shapes: input `[N, IH, IW, C]`, weight `[KH, KW, C, M]`, bias `[C·M]` or `[1]`, result `[N, OH, OW, C·M]` of i32.
-/// Positions outside the input count as the input's zero point.
+/// Shapes: input `[N, IH, IW, C]`, weight `[KH, KW, C, M]`, bias `[C·M]` or `[1]`, result `[N, OH, OW, C·M]`.
+/// Positions outside the input count as the input's zero point. Element types are those of CONV2D, and f32 is added up in
+/// the order of ky and kx, the bias last.
 ///
 /// Source: TOSA 1.0, DEPTHWISE_CONV2D.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -22,15 +23,15 @@ pub struct DepthwiseConv2d {
     pub stride: [i32; 2],
     /// Step between taps: y, x.
     pub dilation: [i32; 2],
-    /// Type of the accumulator; `Int32` for i8.
+    /// Type of the accumulator: `Int32`, `Int48` or `Fp32`.
     pub accumulator: AccumulatorType,
     /// Asks for a tighter error bound of float convolutions; without meaning for integers.
     pub local_bound: bool,
-    /// Activation, i8.
+    /// Activation.
     pub input: ValueId,
-    /// Weights, i8.
+    /// Weights.
     pub weight: ValueId,
-    /// Bias, i32.
+    /// Bias.
     pub bias: ValueId,
     /// Quantized zero of the input.
     pub input_zero_point: i32,
@@ -52,51 +53,35 @@ impl DepthwiseConv2d {
         visitor.whole(Like::Operand(self.weight), &mut self.weight_zero_point)
     }
 
+    fn layer(&self) -> Layer {
+        Layer {
+            accumulator: self.accumulator,
+            input: self.input,
+            weight: self.weight,
+            bias: self.bias,
+            zero_points: [self.input_zero_point, self.weight_zero_point],
+        }
+    }
+
     pub(super) fn infer(&self, graph: &Graph<'_>, element: ElementType) -> Result<Shape, Rule> {
-        let [n, ih, iw, c] = graph.operand(self.input, ElementType::I8)?.axes()?;
-        let [kh, kw, weight_c, m] = graph.operand(self.weight, ElementType::I8)?.axes()?;
-        let [bias] = graph.operand(self.bias, ElementType::I32)?.axes()?;
-        require(self.accumulator == AccumulatorType::Int32, "an i8 convolution accumulates in i32")?;
-        require(element == ElementType::I32, "the result of an i8 convolution is i32")?;
-        require(weight_c == c, "weights and input have different channel counts")?;
+        let [n, ih, iw, c] = graph.value(self.input)?.shape.axes()?;
+        let [kh, kw, weight_c, m] = graph.value(self.weight)?.shape.axes()?;
         let oc = c.checked_mul(m).ok_or("the result has too many channels")?;
-        require(bias == oc || bias == 1, "the bias has neither one element nor one per output channel")?;
-        ElementType::I8.check_zero_point(self.input_zero_point)?;
-        ElementType::I8.check_zero_point(self.weight_zero_point)?;
+        self.layer().check(graph, element, oc)?;
+        require(weight_c == c, "weights and input have different channel counts")?;
         let window = Window { kernel: [kh, kw], stride: self.stride, dilation: self.dilation, pad: self.pad };
         let [oh, ow] = window.output([ih, iw])?;
         Ok(Shape::nhwc(n, oh, ow, oc))
     }
 
     pub(super) fn evaluate(&self, environment: &Environment<'_>, result: &Value<'_>) -> Result<Tensor, Unpredictable> {
-        let (input, weight, bias) = (
-            environment.elements::<i8>(self.input),
-            environment.elements::<i8>(self.weight),
-            environment.elements::<i32>(self.bias),
-        );
-        let [_, ih, iw, ic] = environment.shape(self.input).sizes();
-        let [kh, kw, _, multiplier] = environment.shape(self.weight).sizes();
-        let [n, oh, ow, oc] = result.shape.sizes();
+        let [_, ih, iw, c] = environment.shape(self.input).sizes();
+        let [kh, kw, _, m] = environment.shape(self.weight).sizes();
         let window = Window::new([kh, kw], self.stride, self.dilation, self.pad);
-        let mut output = Vec::with_capacity(result.shape.len());
-        for batch in 0..n {
-            for oy in 0..oh {
-                for ox in 0..ow {
-                    for channel in 0..oc {
-                        let mut accumulator = 0_i32;
-                        for (ky, kx, y, x) in window.taps([ih, iw], [oy, ox]) {
-                            let value = i32::from(input[((batch * ih + y) * iw + x) * ic + channel / multiplier]);
-                            // [ky, kx, c, m] with c·M + m = channel.
-                            let factor = i32::from(weight[(ky * kw + kx) * oc + channel]);
-                            let product = (value - self.input_zero_point) * (factor - self.weight_zero_point);
-                            accumulator = accumulator.checked_add(product).ok_or(Unpredictable)?;
-                        }
-                        let bias = bias[if bias.len() == 1 { 0 } else { channel }];
-                        output.push(accumulator.checked_add(bias).ok_or(Unpredictable)?);
-                    }
-                }
-            }
-        }
-        Ok(Tensor::I32(output))
+        self.layer().evaluate(environment, result, 1, |[n, oy, ox, oc, ..]| {
+            let taps = window.taps([ih, iw], [oy, ox]);
+            // The weights are [ky, kx, c, m] with c·M + m = oc.
+            taps.map(move |(ky, kx, y, x)| [((n * ih + y) * iw + x) * c + oc / m, (ky * kw + kx) * c * m + oc])
+        })
     }
 }

@@ -59,6 +59,16 @@ enumeration! {
 }
 
 enumeration! {
+    /// How RESIZE computes an element between others.
+    ResizeMode {
+        /// The closer one on each axis; of two equally close ones the later.
+        NearestNeighbor = 1,
+        /// Weighed by distance on both axes.
+        Bilinear = 2,
+    }
+}
+
+enumeration! {
     /// How RESCALE rounds.
     RoundingMode {
         /// Half up, once.

@@ -1,16 +1,15 @@
 //! MAX_POOL2D: the maximum over a window.
 
-use super::avg_pool2d::pool_shape;
-use super::window::Window;
+use super::avg_pool2d::{pool, pool_shape};
 use super::{NanMode, Visit};
 use crate::Shape;
 use crate::graph::{ElementType, Graph, Rule, Value, ValueId};
 use crate::interpreter::{Environment, Tensor, Unpredictable};
-use alloc::vec::Vec;
+use crate::tensor::Element;
 
 /// The largest of the taps inside the input.
 ///
-/// Shapes: input `[N, IH, IW, C]`, result `[N, OH, OW, C]`, i8.
+/// Shapes: input `[N, IH, IW, C]`, result `[N, OH, OW, C]`, both i8, i16 or f32.
 ///
 /// Source: TOSA 1.0, MAX_POOL2D.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -21,9 +20,9 @@ pub struct MaxPool2d {
     pub stride: [i32; 2],
     /// Rows and columns added: top, bottom, left, right; each smaller than the window.
     pub pad: [i32; 4],
-    /// Without meaning for integers.
+    /// What becomes of NaN.
     pub nan_mode: NanMode,
-    /// Activation, i8.
+    /// Activation.
     pub input: ValueId,
 }
 
@@ -37,27 +36,34 @@ impl MaxPool2d {
     }
 
     pub(super) fn infer(&self, graph: &Graph<'_>, element: ElementType) -> Result<Shape, Rule> {
-        let input = graph.operand(self.input, ElementType::I8)?;
-        pool_shape(self.kernel, self.stride, self.pad, input, element)
+        pool_shape(self.kernel, self.stride, self.pad, graph.operand(self.input, element)?, element)
     }
 
     pub(super) fn evaluate(&self, environment: &Environment<'_>, result: &Value<'_>) -> Result<Tensor, Unpredictable> {
-        let input = environment.elements::<i8>(self.input);
-        let [_, ih, iw, _] = environment.shape(self.input).sizes();
-        let [n, oh, ow, c] = result.shape.sizes();
-        let window = Window::new(self.kernel.map(|size| size as usize), self.stride, [1, 1], self.pad);
-        let mut output = Vec::with_capacity(result.shape.len());
-        for batch in 0..n {
-            for oy in 0..oh {
-                for ox in 0..ow {
-                    for channel in 0..c {
-                        let taps = window.taps([ih, iw], [oy, ox]);
-                        let values = taps.map(|(_, _, y, x)| input[((batch * ih + y) * iw + x) * c + channel]);
-                        output.push(values.fold(i8::MIN, i8::max));
-                    }
-                }
-            }
+        match result.element {
+            ElementType::F32 => self.largest(environment, result, f32::NEG_INFINITY, |a, b| self.larger(a, b)),
+            ElementType::I16 => self.largest(environment, result, i16::MIN, i16::max),
+            _ => self.largest(environment, result, i8::MIN, i8::max),
         }
-        Ok(Tensor::I8(output))
+    }
+
+    fn largest<T: Element>(
+        &self,
+        environment: &Environment<'_>,
+        result: &Value<'_>,
+        least: T,
+        larger: impl Fn(T, T) -> T,
+    ) -> Result<Tensor, Unpredictable> {
+        let maximum = |taps: &mut dyn Iterator<Item = T>| Ok(taps.fold(least, &larger));
+        pool(self.kernel, self.stride, self.pad, environment, (self.input, result), maximum)
+    }
+
+    fn larger(&self, a: f32, b: f32) -> f32 {
+        match self.nan_mode {
+            NanMode::Propagate if a.is_nan() || b.is_nan() => f32::NAN,
+            // NaN compares as not larger; the first value is never NaN.
+            _ if b > a => b,
+            _ => a,
+        }
     }
 }

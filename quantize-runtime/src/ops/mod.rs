@@ -3,47 +3,79 @@
 //! A room holds the attribute struct, the order of its operands in SPIR-V, the shape and validity rules and the
 //! reference kernel. The list at the end makes the enum [`Op`] and the matches over it.
 
-mod add;
+mod argmax;
+mod arithmetic_right_shift;
 mod avg_pool2d;
+mod binary;
+mod cast;
 mod clamp;
 mod concat;
 mod conv2d;
+mod conv3d;
+mod convolution;
 mod depthwise_conv2d;
 mod elementwise;
 mod enums;
+mod gather;
+mod matmul;
 mod max_pool2d;
 mod maximum;
 mod minimum;
 mod mul;
+mod negate;
 mod pad;
-mod reduce_sum;
+mod reduce;
 mod rescale;
 mod reshape;
+mod resize;
+mod reverse;
+mod scatter;
+mod select;
 mod slice;
-mod sub;
 mod table;
+mod tile;
 mod transpose;
+mod transpose_conv2d;
+mod unary;
 mod window;
 
-pub use add::Add;
+pub use argmax::ArgMax;
+pub use arithmetic_right_shift::ArithmeticRightShift;
 pub use avg_pool2d::AvgPool2d;
+pub use binary::{
+    Add, BitwiseAnd, BitwiseOr, BitwiseXor, Equal, Greater, GreaterEqual, IntDiv, LogicalAnd, LogicalLeftShift,
+    LogicalOr, LogicalRightShift, LogicalXor, Pow, Sub,
+};
+pub use cast::Cast;
 pub use clamp::Clamp;
 pub use concat::Concat;
 pub use conv2d::Conv2d;
+pub use conv3d::Conv3d;
 pub use depthwise_conv2d::DepthwiseConv2d;
-pub use enums::{AccumulatorType, Enumeration, NanMode, RoundingMode};
+pub use enums::{AccumulatorType, Enumeration, NanMode, ResizeMode, RoundingMode};
+pub use gather::Gather;
+pub use matmul::MatMul;
 pub use max_pool2d::MaxPool2d;
 pub use maximum::Maximum;
 pub use minimum::Minimum;
 pub use mul::Mul;
+pub use negate::Negate;
 pub use pad::Pad;
-pub use reduce_sum::ReduceSum;
+pub use reduce::{ReduceAll, ReduceAny, ReduceMax, ReduceMin, ReduceProduct, ReduceSum};
 pub use rescale::Rescale;
 pub use reshape::Reshape;
+pub use resize::Resize;
+pub use reverse::Reverse;
+pub use scatter::Scatter;
+pub use select::Select;
 pub use slice::Slice;
-pub use sub::Sub;
 pub use table::Table;
+pub use tile::Tile;
 pub use transpose::Transpose;
+pub use transpose_conv2d::TransposeConv2d;
+pub use unary::{
+    Abs, BitwiseNot, Ceil, Clz, Cos, Erf, Exp, Floor, Log, LogicalNot, Reciprocal, Rsqrt, Sigmoid, Sin, Tanh,
+};
 
 use crate::Shape;
 use crate::graph::{ElementType, Graph, Rule, Scalar, Value, ValueId};
@@ -175,8 +207,8 @@ macro_rules! operators {
 
             /// Checks the operator and gives the shape of its result.
             ///
-            /// `element` is the element type the result is declared with; RESCALE has the choice, every other operator
-            /// allows one.
+            /// `element` is the element type the result is declared with; CAST and RESCALE have the choice, every other
+            /// operator allows one.
             ///
             /// # Errors
             /// The TOSA rule that the attributes, the operands in `graph` or `element` break.
@@ -207,23 +239,69 @@ macro_rules! operators {
 }
 
 operators! {
+    0 ArgMax "ARGMAX",
     1 AvgPool2d "AVG_POOL2D",
     2 Conv2d "CONV2D",
+    3 Conv3d "CONV3D",
     4 DepthwiseConv2d "DEPTHWISE_CONV2D",
+    6 MatMul "MATMUL",
     7 MaxPool2d "MAX_POOL2D",
+    9 TransposeConv2d "TRANSPOSE_CONV2D",
     10 Clamp "CLAMP",
+    11 Erf "ERF",
+    12 Sigmoid "SIGMOID",
+    13 Tanh "TANH",
     14 Add "ADD",
+    15 ArithmeticRightShift "ARITHMETIC_RIGHT_SHIFT",
+    16 BitwiseAnd "BITWISE_AND",
+    17 BitwiseOr "BITWISE_OR",
+    18 BitwiseXor "BITWISE_XOR",
+    19 IntDiv "INTDIV",
+    20 LogicalAnd "LOGICAL_AND",
+    21 LogicalLeftShift "LOGICAL_LEFT_SHIFT",
+    22 LogicalRightShift "LOGICAL_RIGHT_SHIFT",
+    23 LogicalOr "LOGICAL_OR",
+    24 LogicalXor "LOGICAL_XOR",
     25 Maximum "MAXIMUM",
     26 Minimum "MINIMUM",
     27 Mul "MUL",
+    28 Pow "POW",
     29 Sub "SUB",
     30 Table "TABLE",
+    31 Abs "ABS",
+    32 BitwiseNot "BITWISE_NOT",
+    33 Ceil "CEIL",
+    34 Clz "CLZ",
+    35 Cos "COS",
+    36 Exp "EXP",
+    37 Floor "FLOOR",
+    38 Log "LOG",
+    39 LogicalNot "LOGICAL_NOT",
+    40 Negate "NEGATE",
+    41 Reciprocal "RECIPROCAL",
+    42 Rsqrt "RSQRT",
+    43 Sin "SIN",
+    44 Select "SELECT",
+    45 Equal "EQUAL",
+    46 Greater "GREATER",
+    47 GreaterEqual "GREATER_EQUAL",
+    48 ReduceAll "REDUCE_ALL",
+    49 ReduceAny "REDUCE_ANY",
+    50 ReduceMax "REDUCE_MAX",
+    51 ReduceMin "REDUCE_MIN",
+    52 ReduceProduct "REDUCE_PRODUCT",
     53 ReduceSum "REDUCE_SUM",
     54 Concat "CONCAT",
     55 Pad "PAD",
     56 Reshape "RESHAPE",
+    57 Reverse "REVERSE",
     58 Slice "SLICE",
+    59 Tile "TILE",
     60 Transpose "TRANSPOSE",
+    61 Gather "GATHER",
+    62 Scatter "SCATTER",
+    63 Resize "RESIZE",
+    64 Cast "CAST",
     65 Rescale "RESCALE",
 }
 

@@ -6,17 +6,19 @@ use crate::graph::{ElementType, Graph, Rule, Value, ValueId, require};
 use crate::interpreter::{Environment, Tensor, Unpredictable};
 use crate::rescale::multiply;
 
-/// `output = input1 · input2` for i8 operands; for i32 `(input1 · input2 + 2^(shift−1)) >> shift`, or the low 32 bits of
-/// the product for shift 0. The result is i32; operands broadcast.
+/// `output = input1 · input2`, i32 for i8 and i16 operands; f32 for f32 ones; for i32 operands
+/// `(input1 · input2 + 2^(shift−1)) >> shift`, which must fit i32, or the low 32 bits of the product for shift 0.
+///
+/// Operands broadcast.
 ///
 /// Source: TOSA 1.0, MUL.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Mul {
-    /// First operand, i8 or i32.
+    /// First operand.
     pub input1: ValueId,
     /// Second operand, of the same type.
     pub input2: ValueId,
-    /// Bits dropped with rounding: 0 to 63, 0 for i8.
+    /// Bits dropped with rounding: 0 to 63, 0 unless the operands are i32.
     pub shift: i32,
 }
 
@@ -28,15 +30,29 @@ impl Mul {
     }
 
     pub(super) fn infer(&self, graph: &Graph<'_>, element: ElementType) -> Result<Shape, Rule> {
-        let operands = graph.value(self.input1)?.element;
         require((0..=63).contains(&self.shift), "the shift is outside 0 to 63")?;
+        let operands = graph.value(self.input1)?.element;
         require(self.shift == 0 || operands == ElementType::I32, "only i32 operands can be shifted")?;
-        elementwise::infer(graph, operands, [self.input1, self.input2], element)
+        let types = [
+            (ElementType::I8, ElementType::I32),
+            (ElementType::I16, ElementType::I32),
+            (ElementType::I32, ElementType::I32),
+            (ElementType::F32, ElementType::F32),
+        ];
+        elementwise::infer(graph, &types, [self.input1, self.input2], element)
     }
 
     pub(super) fn evaluate(&self, environment: &Environment<'_>, result: &Value<'_>) -> Result<Tensor, Unpredictable> {
-        // The operands have at most 32 bits, the shift is 0 to 63.
-        let product = |a, b| multiply(a as i32, b as i32, self.shift as u32).map(i64::from);
-        elementwise::evaluate(environment, [self.input1, self.input2], &result.shape, product)
+        let (inputs, shape) = ([self.input1, self.input2], &result.shape);
+        match environment.tensor(self.input1).element() {
+            ElementType::I8 => {
+                elementwise::binary(environment, inputs, shape, |a: i8, b: i8| Some(i32::from(a) * i32::from(b)))
+            }
+            ElementType::I16 => {
+                elementwise::binary(environment, inputs, shape, |a: i16, b: i16| Some(i32::from(a) * i32::from(b)))
+            }
+            ElementType::F32 => elementwise::binary(environment, inputs, shape, |a: f32, b: f32| Some(a * b)),
+            _ => elementwise::binary(environment, inputs, shape, |a, b| multiply(a, b, self.shift as u32)), // 0 to 63
+        }
     }
 }

@@ -5,6 +5,43 @@ use crate::graph::{Rule, require};
 /// Limit of kernels, strides and pads (TOSA 1.0, level 8K).
 const LIMIT: i64 = 8192;
 
+/// A kernel that slides along one axis.
+#[derive(Clone, Copy)]
+pub(super) struct Axis {
+    pub(super) kernel: u32,
+    pub(super) stride: i32,
+    pub(super) dilation: i32,
+    /// Before and after.
+    pub(super) pad: [i32; 2],
+}
+
+impl Axis {
+    /// Size of the result: `exact(I − 1 + before + after − (K − 1) · dilation, stride) + 1`.
+    pub(super) fn output(&self, input: u32) -> Result<u32, Rule> {
+        let kernel = i64::from(self.kernel);
+        let stride = i64::from(self.stride);
+        let dilation = i64::from(self.dilation);
+        let [before, after] = self.pad.map(i64::from);
+        require((0..=LIMIT).contains(&before) && (0..=LIMIT).contains(&after), "a pad is outside 0 to 8192")?;
+        require((1..=LIMIT).contains(&stride), "a stride is outside 1 to 8192")?;
+        require((1..=LIMIT).contains(&dilation), "a dilation is outside 1 to 8192")?;
+        require((1..=LIMIT).contains(&(kernel * dilation)), "kernel times dilation is outside 1 to 8192")?;
+        let last = i64::from(input) - 1 + before + after - (kernel - 1) * dilation;
+        require(last >= 0, "the kernel is larger than the padded input")?;
+        require(last % stride == 0, "the stride does not divide the padded input exactly")?;
+        u32::try_from(last / stride + 1).map_err(|_| "the result is too large")
+    }
+
+    /// The taps inside an input of `size` for the result's position `at`: tap, position in the input.
+    pub(super) fn taps(self, size: usize, at: usize) -> impl Iterator<Item = (usize, usize)> + Clone {
+        let origin = at as i64 * i64::from(self.stride) - i64::from(self.pad[0]);
+        (0..self.kernel).filter_map(move |tap| {
+            let position = usize::try_from(origin + i64::from(tap) * i64::from(self.dilation)).ok()?;
+            (position < size).then_some((tap as usize, position))
+        })
+    }
+}
+
 /// A kernel that slides over rows and columns.
 pub(super) struct Window {
     pub(super) kernel: [u32; 2],
@@ -19,36 +56,25 @@ impl Window {
         Self { kernel: kernel.map(|size| size as u32), stride, dilation, pad }
     }
 
-    /// Height and width of the result: `exact(I − 1 + before + after − (K − 1) · dilation, stride) + 1`.
-    pub(super) fn output(&self, input: [u32; 2]) -> Result<[u32; 2], Rule> {
-        Ok([self.output_axis(input, 0)?, self.output_axis(input, 1)?])
+    fn axis(&self, axis: usize) -> Axis {
+        let pad = [self.pad[2 * axis], self.pad[2 * axis + 1]];
+        Axis { kernel: self.kernel[axis], stride: self.stride[axis], dilation: self.dilation[axis], pad }
     }
 
-    fn output_axis(&self, input: [u32; 2], axis: usize) -> Result<u32, Rule> {
-        let kernel = i64::from(self.kernel[axis]);
-        let stride = i64::from(self.stride[axis]);
-        let dilation = i64::from(self.dilation[axis]);
-        let (before, after) = (i64::from(self.pad[2 * axis]), i64::from(self.pad[2 * axis + 1]));
-        require((0..=LIMIT).contains(&before) && (0..=LIMIT).contains(&after), "a pad is outside 0 to 8192")?;
-        require((1..=LIMIT).contains(&stride), "a stride is outside 1 to 8192")?;
-        require((1..=LIMIT).contains(&dilation), "a dilation is outside 1 to 8192")?;
-        require((1..=LIMIT).contains(&(kernel * dilation)), "kernel times dilation is outside 1 to 8192")?;
-        let last = i64::from(input[axis]) - 1 + before + after - (kernel - 1) * dilation;
-        require(last >= 0, "the kernel is larger than the padded input")?;
-        require(last % stride == 0, "the stride does not divide the padded input exactly")?;
-        u32::try_from(last / stride + 1).map_err(|_| "the result is too large")
+    /// Height and width of the result.
+    pub(super) fn output(&self, input: [u32; 2]) -> Result<[u32; 2], Rule> {
+        Ok([self.axis(0).output(input[0])?, self.axis(1).output(input[1])?])
     }
 
     /// The taps inside an input of `size` for the result's position `at`: ky, kx, input row, input column.
-    pub(super) fn taps(&self, size: [usize; 2], at: [usize; 2]) -> impl Iterator<Item = (usize, usize, usize, usize)> {
-        let position = move |axis: usize, tap: u32| {
-            let origin = at[axis] as i64 * i64::from(self.stride[axis]) - i64::from(self.pad[2 * axis]);
-            let position = usize::try_from(origin + i64::from(tap) * i64::from(self.dilation[axis])).ok()?;
-            (position < size[axis]).then_some((tap as usize, position))
-        };
-        (0..self.kernel[0]).filter_map(move |ky| position(0, ky)).flat_map(move |(ky, y)| {
-            (0..self.kernel[1]).filter_map(move |kx| position(1, kx)).map(move |(kx, x)| (ky, kx, y, x))
-        })
+    pub(super) fn taps(
+        &self,
+        size: [usize; 2],
+        at: [usize; 2],
+    ) -> impl Iterator<Item = (usize, usize, usize, usize)> + use<> {
+        let columns = self.axis(1).taps(size[1], at[1]);
+        let rows = self.axis(0).taps(size[0], at[0]);
+        rows.flat_map(move |(ky, y)| columns.clone().map(move |(kx, x)| (ky, kx, y, x)))
     }
 }
 
