@@ -4,11 +4,12 @@ use crate::annotate::{Annotation, annotate};
 use crate::calibrate::{Dataset, calibrate, dataset};
 use crate::config::Recipe;
 use crate::files::Folder;
+use crate::frontend::{self, Model};
 use crate::graph::{Graph, ValueId};
 use crate::ops::{Op, Pattern, clamp::ClampKind};
 use crate::quantize::{QuantGraph, QuantParams, quantize};
 use crate::scan::Site;
-use crate::{emit, frontend, lower, manifest, passes, plan, tosa, vgf};
+use crate::{emit, lower, manifest, passes, plan, tosa, vgf};
 use quantize_runtime::vgf::Vgf;
 use quantize_syntax::attr::Calibration;
 use quantize_syntax::diagnostic::list;
@@ -24,7 +25,7 @@ use std::path::{Path, PathBuf};
 pub struct Sources {
     /// Every file, existing or not.
     pub files: Vec<PathBuf>,
-    model: io::Result<Vec<u8>>,
+    model: io::Result<Model>,
     samples: Vec<SampleFile>,
     hashes: Hashes,
 }
@@ -43,8 +44,7 @@ struct SampleFile {
 impl Sources {
     /// Reads the model and hashes everything.
     pub fn read(crate_folder: &Path, attr: &Attr) -> Self {
-        let model_path = crate_folder.join(&attr.model.value);
-        let model = fs::read(&model_path);
+        let model = Model::read(crate_folder, &attr.model.value);
         let mut samples: Vec<SampleFile> = Vec::new();
         let mut add = |at, input, shown: &str| {
             let (shown, path) = (shown.to_owned(), crate_folder.join(shown));
@@ -63,7 +63,11 @@ impl Sources {
             }
         }
         let mut hashes = Hashes {
-            model: model.as_ref().ok().map(|bytes| hex(&Sha256::digest(bytes))),
+            model: model.as_ref().ok().map(|model| {
+                let mut hasher = Sha256::new();
+                model.contents().for_each(|bytes| hasher.update(bytes));
+                hex(&hasher.finalize())
+            }),
             tool: format!("quantize-build {}, abi {}", env!("CARGO_PKG_VERSION"), quantize_runtime::abi::VERSION),
             calibration: BTreeMap::new(),
         };
@@ -73,7 +77,9 @@ impl Sources {
                 Err(error) => sample.error = Some(error),
             }
         }
-        let files = [model_path].into_iter().chain(samples.iter().map(|sample| sample.path.clone())).collect();
+        let mut files = vec![crate_folder.join(&attr.model.value)];
+        files.extend(model.iter().flat_map(Model::external_paths));
+        files.extend(samples.iter().map(|sample| sample.path.clone()));
         Self { files, model, samples, hashes }
     }
 
@@ -222,15 +228,15 @@ fn cannot_read(shown: &str, error: &io::Error) -> String {
 
 fn import(attr: &Attr, sources: &Sources, diagnostics: &mut Diagnostics) -> Option<Graph> {
     let shown = &attr.model.value;
-    let bytes = match &sources.model {
-        Ok(bytes) => bytes,
+    let model = match &sources.model {
+        Ok(model) => model,
         Err(error) => {
             diagnostics.error(ArgPath::Model, cannot_read(shown, error));
             return None;
         }
     };
     let shapes = attr.shapes.iter().map(|(input, dims)| (input.clone(), dims.value.clone())).collect();
-    match frontend::import(shown, bytes, &shapes) {
+    match frontend::import(model, &shapes) {
         Ok(import) => {
             import.warnings.into_iter().for_each(|warning| diagnostics.warning(ArgPath::Model, warning));
             Some(import.graph)

@@ -4,10 +4,10 @@ use quantize_build::annotate::{Annotation, annotate};
 use quantize_build::calibrate::observer::Observer;
 use quantize_build::calibrate::{self, Dataset, dataset};
 use quantize_build::config::{Config, Precedence, Recipe, Rule, Target};
-use quantize_build::frontend::Shapes;
+use quantize_build::frontend::{self, Model, Shapes};
 use quantize_build::graph::{Graph, ValueId};
 use quantize_build::quantize::{Params, QuantGraph, QuantParams, quantize};
-use quantize_build::{frontend, lower, passes, tosa, vgf};
+use quantize_build::{lower, passes, tosa, vgf};
 
 use quantize_runtime::interpreter::{Interpreter, Tensor};
 use quantize_runtime::vgf::Vgf;
@@ -90,8 +90,8 @@ impl Case {
     }
 
     fn network(&self) -> (Graph, Annotation) {
-        let bytes = std::fs::read(self.folder.join("model.onnx")).expect("the golden is complete");
-        let mut graph = frontend::import("model.onnx", &bytes, &Shapes::new()).expect("a supported model").graph;
+        let model = Model::read(&self.folder, "model.onnx").expect("the golden is complete");
+        let mut graph = frontend::import(&model, &Shapes::new()).expect("a supported model").graph;
         let recipe = self.recipe();
         passes::run(&mut graph, &recipe);
         let annotation = annotate(&graph, &recipe);

@@ -8,6 +8,8 @@ pub use shapes::Shapes;
 
 use crate::graph::Graph;
 use quantize_syntax::ArgPath;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// A model that was read.
 #[derive(Debug)]
@@ -34,20 +36,61 @@ impl From<String> for Problem {
     }
 }
 
-/// Reads a model file; the format is found by content.
+/// A model file with the files that it refers to.
+#[derive(Clone, Debug, Default)]
+pub struct Model {
+    /// Path as the user wrote it.
+    shown: String,
+    bytes: Vec<u8>,
+    external: onnx::External,
+}
+
+impl Model {
+    /// Reads the file `shown` of a crate, and what it refers to.
+    ///
+    /// # Errors
+    ///
+    /// When the model itself cannot be read; another file's problems are reported by the import.
+    pub fn read(crate_folder: &Path, shown: &str) -> io::Result<Self> {
+        let path = crate_folder.join(shown);
+        let bytes = fs::read(&path)?;
+        let folder = path.parent().unwrap_or(crate_folder);
+        let external = if is_archive(&bytes) { Default::default() } else { onnx::external(&bytes, folder) };
+        Ok(Self { shown: shown.to_owned(), bytes, external })
+    }
+
+    /// Paths of the files beside the model.
+    pub fn external_paths(&self) -> impl Iterator<Item = PathBuf> {
+        self.external.paths()
+    }
+
+    /// All bytes that the import depends on: the model's, then names and contents of the files beside it.
+    pub fn contents(&self) -> impl Iterator<Item = &[u8]> {
+        let external = self.external.contents().flat_map(|(name, bytes)| [name.as_bytes(), bytes]);
+        [self.bytes.as_slice()].into_iter().chain(external)
+    }
+}
+
+/// Reads a model; the format is found by content.
 ///
 /// `shapes` gives inputs the dimensions that the file leaves open.
 ///
 /// # Errors
 ///
 /// Everything that is wrong with the file or not supported, in one list.
-pub fn import(shown: &str, bytes: &[u8], shapes: &Shapes) -> Result<Import, Vec<Problem>> {
-    if bytes.starts_with(b"PK\x03\x04") {
+pub fn import(model: &Model, shapes: &Shapes) -> Result<Import, Vec<Problem>> {
+    let Model { shown, bytes, external } = model;
+    if is_archive(bytes) {
         let message = format!(
             "`{shown}` is a PyTorch archive; exported programs (.pt2) are not supported yet: write an ONNX file with \
              `torch.onnx.export(model, args, \"model.onnx\", dynamo=True)`"
         );
         return Err(vec![message.into()]);
     }
-    onnx::import(shown, bytes, shapes)
+    onnx::import(shown, bytes, external, shapes)
+}
+
+/// Whether the bytes begin as a ZIP file does.
+fn is_archive(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04")
 }

@@ -1,5 +1,6 @@
 //! ONNX models to float networks: constants folded, torch's decompositions raised back to ATen operators.
 
+mod external;
 mod fold;
 mod operators;
 mod proto;
@@ -9,24 +10,42 @@ mod tensor;
 use super::shapes::{self, Declared, Dim, Shapes};
 use super::unsupported::{Unsupported, report_unsupported};
 use super::{Import, Problem};
-use crate::graph::{Graph, Output, Scope, Type, ValueId};
+use crate::graph::{Data, Element, Graph, Output, Scope, Type, ValueId};
 use crate::ops::Op;
+pub use external::External;
 use prost::Message;
 use std::collections::BTreeMap;
-use tensor::Constant;
+use std::path::Path;
+
+/// Opsets whose operators have the meaning that the rooms implement.
+const OPSETS: core::ops::RangeInclusive<i64> = 13..=26;
+
+/// Calls of functions and branches inside each other: more is a cycle.
+const MAX_DEPTH: usize = 64;
+
+/// Nodes of a network after its functions are inlined.
+const MAX_NODES: usize = 1 << 20;
+
+/// Elements of a computed tensor: 8 GiB of real numbers.
+const MAX_ELEMENTS: usize = 1 << 31;
+
+/// Reads the files that a model in `folder` refers to.
+pub(super) fn external(bytes: &[u8], folder: &Path) -> External {
+    proto::Model::decode(bytes).map_or_else(|_| External::default(), |model| External::read(&model, folder))
+}
 
 /// Reads a model.
 ///
 /// # Errors
 ///
 /// All that is wrong or unsupported; unsupported operators grouped by kind, with the nodes that use them.
-pub fn import(shown: &str, bytes: &[u8], shapes: &Shapes) -> Result<Import, Vec<Problem>> {
+pub fn import(shown: &str, bytes: &[u8], external: &External, shapes: &Shapes) -> Result<Import, Vec<Problem>> {
     let not_onnx = |reason: &str| vec![Problem::from(format!("`{shown}` is not an ONNX model: {reason}"))];
     let model = proto::Model::decode(bytes).map_err(|error| not_onnx(&error.to_string()))?;
-    let (Some(source), Some(_)) = (model.graph, model.ir_version) else {
+    let (Some(source), Some(_)) = (&model.graph, model.ir_version) else {
         return Err(not_onnx("it has no graph or no IR version"));
     };
-    let opset = model.opset_import.iter().find(|set| set.domain.is_empty() || set.domain == "ai.onnx");
+    let opset = model.opset_import.iter().find(|set| is_standard(&set.domain));
     let opset = opset.map(|set| set.version).ok_or_else(|| not_onnx("it names no operator set"))?;
     if !OPSETS.contains(&opset) {
         let (first, last) = (OPSETS.start(), OPSETS.end());
@@ -34,27 +53,53 @@ pub fn import(shown: &str, bytes: &[u8], shapes: &Shapes) -> Result<Import, Vec<
             format!("`{shown}` uses opset {opset}; supported are {first} to {last}: export it with one of these");
         return Err(vec![message.into()]);
     }
-    let mut importer = Importer::new(opset);
-    importer.import(&source, shapes);
+    let size = external.contents().map(|(_, bytes)| bytes.len()).sum::<usize>().saturating_add(bytes.len());
+    let mut importer = Importer {
+        opset,
+        external,
+        functions: &model.functions,
+        graph: Graph::default(),
+        names: BTreeMap::new(),
+        // What an honest model computes from its weights is not much larger than these.
+        budget: size.saturating_mul(4).saturating_add(1 << 24),
+        nodes: 0,
+        narrowed: Vec::new(),
+        unsupported: Vec::new(),
+        errors: Vec::new(),
+    };
+    importer.import(source, shapes);
     importer.finish(shown)
 }
 
-/// Opsets whose operators have the meaning that the rooms implement.
-const OPSETS: core::ops::RangeInclusive<i64> = 13..=25;
+fn is_standard(domain: &str) -> bool {
+    matches!(domain, "" | "ai.onnx")
+}
 
 /// What a name in the file stands for.
 #[derive(Clone, Debug)]
 enum Entry {
-    Known(Constant),
-    Computed(ValueId),
+    /// A tensor; one known at build time is a constant of the network.
+    Value(ValueId),
+    /// A list of tensors.
+    Sequence(Vec<ValueId>),
+    /// A result that its operator's import does not compute.
+    Absent,
     /// The result of an operator that could not be imported; what depends on it is not reported again.
     Missing,
 }
 
-struct Importer {
+struct Importer<'a> {
     opset: i64,
+    external: &'a External,
+    functions: &'a [proto::Function],
     graph: Graph,
     names: BTreeMap<String, Entry>,
+    /// Elements that constant folding may still make.
+    budget: usize,
+    /// Nodes imported so far.
+    nodes: usize,
+    /// Tensors of other floating-point types, and these types.
+    narrowed: Vec<(String, i32)>,
     unsupported: Vec<Unsupported>,
     errors: Vec<Problem>,
 }
@@ -66,139 +111,262 @@ struct OnnxNode<'a> {
     scopes: scopes::Scopes,
 }
 
-impl Importer {
-    fn new(opset: i64) -> Self {
-        Self { opset, graph: Graph::default(), names: BTreeMap::new(), unsupported: Vec::new(), errors: Vec::new() }
+impl<'a> Importer<'a> {
+    fn import(&mut self, source: &'a proto::Graph, shapes: &Shapes) {
+        self.import_initializers(source);
+        let inputs = source.input.iter().filter(|input| !self.names.contains_key(&input.name));
+        self.import_inputs(&inputs.collect::<Vec<_>>(), shapes);
+        if self.graph.inputs.is_empty() && self.errors.is_empty() {
+            self.error("the model has no inputs".to_owned());
+        }
+        self.import_nodes(&source.node, None, 0);
+        for output in &source.output {
+            let name = &output.name;
+            match self.names.get(name) {
+                Some(Entry::Value(value)) => self.graph.outputs.push(Output { name: name.clone(), value: *value }),
+                Some(Entry::Sequence(_)) => self.error(format!("output `{name}` is a list of tensors")),
+                Some(Entry::Absent) => self.error(format!("output `{name}` is a result that is not supported")),
+                Some(Entry::Missing) => {}
+                None => self.error(format!("output `{name}` is computed by no node")),
+            }
+        }
     }
 
-    fn import(&mut self, source: &proto::Graph, shapes: &Shapes) {
+    fn import_initializers(&mut self, source: &proto::Graph) {
         for tensor in &source.initializer {
-            let entry = match Constant::decode(tensor) {
-                Ok(constant) => Entry::Known(constant),
+            let entry = match tensor::decode(tensor, self.external) {
+                Ok(data) => {
+                    self.note_precision(&tensor.name, tensor.data_type);
+                    Entry::Value(self.graph.add_constant(tensor.name.clone(), data))
+                }
                 Err(problem) => {
-                    self.errors.push(format!("initializer `{}` {problem}", tensor.name).into());
+                    self.error(format!("initializer `{}` {problem}", tensor.name));
                     Entry::Missing
                 }
             };
             self.names.insert(tensor.name.clone(), entry);
         }
-        let inputs = source.input.iter().filter(|input| !self.names.contains_key(&input.name));
-        self.import_inputs(&inputs.collect::<Vec<_>>(), shapes);
-        if self.graph.inputs.is_empty() && self.errors.is_empty() {
-            self.errors.push("the model has no inputs".to_owned().into());
-        }
-        for node in &source.node {
-            self.import_node(node);
-        }
-        for output in &source.output {
-            match self.names.get(&output.name).cloned() {
-                Some(Entry::Computed(value)) => {
-                    self.graph.outputs.push(Output { name: output.name.clone(), value });
-                }
-                Some(Entry::Known(constant)) => match constant.to_f32() {
-                    Some(data) => {
-                        let value = self.graph.add_constant(output.name.clone(), data);
-                        self.graph.outputs.push(Output { name: output.name.clone(), value });
-                    }
-                    None => {
-                        let message = format!("output `{}` is an integer constant; only float32", output.name);
-                        self.errors.push(message.into());
-                    }
-                },
-                Some(Entry::Missing) => {}
-                None => self.errors.push(format!("output `{}` is computed by no node", output.name).into()),
-            }
+        for name in source.sparse_initializer.iter().filter_map(|sparse| Some(&sparse.values.as_ref()?.name)) {
+            self.error(format!("initializer `{name}` is sparse, which is not supported"));
+            self.names.insert(name.clone(), Entry::Missing);
         }
     }
 
     fn import_inputs(&mut self, inputs: &[&proto::ValueInfo], shapes: &Shapes) {
         let mut declared = Vec::new();
+        let mut elements = Vec::new();
         for input in inputs {
+            // Replaced below by the tensor, unless there is something wrong with it.
+            self.names.insert(input.name.clone(), Entry::Missing);
             match declare(input) {
-                Ok(input) => declared.push(input),
-                Err(message) => self.errors.push(message.into()),
+                Ok((input, kind, element)) => {
+                    self.note_precision(&input.name, kind);
+                    declared.push(input);
+                    elements.push(element);
+                }
+                Err(problem) => self.error(format!("input `{}` {problem}", input.name)),
             }
         }
         let (resolved, problems) = shapes::resolve(&declared, shapes);
         self.errors.extend(problems);
-        for (Declared { name, .. }, shape) in declared.into_iter().zip(resolved) {
+        for ((Declared { name, .. }, element), shape) in declared.into_iter().zip(elements).zip(resolved) {
             let Some(shape) = shape else { continue };
-            let value = self.graph.add_value(name.clone(), Type::real(shape));
+            if shape.contains(&0) || elements_of(&shape).is_none() {
+                self.error(format!("input `{name}` has shape {shape:?}"));
+                continue;
+            }
+            let value = self.graph.add_value(name.clone(), Type { element, shape });
             self.graph.inputs.push(value);
-            self.names.insert(name, Entry::Computed(value));
+            self.names.insert(name, Entry::Value(value));
         }
     }
 
-    fn import_node(&mut self, proto: &proto::Node) {
-        let resolve = |name: &String| match name.as_str() {
-            "" => None,
-            name => Some(self.names.get(name).cloned().unwrap_or(Entry::Missing)),
-        };
-        let inputs: Vec<_> = proto.input.iter().map(resolve).collect();
-        let node = OnnxNode { proto, inputs, scopes: scopes::Scopes::read(proto) };
+    fn error(&mut self, message: String) {
+        self.errors.push(message.into());
+    }
+
+    fn note_precision(&mut self, name: &str, kind: i32) {
+        if kind != proto::data_type::FLOAT && tensor::element(kind) == Ok(Element::F32) {
+            self.narrowed.push((name.to_owned(), kind));
+        }
+    }
+
+    /// Imports nodes in their order; `caller` is where a function that contains them is called.
+    fn import_nodes(&mut self, nodes: &[proto::Node], caller: Option<&scopes::Scopes>, depth: usize) {
+        for proto in nodes {
+            if self.nodes == MAX_NODES {
+                return; // reported where it was reached
+            }
+            self.nodes += 1;
+            if self.nodes == MAX_NODES || depth > MAX_DEPTH {
+                self.error("its functions call each other without an end, or it is too large".to_owned());
+                self.nodes = MAX_NODES;
+                return;
+            }
+            self.import_node(proto, caller, depth);
+        }
+    }
+
+    fn import_node(&mut self, proto: &proto::Node, caller: Option<&scopes::Scopes>, depth: usize) {
+        let mut scopes = scopes::Scopes::read(proto);
+        if let Some(caller) = caller.filter(|_| scopes.is_empty()) {
+            scopes = caller.clone();
+        }
+        let mut inputs = Vec::new();
+        for name in &proto.input {
+            let entry = match (name.as_str(), self.names.get(name)) {
+                ("", _) => None,
+                (_, Some(Entry::Absent)) => {
+                    let label = scopes.label(proto);
+                    self.error(format!("`{label}` reads `{name}`, a result that is not supported"));
+                    Some(Entry::Missing)
+                }
+                (_, Some(entry)) => Some(entry.clone()),
+                (_, None) => {
+                    let label = scopes.label(proto);
+                    self.error(format!("`{label}` reads `{name}`, which no node before it makes"));
+                    Some(Entry::Missing)
+                }
+            };
+            inputs.push(entry);
+        }
+        let node = OnnxNode { proto, inputs, scopes };
         let is_cut_off = node.inputs.iter().flatten().any(|entry| matches!(entry, Entry::Missing));
-        let import = if node.is_standard() { operators::import_of(&proto.op_type) } else { None };
-        let is_known = import.is_some() || node.is_standard() && fold::is_foldable(&proto.op_type);
+        let functions = self.functions;
+        let function = functions.iter().find(|function| function.is_called_by(proto));
+        let import = if is_standard(&proto.domain) { operators::import_of(&proto.op_type) } else { None };
         // What reads a missing tensor is only looked at by name, so that one report has every unsupported operator.
-        let result = match is_cut_off && is_known {
-            true => Ok(Entry::Missing),
-            false => self.import_standard(&node, import),
+        let results = if is_cut_off && (import.is_some() || function.is_some()) {
+            Ok(vec![Entry::Missing; proto.output.len()])
+        } else if let Some(function) = function {
+            Ok(self.import_function(&node, function, depth))
+        } else if node.is("If") {
+            self.import_branch(&node, depth)
+        } else {
+            self.import_operator(&node, import)
         };
-        let entry = result.unwrap_or_else(|advice| {
-            let domain = if node.is_standard() { String::new() } else { format!("{}.", proto.domain) };
+        let results = results.unwrap_or_else(|advice| {
+            let domain = if is_standard(&proto.domain) { String::new() } else { format!("{}.", proto.domain) };
             self.unsupported.push(Unsupported {
                 kind: format!("{domain}{} (opset {})", proto.op_type, self.opset),
                 advice,
                 node: node.scopes.label(proto),
             });
-            Entry::Missing
+            vec![Entry::Missing; proto.output.len()]
         });
-        self.name_outputs(proto, &entry);
+        for (index, name) in proto.output.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+            self.names.insert(name.clone(), results.get(index).cloned().unwrap_or(Entry::Absent));
+        }
     }
 
-    fn import_standard(&mut self, node: &OnnxNode<'_>, import: Option<operators::Import>) -> Result<Entry, String> {
-        if node.is_standard()
-            && let Some(constant) = fold::fold(node, &self.graph)
+    fn import_operator(
+        &mut self,
+        node: &OnnxNode<'_>,
+        import: Option<operators::Import>,
+    ) -> Result<Vec<Entry>, String> {
+        if node.is("Constant") {
+            let data = fold::constant(node, self.external)?;
+            if let Some(tensor) = node.attribute("value").and_then(|attribute| attribute.t.as_ref()) {
+                self.note_precision(&node.scopes.name(node.proto), tensor.data_type);
+            }
+            return Ok(vec![self.constant(node, data)]);
+        }
+        if is_standard(&node.proto.domain)
+            && let Some(results) = fold::fold(self, node)
         {
-            return Ok(Entry::Known(constant));
+            return Ok(results.into_iter().map(|data| self.constant(node, data)).collect());
         }
         import.map_or(Err(String::new()), |import| import(self, node))
     }
 
-    /// Binds the first result; others (indices of a pool, statistics of a normalization) have no meaning here.
-    fn name_outputs(&mut self, proto: &proto::Node, entry: &Entry) {
-        for (index, name) in proto.output.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
-            let entry = if index == 0 { entry.clone() } else { Entry::Missing };
-            self.names.insert(name.clone(), entry);
+    /// A local function in place of its call. Its names are its own.
+    fn import_function(&mut self, node: &OnnxNode<'_>, function: &proto::Function, depth: usize) -> Vec<Entry> {
+        let nodes: Vec<proto::Node> = function.node.iter().map(|body| function.bind(body, node.proto)).collect();
+        let mut inner = BTreeMap::new();
+        for (index, name) in function.input.iter().enumerate() {
+            if let Some(Some(entry)) = node.inputs.get(index) {
+                inner.insert(name.clone(), entry.clone());
+            }
         }
+        let outer = core::mem::replace(&mut self.names, inner);
+        self.import_nodes(&nodes, Some(&node.scopes), depth + 1);
+        let inner = core::mem::replace(&mut self.names, outer);
+        function.output.iter().map(|name| inner.get(name).cloned().unwrap_or(Entry::Missing)).collect()
     }
 
-    /// Adds an operator for a node of the file.
-    fn push(&mut self, node: &OnnxNode<'_>, op: impl Into<Op>, inputs: Vec<ValueId>) -> Result<Entry, String> {
+    /// The branch of an If whose condition is known.
+    fn import_branch(&mut self, node: &OnnxNode<'_>, depth: usize) -> Result<Vec<Entry>, String> {
+        let condition = self.known(node, 0).and_then(Data::truths).and_then(|truths| truths.first().copied());
+        let condition = condition.ok_or("its condition is computed at run time")?;
+        let branch = node.attribute(if condition { "then_branch" } else { "else_branch" });
+        let branch = branch.and_then(|attribute| attribute.g.as_ref()).ok_or("a branch is missing")?;
+        self.import_initializers(branch);
+        self.import_nodes(&branch.node, Some(&node.scopes), depth + 1);
+        let result = |output: &proto::ValueInfo| self.names.get(&output.name).cloned().unwrap_or(Entry::Missing);
+        Ok(branch.output.iter().map(result).collect())
+    }
+
+    /// A constant that a node makes.
+    fn constant(&mut self, node: &OnnxNode<'_>, data: impl Into<Data>) -> Entry {
+        let name = node.proto.output.first().cloned().unwrap_or_default();
+        Entry::Value(self.graph.add_constant(name, data))
+    }
+
+    /// Adds an operator for a node of the file; one that reads only constants is computed.
+    fn push(&mut self, node: &OnnxNode<'_>, op: impl Into<Op>, inputs: Vec<ValueId>) -> Result<Vec<Entry>, String> {
         let op = op.into();
         let kinds = op.infer(&self.graph.kinds(&inputs))?;
-        if let Some(empty) = kinds.iter().find(|kind| kind.shape.contains(&0)) {
-            return Err(format!("its result has shape {:?}", empty.shape));
+        let mut size = 0_usize;
+        for kind in &kinds {
+            if kind.shape.contains(&0) {
+                return Err(format!("its result has shape {:?}", kind.shape));
+            }
+            let elements = elements_of(&kind.shape);
+            size = elements.and_then(|elements| size.checked_add(elements)).ok_or("its result is too large")?;
         }
         let name = node.scopes.name(node.proto);
+        if size <= self.budget && inputs.iter().all(|&id| self.graph.value(id).constant.is_some()) {
+            self.budget -= size;
+            let constants = inputs.iter().filter_map(|&id| self.graph.value(id).constant.as_ref());
+            let results = op.evaluate(&constants.collect::<Vec<_>>());
+            return Ok(results.into_iter().map(|data| self.constant(node, data)).collect());
+        }
         let outputs: Vec<ValueId> = kinds.into_iter().map(|kind| self.graph.add_value(name.clone(), kind)).collect();
-        let output = outputs[0];
+        let entries = outputs.iter().copied().map(Entry::Value).collect();
         let target = node.scopes.target.clone().unwrap_or_else(|| op.target().to_owned());
         let scopes = node.scopes.modules.clone();
         self.graph.nodes.push(crate::graph::Node { op, inputs, outputs, name, target, scopes });
-        Ok(Entry::Computed(output))
+        Ok(entries)
     }
 
-    /// A tensor operand; constants become constants of the network.
-    fn tensor(&mut self, node: &OnnxNode<'_>, index: usize) -> Result<ValueId, String> {
+    /// A tensor operand.
+    fn tensor(&self, node: &OnnxNode<'_>, index: usize) -> Result<ValueId, String> {
         match node.inputs.get(index).and_then(Option::as_ref) {
-            Some(Entry::Computed(id)) => Ok(*id),
-            Some(Entry::Known(constant)) => match constant.to_f32() {
-                Some(data) => Ok(self.graph.add_constant(node.proto.input[index].clone(), data)),
-                None => Err("works on integers".to_owned()),
-            },
+            Some(Entry::Value(id)) => Ok(*id),
+            Some(Entry::Sequence(_)) => Err(format!("operand {index} is a list of tensors")),
             _ => Err(format!("operand {index} is missing")),
         }
+    }
+
+    /// The type of an operand.
+    fn kind(&self, node: &OnnxNode<'_>, index: usize) -> Option<Type> {
+        self.tensor(node, index).ok().map(|id| self.graph.kinds(&[id]).remove(0))
+    }
+
+    /// The data of a constant operand.
+    fn known(&self, node: &OnnxNode<'_>, index: usize) -> Option<&Data> {
+        self.graph.value(self.tensor(node, index).ok()?).constant.as_ref()
+    }
+
+    /// The integers of a constant operand, in order.
+    fn known_integers(&self, node: &OnnxNode<'_>, index: usize) -> Option<Vec<i64>> {
+        Some(self.known(node, index)?.integers()?.iter().copied().collect())
+    }
+
+    /// The only element of a constant operand of real numbers.
+    fn known_scalar(&self, node: &OnnxNode<'_>, index: usize) -> Option<f32> {
+        let values = self.known(node, index)?.real()?;
+        values.first().copied().filter(|_| values.len() == 1)
     }
 
     fn finish(mut self, shown: &str) -> Result<Import, Vec<Problem>> {
@@ -206,39 +374,59 @@ impl Importer {
             self.errors.push(report_unsupported(shown, &self.unsupported).into());
         }
         if self.errors.is_empty() && self.graph.outputs.is_empty() {
-            self.errors.push(format!("`{shown}` has no outputs").into());
+            self.error(format!("`{shown}` has no outputs"));
         }
-        if self.errors.is_empty() {
-            self.graph.remove_dead_nodes();
-            Ok(Import { graph: self.graph, warnings: Vec::new() })
-        } else {
-            Err(self.errors)
+        if !self.errors.is_empty() {
+            return Err(self.errors);
         }
+        self.graph.remove_dead_nodes();
+        let warnings = report_precision(shown, &self.narrowed).into_iter().collect();
+        Ok(Import { graph: self.graph, warnings })
     }
 }
 
-/// Name and dimensions of an input.
-fn declare(input: &proto::ValueInfo) -> Result<Declared, String> {
-    let name = &input.name;
+/// The number of elements of a shape; `None` where it is too large to be computed.
+fn elements_of(shape: &[usize]) -> Option<usize> {
+    let count = shape.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim));
+    count.filter(|&count| count <= MAX_ELEMENTS)
+}
+
+/// Name and dimensions of an input, its data type, and what its elements are.
+fn declare(input: &proto::ValueInfo) -> Result<(Declared, i32, Element), String> {
     let tensor = input.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
     let dims = tensor.and_then(|tensor| tensor.shape.as_ref()).map(|shape| &shape.dim);
-    let (Some(tensor), Some(dims)) = (tensor, dims) else {
-        return Err(format!("input `{name}` is no tensor with a shape"));
-    };
-    if tensor.elem_type != proto::data_type::FLOAT {
-        let found = proto::data_type::name(tensor.elem_type);
-        return Err(format!("input `{name}` has data type {found}; only float32 inputs are supported yet"));
-    }
+    let (tensor, dims) = tensor.zip(dims).ok_or("is no tensor with a shape")?;
+    let element = tensor::element(tensor.elem_type)?;
     let dim = |dim: &proto::Dimension| match dim.dim_value.and_then(|size| usize::try_from(size).ok()) {
         Some(size) if size > 0 => Dim::Fixed(size),
         _ => Dim::any(dim.dim_param.clone().filter(|symbol| !symbol.is_empty())),
     };
-    Ok(Declared { name: name.clone(), dims: dims.iter().map(dim).collect() })
+    let declared = Declared { name: input.name.clone(), dims: dims.iter().map(dim).collect() };
+    Ok((declared, tensor.elem_type, element))
+}
+
+impl proto::Function {
+    fn is_called_by(&self, node: &proto::Node) -> bool {
+        self.name == node.op_type && self.domain == node.domain && self.overload == node.overload
+    }
+
+    /// A node of the body with the attributes of a call.
+    fn bind(&self, body: &proto::Node, call: &proto::Node) -> proto::Node {
+        let given = |name: &str| {
+            let find = |list: &[proto::Attribute]| list.iter().find(|attribute| attribute.name == name).cloned();
+            find(&call.attribute).or_else(|| find(&self.attribute_proto))
+        };
+        let attribute = body.attribute.iter().filter_map(|attribute| match attribute.ref_attr_name.as_str() {
+            "" => Some(attribute.clone()),
+            name => given(name).map(|value| proto::Attribute { name: attribute.name.clone(), ..value }),
+        });
+        proto::Node { attribute: attribute.collect(), ..body.clone() }
+    }
 }
 
 impl OnnxNode<'_> {
-    fn is_standard(&self) -> bool {
-        matches!(self.proto.domain.as_str(), "" | "ai.onnx")
+    fn is(&self, op_type: &str) -> bool {
+        is_standard(&self.proto.domain) && self.proto.op_type == op_type
     }
 
     fn attribute(&self, name: &str) -> Option<&proto::Attribute> {
@@ -261,18 +449,21 @@ impl OnnxNode<'_> {
         self.attribute(name).and_then(|attribute| core::str::from_utf8(&attribute.s).ok())
     }
 
-    /// A constant operand.
-    fn known(&self, index: usize) -> Option<&Constant> {
-        match self.inputs.get(index)? {
-            Some(Entry::Known(constant)) => Some(constant),
-            _ => None,
-        }
-    }
-
     /// Whether an optional operand is given.
     fn has(&self, index: usize) -> bool {
         self.inputs.get(index).is_some_and(Option::is_some)
     }
+}
+
+/// A warning about numbers that are not computed in the type the model has for them.
+fn report_precision(shown: &str, narrowed: &[(String, i32)]) -> Option<String> {
+    let (first, kind) = narrowed.first()?;
+    let kind = proto::data_type::name(*kind);
+    let others = match narrowed.len() {
+        1 => String::new(),
+        count => format!(" and {} other tensors", count - 1),
+    };
+    Some(format!("`{shown}` holds {kind} numbers (`{first}`{others}), which are computed as float32"))
 }
 
 /// Module path and class names of a node, root first.

@@ -36,6 +36,11 @@ impl Scopes {
         Self { modules: super::scope_list(paths, classes), name, target, arguments }
     }
 
+    /// Whether the exporter wrote nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.modules.is_empty() && self.name.is_none()
+    }
+
     /// Name of the ATen node, else of the ONNX node, else of its result.
     pub(super) fn name(&self, node: &proto::Node) -> String {
         let own = [Some(&node.name), node.output.first()].into_iter().flatten().find(|name| !name.is_empty());

@@ -1,139 +1,144 @@
-//! ONNX tensors and the arithmetic on those that are known at build time.
+//! ONNX tensors to data of the network: every integer becomes i64, every real number f32.
 
+use super::external::External;
 use super::proto::{self, data_type};
-use crate::graph::Tensor;
+use crate::graph::{Data, Element};
 use ndarray::{ArrayD, IxDyn};
 
-/// A tensor known at build time. Booleans and all integers are kept as i64.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Constant {
-    F32(ArrayD<f32>),
-    I64(ArrayD<i64>),
+/// What the elements of a data type become; an error for strings, complex numbers and 8-bit floats.
+pub(super) fn element(kind: i32) -> Result<Element, String> {
+    match kind {
+        data_type::FLOAT | data_type::FLOAT16 | data_type::BFLOAT16 | data_type::DOUBLE => Ok(Element::F32),
+        data_type::BOOL => Ok(Element::Bool),
+        kind if integer_range(kind).is_some() => Ok(Element::I64),
+        other => Err(format!("has data type {}, which is not supported", data_type::name(other))),
+    }
 }
 
-impl Constant {
-    /// Decodes an initializer or attribute.
-    pub(crate) fn decode(tensor: &proto::Tensor) -> Result<Self, String> {
-        if !tensor.external_data.is_empty() {
-            return Err("external data is not supported yet: save the model with its weights inside".to_owned());
-        }
-        let dims: Option<Vec<usize>> = tensor.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
-        let dims = dims.ok_or_else(|| format!("has dimensions {:?}", tensor.dims))?;
-        let raw = &tensor.raw_data;
-        match tensor.data_type {
-            data_type::FLOAT => {
-                let values = if raw.is_empty() {
-                    tensor.float_data.clone()
-                } else {
-                    raw.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word)).collect()
-                };
-                Ok(Self::F32(array(&dims, values)?))
-            }
-            data_type::INT64 => {
-                let values = if raw.is_empty() {
-                    tensor.int64_data.clone()
-                } else {
-                    raw.as_chunks().0.iter().map(|&word| i64::from_le_bytes(word)).collect()
-                };
-                Ok(Self::I64(array(&dims, values)?))
-            }
-            data_type::INT32 | data_type::BOOL => {
-                let values = match (raw.is_empty(), tensor.data_type) {
-                    (true, _) => tensor.int32_data.iter().map(|&value| i64::from(value)).collect(),
-                    (false, data_type::BOOL) => raw.iter().map(|&byte| i64::from(byte)).collect(),
-                    (false, _) => raw.as_chunks().0.iter().map(|&word| i64::from(i32::from_le_bytes(word))).collect(),
-                };
-                Ok(Self::I64(array(&dims, values)?))
-            }
-            other => Err(format!("has data type {}; supported: float32, int64, int32, bool", data_type::name(other))),
-        }
-    }
+/// The smallest and the largest number of an integer type; unsigned 64-bit numbers are kept as signed ones.
+pub(super) fn integer_range(kind: i32) -> Option<(i64, i64)> {
+    Some(match kind {
+        data_type::UINT4 => (0, 15),
+        data_type::INT4 => (-8, 7),
+        data_type::UINT8 => (0, 0xFF),
+        data_type::INT8 => (i8::MIN.into(), i8::MAX.into()),
+        data_type::UINT16 => (0, 0xFFFF),
+        data_type::INT16 => (i16::MIN.into(), i16::MAX.into()),
+        data_type::UINT32 => (0, 0xFFFF_FFFF),
+        data_type::INT32 => (i32::MIN.into(), i32::MAX.into()),
+        data_type::INT64 | data_type::UINT64 => (i64::MIN, i64::MAX),
+        _ => return None,
+    })
+}
 
-    pub(crate) fn shape(&self) -> &[usize] {
-        match self {
-            Self::F32(values) => values.shape(),
-            Self::I64(values) => values.shape(),
+/// Decodes an initializer or attribute.
+///
+/// # Errors
+///
+/// What is wrong with the tensor, to be read after its name.
+pub(super) fn decode(tensor: &proto::Tensor, external: &External) -> Result<Data, String> {
+    let element = element(tensor.data_type)?;
+    let dims: Option<Vec<usize>> = tensor.dims.iter().map(|&dim| usize::try_from(dim).ok()).collect();
+    let dims = dims.ok_or_else(|| format!("has dimensions {:?}", tensor.dims))?;
+    let count = dims.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim));
+    let count = count.ok_or_else(|| format!("has dimensions {dims:?}"))?;
+    let raw = match tensor.data_location {
+        0 => tensor.raw_data.as_slice(),
+        _ => external.bytes(tensor)?,
+    };
+    let typed = raw.is_empty() && count > 0;
+    if typed && tensor.data_location != 0 {
+        return Err("has no elements in its external file".to_owned());
+    }
+    let data = match element {
+        Element::F32 => {
+            let values = if typed { typed_reals(tensor) } else { raw_reals(raw, tensor.data_type) };
+            array(&dims, values).map(Data::F32)
         }
-    }
-
-    /// As a float tensor.
-    pub(crate) fn to_f32(&self) -> Option<Tensor> {
-        match self {
-            Self::F32(values) => Some(values.clone()),
-            Self::I64(_) => None,
+        Element::I64 => {
+            let values = if typed { typed_integers(tensor, count) } else { raw_integers(raw, tensor.data_type, count) };
+            array(&dims, values).map(Data::I64)
         }
-    }
-
-    /// As a list of integers: shapes, axes, indices.
-    pub(crate) fn to_ints(&self) -> Option<Vec<i64>> {
-        match self {
-            Self::F32(_) => None,
-            Self::I64(values) => Some(values.iter().copied().collect()),
+        Element::Bool => {
+            let values = match typed {
+                true => tensor.int32_data.iter().map(|&value| value != 0).collect(),
+                false => raw.iter().map(|&byte| byte != 0).collect(),
+            };
+            array(&dims, values).map(Data::Bool)
         }
-    }
+    };
+    data.map_err(|found| format!("has shape {dims:?} and {found} elements"))
+}
 
-    /// The only element of a float tensor.
-    pub(crate) fn to_scalar(&self) -> Option<f32> {
-        match self {
-            Self::F32(values) if values.len() == 1 => values.first().copied(),
-            _ => None,
+/// An array of these dimensions, or the number of elements where it is another one.
+fn array<T>(dims: &[usize], values: Vec<T>) -> Result<ArrayD<T>, usize> {
+    let found = values.len();
+    ArrayD::from_shape_vec(IxDyn(dims), values).map_err(|_| found)
+}
+
+fn typed_reals(tensor: &proto::Tensor) -> Vec<f32> {
+    let halves = tensor.int32_data.iter().map(|&bits| bits as u16); // 16 bits in a wider field
+    match tensor.data_type {
+        data_type::FLOAT16 => halves.map(half).collect(),
+        data_type::BFLOAT16 => halves.map(brain_float).collect(),
+        data_type::DOUBLE => tensor.double_data.iter().map(|&value| value as f32).collect(), // narrowed with a warning
+        _ => tensor.float_data.clone(),
+    }
+}
+
+fn raw_reals(raw: &[u8], kind: i32) -> Vec<f32> {
+    match kind {
+        data_type::FLOAT16 => raw.as_chunks().0.iter().map(|&word| half(u16::from_le_bytes(word))).collect(),
+        data_type::BFLOAT16 => raw.as_chunks().0.iter().map(|&word| brain_float(u16::from_le_bytes(word))).collect(),
+        data_type::DOUBLE => raw.as_chunks().0.iter().map(|&word| f64::from_le_bytes(word) as f32).collect(),
+        _ => raw.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word)).collect(),
+    }
+}
+
+/// IEEE 754 binary16 to binary32, which holds each of its numbers.
+fn half(bits: u16) -> f32 {
+    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
+    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1F), f32::from(bits & 0x3FF));
+    sign * match exponent {
+        0 => libm::ldexpf(fraction, -24),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => libm::ldexpf(fraction + 1024.0, exponent - 25),
+    }
+}
+
+/// The upper half of a binary32.
+fn brain_float(bits: u16) -> f32 {
+    f32::from_bits(u32::from(bits) << 16)
+}
+
+fn typed_integers(tensor: &proto::Tensor, count: usize) -> Vec<i64> {
+    match tensor.data_type {
+        data_type::INT64 => tensor.int64_data.clone(),
+        data_type::UINT32 | data_type::UINT64 => tensor.uint64_data.iter().map(|&value| value as i64).collect(),
+        data_type::UINT4 | data_type::INT4 => {
+            let bytes: Vec<u8> = tensor.int32_data.iter().map(|&pair| pair as u8).collect(); // two numbers in 8 bits
+            raw_integers(&bytes, tensor.data_type, count)
         }
+        _ => tensor.int32_data.iter().map(|&value| i64::from(value)).collect(),
     }
+}
 
-    /// A list of integers.
-    pub(crate) fn ints(values: Vec<i64>) -> Self {
-        Self::I64(ArrayD::from_shape_vec(IxDyn(&[values.len()]), values).expect("rank 1"))
-    }
-
-    pub(crate) fn reshaped(self, shape: &[usize]) -> Option<Self> {
-        match self {
-            Self::F32(values) => values.into_shape_with_order(shape).ok().map(Self::F32),
-            Self::I64(values) => values.into_shape_with_order(shape).ok().map(Self::I64),
-        }
-    }
-
-    /// Converts to float or integer.
-    pub(crate) fn cast(self, to_float: bool) -> Self {
-        match (self, to_float) {
-            (Self::I64(values), true) => Self::F32(values.mapv(|value| value as f32)),
-            (Self::F32(values), false) => Self::I64(values.mapv(|value| value as i64)),
-            (same, _) => same,
-        }
-    }
-
-    pub(crate) fn expanded(&self, shape: &[usize]) -> Option<Self> {
-        Some(match self {
-            Self::F32(values) => Self::F32(values.broadcast(shape)?.as_standard_layout().into_owned()),
-            Self::I64(values) => Self::I64(values.broadcast(shape)?.as_standard_layout().into_owned()),
-        })
-    }
-
-    pub(crate) fn concatenated(parts: &[Self], axis: usize) -> Option<Self> {
-        let ints: Option<Vec<_>> =
-            parts.iter().map(|part| if let Self::I64(values) = part { Some(values.view()) } else { None }).collect();
-        let floats: Option<Vec<_>> =
-            parts.iter().map(|part| if let Self::F32(values) = part { Some(values.view()) } else { None }).collect();
-        let axis = ndarray::Axis(axis);
-        match (ints, floats) {
-            (Some(parts), _) => ndarray::concatenate(axis, &parts).ok().map(Self::I64),
-            (_, Some(parts)) => ndarray::concatenate(axis, &parts).ok().map(Self::F32),
-            _ => None,
-        }
-    }
-
-    /// ONNX Gather: the elements `indices` along an axis.
-    pub(crate) fn gathered(&self, axis: usize, indices: &ArrayD<i64>) -> Option<Self> {
-        let dim = *self.shape().get(axis)?;
-        let flat: Option<Vec<usize>> = indices.iter().map(|&index| wrap_index(index, dim)).collect();
-        let mut shape = self.shape()[..axis].to_vec();
-        shape.extend(indices.shape());
-        shape.extend(&self.shape()[axis + 1..]);
-        let (axis, flat) = (ndarray::Axis(axis), flat?);
-        match self {
-            Self::F32(values) => Self::F32(values.select(axis, &flat).as_standard_layout().into_owned()),
-            Self::I64(values) => Self::I64(values.select(axis, &flat).as_standard_layout().into_owned()),
-        }
-        .reshaped(&shape)
+fn raw_integers(raw: &[u8], kind: i32, count: usize) -> Vec<i64> {
+    let four_bits = |signed: bool| {
+        let nibbles = raw.iter().flat_map(|&byte| [byte & 0xF, byte >> 4]).take(count);
+        nibbles.map(|bits| i64::from(bits) - if signed && bits > 7 { 16 } else { 0 }).collect()
+    };
+    match kind {
+        data_type::UINT4 => four_bits(false),
+        data_type::INT4 => four_bits(true),
+        data_type::UINT8 => raw.iter().map(|&byte| i64::from(byte)).collect(),
+        data_type::INT8 => raw.iter().map(|&byte| i64::from(byte as i8)).collect(),
+        data_type::UINT16 => raw.as_chunks().0.iter().map(|&word| u16::from_le_bytes(word).into()).collect(),
+        data_type::INT16 => raw.as_chunks().0.iter().map(|&word| i16::from_le_bytes(word).into()).collect(),
+        data_type::UINT32 => raw.as_chunks().0.iter().map(|&word| u32::from_le_bytes(word).into()).collect(),
+        data_type::INT32 => raw.as_chunks().0.iter().map(|&word| i32::from_le_bytes(word).into()).collect(),
+        _ => raw.as_chunks().0.iter().map(|&word| i64::from_le_bytes(word)).collect(),
     }
 }
 
@@ -163,15 +168,6 @@ pub(crate) fn reshape_target(input: &[usize], wanted: &[i64], allow_zero: bool) 
         .then_some(shape)
 }
 
-fn array<T>(dims: &[usize], values: Vec<T>) -> Result<ArrayD<T>, String> {
-    let count = values.len();
-    let elements = dims.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim));
-    if elements != Some(count) {
-        return Err(format!("has shape {dims:?} and {count} elements"));
-    }
-    ArrayD::from_shape_vec(IxDyn(dims), values).map_err(|error| error.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,10 +181,37 @@ mod tests {
     }
 
     #[test]
-    fn gather_puts_the_shape_of_the_indices_in_place_of_the_axis() {
-        let values = Constant::ints(vec![10, 20, 30]);
-        let indices = ArrayD::from_shape_vec(IxDyn(&[1, 2]), vec![-1, 0]).unwrap();
-        let expected = ArrayD::from_shape_vec(IxDyn(&[1, 2]), vec![30, 10]).unwrap();
-        assert_eq!(values.gathered(0, &indices), Some(Constant::I64(expected)));
+    fn narrow_floats_are_widened_exactly() {
+        let cases =
+            [(0x3C00, 1.0), (0xC000, -2.0), (0x7BFF, 65504.0), (0x0001, 2.0_f32.powi(-24)), (0x7C00, f32::INFINITY)];
+        for (bits, real) in cases {
+            assert_eq!(half(bits), real);
+        }
+        assert!(half(0x7E00).is_nan());
+        assert_eq!(brain_float(0xC0A0), -5.0);
+    }
+
+    fn decoded(kind: i32, dims: &[i64], raw: &[u8]) -> Result<Data, String> {
+        let tensor =
+            proto::Tensor { data_type: kind, dims: dims.to_vec(), raw_data: raw.to_vec(), ..Default::default() };
+        decode(&tensor, &External::default())
+    }
+
+    #[test]
+    fn integers_of_every_width_become_i64() {
+        let expected = |values: &[i64]| Ok(Data::I64(ndarray::arr1(values).into_dyn()));
+        assert_eq!(decoded(data_type::INT8, &[2], &[0xFF, 2]), expected(&[-1, 2]));
+        assert_eq!(decoded(data_type::UINT8, &[2], &[0xFF, 2]), expected(&[255, 2]));
+        assert_eq!(decoded(data_type::UINT16, &[1], &[0xFE, 0xFF]), expected(&[65534]));
+        assert_eq!(decoded(data_type::INT4, &[3], &[0xF1, 0x08]), expected(&[1, -1, -8]));
+    }
+
+    #[test]
+    fn what_does_not_fit_its_shape_is_refused() {
+        assert!(decoded(data_type::FLOAT, &[2], &[0; 4]).is_err());
+        assert!(decoded(data_type::FLOAT, &[-1], &[0; 4]).is_err());
+        assert!(decoded(data_type::FLOAT, &[i64::MAX, i64::MAX], &[]).is_err());
+        assert!(decoded(data_type::DOUBLE, &[0], &[]).is_ok());
+        assert_eq!(decoded(8, &[1], &[0]), Err("has data type string, which is not supported".to_owned()));
     }
 }

@@ -1,0 +1,291 @@
+//! Operators that move elements without looking at them.
+
+use super::{one, same, shape_of, size, sizes, unary};
+use crate::frontend::onnx::tensor::{reshape_target, wrap_index};
+use crate::frontend::onnx::{Entry, Importer, OnnxNode};
+use crate::graph::ValueId;
+use crate::ops::{broadcast_shape, cat::Cat, pad::Pad, permute::Permute, slice::Slice, view::View};
+
+const OUTSIDE: &str = "has an axis outside its operand";
+
+pub(super) fn pad(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    if node.text("mode").is_some_and(|mode| mode != "constant") {
+        return Err("only padding with a constant is supported yet".to_owned());
+    }
+    let input = importer.tensor(node, 0)?;
+    let rank = shape_of(importer, input).len();
+    let axes = match (importer.known_integers(node, 3), node.has(3)) {
+        (Some(axes), _) => axes.iter().map(|&axis| wrap_index(axis, rank)).collect(),
+        (None, true) => return Err("its axes are no constants".to_owned()),
+        (None, false) => Some((0..rank).collect::<Vec<usize>>()),
+    };
+    let axes = axes.ok_or(OUTSIDE)?;
+    let padding = importer.known_integers(node, 1).ok_or("its padding is computed at run time")?;
+    let padding: Option<Vec<usize>> = padding.iter().map(|&count| size(count)).collect();
+    let padding = padding.filter(|padding| padding.len() == 2 * axes.len());
+    let given = padding.ok_or("its padding is negative or not two numbers an axis")?;
+    let value = match (importer.known_scalar(node, 2), node.has(2)) {
+        (Some(value), _) => value,
+        (None, true) => return Err("its value is no float constant".to_owned()),
+        (None, false) => 0.0,
+    };
+    let mut padding = vec![[0, 0]; rank];
+    for (index, &axis) in axes.iter().enumerate() {
+        padding[axis] = [given[index], given[axes.len() + index]];
+    }
+    unary(importer, node, Pad { padding, value })
+}
+
+pub(super) fn reshape(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let wanted = importer.known_integers(node, 1).ok_or("its shape is computed at run time")?;
+    let shape = reshape_target(shape_of(importer, input), &wanted, node.int("allowzero", 0) != 0)
+        .ok_or_else(|| format!("a reshape of {:?} to {wanted:?}", shape_of(importer, input)))?;
+    importer.push(node, View { shape }, vec![input])
+}
+
+pub(super) fn flatten(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let shape = shape_of(importer, input);
+    let axis = node.int("axis", 1);
+    let axis = if axis == shape.len() as i64 { Some(shape.len()) } else { wrap_index(axis, shape.len()) };
+    let (outer, inner) = shape.split_at(axis.ok_or(OUTSIDE)?);
+    let shape = vec![outer.iter().product(), inner.iter().product()];
+    importer.push(node, View { shape }, vec![input])
+}
+
+/// The shape without some axes of size 1, or without all.
+pub(in crate::frontend::onnx) fn squeezed(dims: &[usize], axes: Option<&[i64]>) -> Result<Vec<usize>, String> {
+    let axes = match axes {
+        Some(axes) => axes.iter().map(|&axis| wrap_index(axis, dims.len())).collect(),
+        None => Some((0..dims.len()).filter(|&axis| dims[axis] == 1).collect::<Vec<usize>>()),
+    };
+    let axes = axes.ok_or(OUTSIDE)?;
+    Ok((0..dims.len()).filter(|axis| !axes.contains(axis)).map(|axis| dims[axis]).collect())
+}
+
+/// The shape with axes of size 1 put in, which are counted in the result.
+pub(in crate::frontend::onnx) fn unsqueezed(dims: &[usize], axes: &[i64]) -> Result<Vec<usize>, String> {
+    let rank = dims.len() + axes.len();
+    let axes: Option<Vec<usize>> = axes.iter().map(|&axis| wrap_index(axis, rank)).collect();
+    let axes = axes.ok_or(OUTSIDE)?;
+    let mut rest = dims.iter();
+    Ok((0..rank).map(|axis| if axes.contains(&axis) { 1 } else { *rest.next().unwrap_or(&1) }).collect())
+}
+
+pub(super) fn squeeze(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let axes = importer.known_integers(node, 1);
+    if axes.is_none() && node.has(1) {
+        return Err("its axes are no constants".to_owned());
+    }
+    let shape = squeezed(shape_of(importer, input), axes.as_deref())?;
+    importer.push(node, View { shape }, vec![input])
+}
+
+pub(super) fn unsqueeze(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let axes = importer.known_integers(node, 1).ok_or("its axes are no constants")?;
+    let shape = unsqueezed(shape_of(importer, input), &axes)?;
+    importer.push(node, View { shape }, vec![input])
+}
+
+pub(super) fn transpose(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let rank = shape_of(importer, input).len();
+    let perm = match node.ints("perm") {
+        Some(_) => sizes(node, "perm", rank, 0)?,
+        None => (0..rank).rev().collect(),
+    };
+    importer.push(node, Permute { perm }, vec![input])
+}
+
+pub(super) fn concat(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let inputs = (0..node.inputs.len()).map(|index| importer.tensor(node, index)).collect::<Result<Vec<_>, _>>()?;
+    let rank = inputs.first().map_or(0, |&input| shape_of(importer, input).len());
+    let axis = wrap_index(node.int("axis", 0), rank).ok_or(OUTSIDE)?;
+    importer.push(node, Cat { axis }, inputs)
+}
+
+/// Which elements of an axis a Slice takes.
+pub(in crate::frontend::onnx) struct AxisSlice {
+    pub(in crate::frontend::onnx) axis: usize,
+    start: i64,
+    end: i64,
+    step: i64,
+}
+
+impl AxisSlice {
+    /// The elements in their order.
+    pub(in crate::frontend::onnx) fn indices(&self) -> impl Iterator<Item = usize> {
+        let distance = if self.step > 0 { self.end - self.start } else { self.start - self.end };
+        let count = (distance.max(0) as u64).div_ceil(self.step.unsigned_abs()); // not negative
+        (0..count as i64).map(|index| (self.start + index * self.step) as usize) // within the axis
+    }
+}
+
+/// What a Slice takes of each of its axes; starts and ends are clamped to the axis as ONNX has it.
+pub(in crate::frontend::onnx) fn slices(
+    dims: &[usize],
+    starts: &[i64],
+    ends: &[i64],
+    axes: Option<Vec<i64>>,
+    steps: Option<Vec<i64>>,
+) -> Result<Vec<AxisSlice>, String> {
+    let axes = axes.unwrap_or_else(|| (0..starts.len() as i64).collect());
+    let steps = steps.unwrap_or_else(|| vec![1; starts.len()]);
+    if [ends.len(), axes.len(), steps.len()] != [starts.len(); 3] {
+        return Err("its starts, ends, axes and steps are of different lengths".to_owned());
+    }
+    let mut slices = Vec::new();
+    for (index, (&axis, &step)) in axes.iter().zip(&steps).enumerate() {
+        let axis = wrap_index(axis, dims.len()).ok_or(OUTSIDE)?;
+        let dim = i64::try_from(dims[axis]).map_err(|_| OUTSIDE)?;
+        let wrap = |index: i64| if index < 0 { index.saturating_add(dim) } else { index };
+        let (start, end) = (wrap(starts[index]), wrap(ends[index]));
+        let (start, end) = match step {
+            0 => return Err("has a step of 0".to_owned()),
+            1.. => (start.clamp(0, dim), end.clamp(0, dim)),
+            _ => (start.clamp(0, dim - 1), end.clamp(-1, dim - 1)),
+        };
+        // A step beyond the axis takes the first element only.
+        slices.push(AxisSlice { axis, start, end, step: step.clamp(-dim.max(1), dim.max(1)) });
+    }
+    Ok(slices)
+}
+
+pub(super) fn slice(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let mut value = importer.tensor(node, 0)?;
+    let given = |index: usize, what: &str| match (importer.known_integers(node, index), node.has(index)) {
+        (None, true) => Err(format!("its {what} are computed at run time")),
+        (values, _) => Ok(values),
+    };
+    let (starts, ends) = (given(1, "starts")?.ok_or("has no starts")?, given(2, "ends")?.ok_or("has no ends")?);
+    let (axes, steps) = (given(3, "axes")?, given(4, "steps")?);
+    for part in slices(shape_of(importer, value), &starts, &ends, axes, steps)? {
+        if part.step != 1 {
+            return Err("slices with steps are not supported yet".to_owned());
+        }
+        let (start, end) = (part.start as usize, part.end as usize); // clamped to the axis
+        if start == 0 && end == shape_of(importer, value)[part.axis] {
+            continue;
+        }
+        value = one(importer.push(node, Slice { axis: part.axis, start, end }, vec![value])?)?;
+    }
+    Ok(same(value))
+}
+
+/// Sizes of the parts of an axis: given ones, or as many equal ones as there are results, the last smaller (opset 18).
+pub(in crate::frontend::onnx) fn split_sizes(
+    node: &OnnxNode<'_>,
+    dim: usize,
+    given: Option<Vec<i64>>,
+) -> Result<Vec<usize>, String> {
+    let Some(given) = given else {
+        let count = usize::try_from(node.int("num_outputs", node.proto.output.len() as i64)).unwrap_or(0);
+        if count == 0 || count > dim {
+            return Err(format!("{count} parts of {dim} elements"));
+        }
+        let size = dim.div_ceil(count);
+        return Ok((0..count).map(|part| size.min(dim.saturating_sub(part * size))).collect());
+    };
+    let sizes: Option<Vec<usize>> = given.iter().map(|&part| size(part)).collect();
+    sizes.filter(|sizes| sizes.iter().sum::<usize>() == dim).ok_or_else(|| format!("parts {given:?} of {dim} elements"))
+}
+
+/// Consecutive parts of an axis as tensors.
+fn parts(
+    importer: &mut Importer<'_>,
+    node: &OnnxNode<'_>,
+    input: ValueId,
+    axis: usize,
+    sizes: &[usize],
+) -> Result<Vec<ValueId>, String> {
+    let mut start = 0;
+    let mut parts = Vec::new();
+    for size in sizes {
+        parts.push(one(importer.push(node, Slice { axis, start, end: start + size }, vec![input])?)?);
+        start += size;
+    }
+    Ok(parts)
+}
+
+pub(super) fn split(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let shape = shape_of(importer, input);
+    let axis = wrap_index(node.int("axis", 0), shape.len()).ok_or(OUTSIDE)?;
+    let given = importer.known_integers(node, 1);
+    if given.is_none() && node.has(1) {
+        return Err("its sizes are computed at run time".to_owned());
+    }
+    let sizes = split_sizes(node, shape[axis], given)?;
+    Ok(parts(importer, node, input, axis, &sizes)?.into_iter().map(Entry::Value).collect())
+}
+
+/// Parts as a list: of one size, or of given sizes; without them parts of one element, whose axis may disappear.
+pub(super) fn split_to_sequence(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let shape = shape_of(importer, input).to_vec();
+    let axis = wrap_index(node.int("axis", 0), shape.len()).ok_or(OUTSIDE)?;
+    let given = importer.known(node, 1).map(|sizes| sizes.shape().is_empty()).zip(importer.known_integers(node, 1));
+    let sizes = match given {
+        Some((true, step)) => {
+            let step = size(step[0]).filter(|&step| step > 0).ok_or("its parts are empty")?;
+            (0..shape[axis]).step_by(step).map(|start| step.min(shape[axis] - start)).collect()
+        }
+        Some((false, sizes)) => split_sizes(node, shape[axis], Some(sizes))?,
+        None if node.has(1) => return Err("its sizes are computed at run time".to_owned()),
+        None => vec![1; shape[axis]],
+    };
+    let mut values = parts(importer, node, input, axis, &sizes)?;
+    if !node.has(1) && node.int("keepdims", 1) == 0 {
+        let mut shape = shape;
+        shape.remove(axis);
+        for value in &mut values {
+            *value = one(importer.push(node, View { shape: shape.clone() }, vec![*value])?)?;
+        }
+    }
+    Ok(vec![Entry::Sequence(values)])
+}
+
+pub(super) fn sequence_at(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let Some(Some(Entry::Sequence(values))) = node.inputs.first() else {
+        return Err("its list is not known".to_owned());
+    };
+    let index = importer.known_integers(node, 1).and_then(|index| wrap_index(*index.first()?, values.len()));
+    Ok(same(values[index.ok_or("its index is not known, or outside the list")?]))
+}
+
+/// Only an expansion that changes nothing.
+pub(super) fn expand(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let wanted = importer.known_integers(node, 1).ok_or("its shape is computed at run time")?;
+    let wanted: Option<Vec<usize>> = wanted.iter().map(|&dim| size(dim)).collect();
+    let shape = wanted.and_then(|wanted| broadcast_shape(shape_of(importer, input), &wanted));
+    if shape.as_deref() == Some(shape_of(importer, input)) {
+        return Ok(same(input));
+    }
+    Err(String::new())
+}
+
+/// Only the Gather that torch writes for `as_strided`: all elements in their own order.
+pub(super) fn gather(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let shape = shape_of(importer, input).to_vec();
+    let indices =
+        importer.known(node, 1).and_then(|data| data.integers()).ok_or("its indices are computed at run time")?;
+    let identity = shape.len() == 1 && indices.iter().copied().eq(0..shape[0] as i64) && node.int("axis", 0) == 0;
+    if node.scopes.target.as_deref() != Some("aten.as_strided.default") || !identity {
+        return Err(String::new());
+    }
+    // `as_strided` of all elements in order is no operator of the model: it and the flattening before it are removed.
+    let source = match importer.graph.nodes.last() {
+        Some(view) if view.output() == input && matches!(view.op, crate::ops::Op::View(_)) => view.inputs[0],
+        _ => input,
+    };
+    let wanted = indices.shape().to_vec();
+    if shape_of(importer, source) == wanted {
+        return Ok(same(source));
+    }
+    importer.push(node, View { shape: wanted }, vec![source])
+}

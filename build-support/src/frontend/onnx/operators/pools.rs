@@ -1,0 +1,105 @@
+//! Sliding windows and their padding.
+
+use super::{pair, shape_of, sizes};
+use crate::frontend::onnx::{Entry, Importer, OnnxNode};
+use crate::graph::ValueId;
+use crate::ops::{adaptive_avg_pool2d::AdaptiveAvgPool2d, avg_pool2d::AvgPool2d, max_pool2d::MaxPool2d};
+
+/// Padding of a two-dimensional window: ONNX lists all starts, then all ends.
+pub(super) fn pads(
+    node: &OnnxNode<'_>,
+    input: &[usize],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    dilation: [usize; 2],
+) -> Result<[[usize; 2]; 2], String> {
+    let same = |upper: bool| {
+        [0, 1].map(|axis| {
+            let reach = dilation[axis] * (kernel[axis] - 1) + 1;
+            let covered = (input[2 + axis].div_ceil(stride[axis]) - 1) * stride[axis] + reach;
+            let total = covered.saturating_sub(input[2 + axis]);
+            let less = total / 2;
+            if upper { [less, total - less] } else { [total - less, less] }
+        })
+    };
+    match node.text("auto_pad") {
+        None | Some("" | "NOTSET") => {
+            let pads = sizes(node, "pads", 4, 0)?;
+            Ok([[pads[0], pads[2]], [pads[1], pads[3]]])
+        }
+        Some("VALID") => Ok([[0, 0]; 2]),
+        Some("SAME_UPPER") => Ok(same(true)),
+        Some("SAME_LOWER") => Ok(same(false)),
+        Some(other) => Err(format!("unknown auto_pad `{other}`")),
+    }
+}
+
+pub(super) fn only_images(input: &[usize]) -> Result<(), String> {
+    if input.len() == 4 {
+        return Ok(());
+    }
+    Err(format!("only two-dimensional windows are supported yet; this one has an input of {} dimensions", input.len()))
+}
+
+/// Kernel, stride and padding of a pool.
+type Pool = ([usize; 2], [usize; 2], [[usize; 2]; 2]);
+
+fn pool(importer: &Importer<'_>, node: &OnnxNode<'_>, input: ValueId) -> Result<Pool, String> {
+    let input = shape_of(importer, input);
+    only_images(input)?;
+    if node.int("ceil_mode", 0) != 0 {
+        return Err("ceil_mode is not supported yet".to_owned());
+    }
+    if node.ints("dilations").is_some_and(|dilations| dilations != [1, 1]) {
+        return Err("dilation is not supported yet".to_owned());
+    }
+    if node.attribute("kernel_shape").is_none() {
+        return Err("attribute `kernel_shape` is missing".to_owned());
+    }
+    let (kernel, stride) = (pair(node, "kernel_shape", 1)?, pair(node, "strides", 1)?);
+    let pad = pads(node, input, kernel, stride, [1, 1])?;
+    Ok((kernel, stride, pad))
+}
+
+pub(super) fn max_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let (kernel, stride, pad) = pool(importer, node, input)?;
+    importer.push(node, MaxPool2d { kernel, stride, pad }, vec![input])
+}
+
+pub(super) fn average_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let (kernel, stride, pad) = pool(importer, node, input)?;
+    if let Some(output) = adaptive_output(importer, node, input, kernel, stride) {
+        return importer.push(node, AdaptiveAvgPool2d { output }, vec![input]);
+    }
+    let count_include_pad = node.int("count_include_pad", 0) != 0;
+    importer.push(node, AvgPool2d { kernel, stride, pad, count_include_pad }, vec![input])
+}
+
+/// The result's size, if the pool was `adaptive_avg_pool2d`, which torch's exporter writes as a pool with explicit kernel and
+/// stride and no other argument. A module says which one it was; a function with just these arguments is taken for the adaptive
+/// one, as `avg_pool2d(x, k)` is written without the stride.
+fn adaptive_output(
+    importer: &Importer<'_>,
+    node: &OnnxNode<'_>,
+    input: ValueId,
+    kernel: [usize; 2],
+    stride: [usize; 2],
+) -> Option<[usize; 2]> {
+    let class = node.scopes.class();
+    let bare = || {
+        let arguments = node.scopes.arguments.as_deref()?;
+        let lists = &arguments[arguments.find(", ")? + 2..];
+        let [ky, kx, sy, sx] = [kernel[0], kernel[1], stride[0], stride[1]];
+        Some(lists == format!("[{ky}, {kx}], [{sy}, {sx}])"))
+    };
+    let adaptive = if class.starts_with("torch.nn.modules.pooling.") {
+        class == "torch.nn.modules.pooling.AdaptiveAvgPool2d"
+    } else {
+        bare() == Some(true)
+    };
+    let shape = shape_of(importer, input);
+    let exact = (0..2).all(|axis| kernel[axis] == stride[axis] && shape[2 + axis].is_multiple_of(kernel[axis]));
+    (adaptive && exact).then(|| [shape[2] / kernel[0], shape[3] / kernel[1]])
+}

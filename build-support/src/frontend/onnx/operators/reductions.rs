@@ -1,0 +1,43 @@
+//! Reductions along axes.
+
+use super::{shape_of, unary};
+use crate::frontend::onnx::tensor::wrap_index;
+use crate::frontend::onnx::{Entry, Importer, OnnxNode};
+use crate::ops::{adaptive_avg_pool2d::AdaptiveAvgPool2d, mean::Mean, sum::Sum};
+
+/// Axes of a reduction, ascending, and whether they stay.
+fn reduction(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<(Vec<usize>, bool), String> {
+    let input = importer.tensor(node, 0)?;
+    let rank = shape_of(importer, input).len();
+    // An attribute up to opset 17 (sums: 12), an operand from then on.
+    let axes = match node.has(1) {
+        true => importer.known_integers(node, 1).ok_or("its axes are no constants")?,
+        false => node.ints("axes").unwrap_or_default().to_vec(),
+    };
+    if axes.is_empty() && node.int("noop_with_empty_axes", 0) != 0 {
+        return Err("reduces no axis".to_owned());
+    }
+    let axes: Option<Vec<usize>> = axes.iter().map(|&axis| wrap_index(axis, rank)).collect();
+    let mut axes = axes.ok_or("has an axis outside its operand")?;
+    axes.sort_unstable();
+    axes.dedup();
+    if axes.is_empty() {
+        axes = (0..rank).collect();
+    }
+    Ok((axes, node.int("keepdims", 1) != 0))
+}
+
+pub(super) fn mean(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let (axes, keep_dims) = reduction(importer, node)?;
+    // `adaptive_avg_pool2d(x, 1)` arrives as a mean over [-1, -2]; a mean that was written as one has other axes.
+    let written = importer.known_integers(node, 1);
+    if keep_dims && written.as_deref() == Some(&[-1, -2]) && axes == [2, 3] {
+        return unary(importer, node, AdaptiveAvgPool2d { output: [1, 1] });
+    }
+    unary(importer, node, Mean { axes, keep_dims })
+}
+
+pub(super) fn sum(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let (axes, keep_dims) = reduction(importer, node)?;
+    unary(importer, node, Sum { axes, keep_dims })
+}
