@@ -3,7 +3,7 @@
 //! Source of all constants: oracle of the lowering, sections 1 to 7.
 
 use crate::config::Dtype;
-use crate::graph::{self, Graph, Node, NodeId, Tensor};
+use crate::graph::{self, Data, Element, Graph, Node, NodeId, Tensor};
 use crate::ops::Op;
 use crate::quantize::{QuantGraph, QuantParams, QuantWeights, multiplier_and_shift};
 use crate::tosa::Lowered;
@@ -91,7 +91,12 @@ impl<'a> Lowering<'a> {
         let value = self.graph().value(id);
         let shape = runtime_shape(&value.shape)?;
         let name = value.name.clone();
-        let lowered = self.output.input(name, ElementType::I8, shape);
+        let element = match value.element {
+            Element::F32 => ElementType::I8,
+            Element::I64 => ElementType::I32,
+            Element::Bool => ElementType::Bool,
+        };
+        let lowered = self.output.input(name, element, shape);
         self.values[id.index()] = Some(lowered);
         Ok(())
     }
@@ -118,6 +123,23 @@ impl<'a> Lowering<'a> {
         let params = params.expect("every operand of a quantized operator has parameters");
         let shape = self.graph().value(id).shape.clone();
         Ok(Operand { id: self.read(id, params)?, shape, params: Some(params) })
+    }
+
+    /// Operand `index` of a node as indices of an axis of this size; negative constants count from its end.
+    pub(crate) fn indices(&mut self, node: &Node, index: usize, size: usize) -> Result<ValueId, String> {
+        let id = node.inputs[index];
+        if let Some(value) = self.values[id.index()] {
+            return Ok(value);
+        }
+        let value = self.graph().value(id);
+        let data = value.constant.as_ref().and_then(Data::integers).expect("nodes are lowered in execution order");
+        let inside = |&index: &i64| {
+            let position = if index < 0 { index + size as i64 } else { index };
+            let inside = usize::try_from(position).ok().filter(|&position| position < size);
+            inside.map(|position| position as i32).ok_or_else(|| format!("index {index} of an axis of size {size}"))
+        };
+        let positions = data.iter().map(inside).collect::<Result<_, _>>()?;
+        self.constant_i32(&value.shape, positions)
     }
 
     /// A tensor with these parameters: as it is stored, or rescaled once for all who want the same.
@@ -210,7 +232,7 @@ impl<'a> Lowering<'a> {
         self.output.graph.values[id.0 as usize].shape.dims().iter().map(|&dim| dim as usize).collect()
     }
 
-    fn element_of(&self, id: ValueId) -> ElementType {
+    pub(crate) fn element_of(&self, id: ValueId) -> ElementType {
         self.output.graph.values[id.0 as usize].element
     }
 
@@ -259,6 +281,28 @@ impl<'a> Lowering<'a> {
         shape[axis] = inputs.iter().map(|&input| self.shape_of(input)[axis]).sum();
         let op = ops::Concat { axis: axis as u32, inputs: inputs.to_vec() };
         self.push(ops::Op::Concat(op), self.element_of(inputs[0]), &shape)
+    }
+
+    /// The tensor several times in a row on each axis.
+    pub(crate) fn tile(&mut self, input: ValueId, multiples: &[usize]) -> Result<ValueId, String> {
+        if multiples.iter().all(|&multiple| multiple == 1) {
+            return Ok(input);
+        }
+        let shape: Vec<usize> = self.shape_of(input).iter().zip(multiples).map(|(dim, count)| dim * count).collect();
+        let op = ops::Tile { input, multiples: multiples.iter().map(|&multiple| multiple as i32).collect() };
+        self.push(ops::Op::Tile(op), self.element_of(input), &shape)
+    }
+
+    pub(crate) fn reverse(&mut self, input: ValueId, axis: usize) -> Result<ValueId, String> {
+        let shape = self.shape_of(input);
+        self.push(ops::Op::Reverse(ops::Reverse { axis: axis as u32, input }), self.element_of(input), &shape)
+    }
+
+    /// Rows `[N, W, C]` of a tensor `[N, K, C]` at indices `[N, W]`.
+    pub(crate) fn gather(&mut self, values: ValueId, indices: ValueId) -> Result<ValueId, String> {
+        let (of, at) = (self.shape_of(values), self.shape_of(indices));
+        let op = ops::Gather { values, indices };
+        self.push(ops::Op::Gather(op), self.element_of(values), &[at[0], at[1], of[2]])
     }
 
     pub(crate) fn table(&mut self, input: ValueId, entries: Vec<i8>) -> Result<ValueId, String> {

@@ -127,6 +127,10 @@ pub enum Pattern {
     Float,
 }
 
+mod indexing;
+#[cfg(test)]
+mod tests;
+
 macro_rules! rooms {
     ($($module:ident::$room:ident,)*) => {
         $(pub(crate) mod $module;)*
@@ -191,16 +195,23 @@ rooms! {
     clamp::Clamp,
     constant::Constant,
     conv2d::Conv2d,
+    conv_transpose2d::ConvTranspose2d,
     cosine_similarity::CosineSimilarity,
+    expand::Expand,
+    flip::Flip,
     glu::Glu,
     group_norm::GroupNorm,
+    index_select::IndexSelect,
     layer_norm::LayerNorm,
     linear::Linear,
+    matmul::MatMul,
     max_pool2d::MaxPool2d,
     mean::Mean,
     pad::Pad,
     permute::Permute,
     prelu::Prelu,
+    repeat::Repeat,
+    repeat_interleave::RepeatInterleave,
     slice::Slice,
     sum::Sum,
     unary::Unary,

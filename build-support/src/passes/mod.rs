@@ -10,6 +10,7 @@ mod decompose_div_mode;
 mod decompose_glu;
 mod decompose_layer_norm;
 mod decompose_logit;
+mod decompose_matmul;
 mod decompose_mean;
 mod decompose_prelu;
 mod decompose_remainder;
@@ -47,7 +48,7 @@ const fn everywhere(decompose: Decompose) -> Pass {
 }
 
 /// Each goes over the whole network before the next: a piece meets the passes behind its own.
-const PASSES: [Pass; 18] = [
+const PASSES: [Pass; 19] = [
     quantized(decompose_logit::run),
     quantized(decompose_remainder::run),
     quantized(decompose_div_mode::run),
@@ -66,6 +67,7 @@ const PASSES: [Pass; 18] = [
     quantized(decompose_div::run),
     quantized(decompose_vector_norm::run),
     quantized(decompose_sqrt::run),
+    quantized(decompose_matmul::run),
 ];
 
 /// Overloads that upstream writes for its pieces.

@@ -4,6 +4,8 @@ use super::QuantParams;
 use crate::calibrate::symmetric_scale;
 use crate::config::{Dtype, WeightScheme};
 use crate::graph::{Graph, NodeId, Tensor};
+use crate::ops::Op;
+use ndarray::Axis;
 
 /// Weight and bias of one layer, as integers in the exporter's layout (`[O, I]` or `[O, I, KH, KW]`).
 #[derive(Clone, PartialEq, Debug)]
@@ -28,17 +30,20 @@ impl QuantWeights {
             graph.value(*id).real()
         };
         let weight = constant(1).expect("annotation checks that weights are constants");
-        let channels = weight.shape()[0];
-        let scales = weight_scales(weight, scheme);
-        let scale_of = |channel: usize| scales[if scales.len() == 1 { 0 } else { channel }];
-        let data = weight.as_slice().expect("standard layout");
-        let quantize = |(channel, row): (usize, &[f32])| {
-            let params = symmetric(Dtype::Int8, scale_of(channel), scheme.qmax);
-            row.iter().map(move |&x| params.quantize(x) as i8).collect::<Vec<_>>()
+        let axis = channel_axis(&graph.node(layer).op);
+        let channels = weight.shape()[axis];
+        let scales = weight_scales(weight, axis, scheme);
+        // The scales of a transposed convolution in groups are fewer: its lowering refuses them.
+        let scale_of = |channel: usize| scales[channel % scales.len()];
+        let quantize = |(row, elements): (usize, &[f32])| {
+            let params = symmetric(Dtype::Int8, scale_of(row % channels), scheme.qmax);
+            elements.iter().map(move |&x| params.quantize(x) as i8).collect::<Vec<_>>()
         };
-        let codes = data.chunks_exact(data.len() / channels).enumerate().flat_map(quantize).collect();
+        let row = weight.shape()[axis + 1..].iter().product();
+        let data = weight.as_slice().expect("standard layout");
+        let codes = data.chunks_exact(row).enumerate().flat_map(quantize).collect();
         let bias = match constant(2) {
-            None => vec![0; channels],
+            None => vec![0; output_channels(&graph.node(layer).op, weight)],
             Some(bias) => bias
                 .iter()
                 .enumerate()
@@ -74,14 +79,26 @@ fn symmetric(dtype: Dtype, scale: f32, qmax: i32) -> QuantParams {
     QuantParams { dtype, scale, zero_point: 0, qmin: -qmax, qmax }
 }
 
+/// The axis that scales per channel belong to.
+fn channel_axis(op: &Op) -> usize {
+    if let Op::ConvTranspose2d(conv) = op { conv.channel_axis() } else { 0 }
+}
+
+fn output_channels(op: &Op, weight: &Tensor) -> usize {
+    match op {
+        Op::ConvTranspose2d(conv) => weight.shape()[1] * conv.groups,
+        _ => weight.shape()[0],
+    }
+}
+
 /// Scales from the extremes of each output channel, or of all.
-fn weight_scales(weight: &Tensor, scheme: WeightScheme) -> Vec<f32> {
+fn weight_scales(weight: &Tensor, axis: usize, scheme: WeightScheme) -> Vec<f32> {
     let extremes = |data: &mut dyn Iterator<Item = &f32>| {
         let (min, max) = data.fold((0.0_f32, 0.0_f32), |(min, max), &x| (min.min(x), max.max(x)));
         symmetric_scale([min, max], -scheme.qmax, scheme.qmax, scheme.eps)
     };
     match scheme.per_channel {
-        true => weight.outer_iter().map(|channel| extremes(&mut channel.iter())).collect(),
+        true => weight.axis_iter(Axis(axis)).map(|channel| extremes(&mut channel.iter())).collect(),
         false => vec![extremes(&mut weight.iter())],
     }
 }

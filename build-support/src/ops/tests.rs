@@ -1,0 +1,197 @@
+//! The integer form of each operator against its float form, and the rewritten graph against the one as lowered.
+
+use super::conv_transpose2d::ConvTranspose2d;
+use super::expand::Expand;
+use super::flip::Flip;
+use super::index_select::IndexSelect;
+use super::matmul::MatMul;
+use super::repeat::Repeat;
+use super::repeat_interleave::RepeatInterleave;
+use super::{Op, Pattern};
+use crate::config::{Config, Dtype};
+use crate::graph::{Data, Element, Graph, Node, Output, Tensor};
+use crate::lower::lower;
+use crate::quantize::{QuantGraph, QuantParams, QuantWeights};
+use crate::tosa;
+use ndarray::ArrayD;
+use quantize_runtime::interpreter::{Interpreter, Tensor as Elements};
+
+/// Real numbers between −2 and 2.
+fn real(shape: &[usize]) -> Data {
+    let mut state = 17_u32;
+    let next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) as f32 / 16_384.0 - 2.0
+    };
+    Tensor::from_shape_simple_fn(shape, next).into()
+}
+
+fn integers(shape: &[usize], elements: &[i64]) -> Data {
+    ArrayD::from_shape_vec(shape, elements.to_vec()).expect("as many elements as the shape says").into()
+}
+
+/// A network of one operator whose real operands are inputs, but for the weights of a layer.
+fn network(op: Op, operands: &[Data], integers_are_inputs: bool) -> (Graph, Vec<Data>) {
+    let mut graph = Graph::default();
+    let mut inputs = Vec::new();
+    let mut ids = Vec::new();
+    for (index, data) in operands.iter().enumerate() {
+        let is_input = match data.element() {
+            Element::F32 => index == 0 || op.pattern() != Pattern::Weighted,
+            Element::I64 | Element::Bool => integers_are_inputs,
+        };
+        let name = format!("operand_{index}");
+        let id = if is_input { graph.add_value(name, data.kind()) } else { graph.add_constant(name, data.clone()) };
+        if is_input {
+            graph.inputs.push(id);
+            inputs.push(data.clone());
+        }
+        ids.push(id);
+    }
+    let kinds = op.infer(&graph.kinds(&ids)).expect("valid operands");
+    let outputs: Vec<_> = kinds.into_iter().map(|kind| graph.add_value("result", kind)).collect();
+    graph.outputs.push(Output { name: "result".to_owned(), value: outputs[0] });
+    let (name, target) = (op.name().to_owned(), op.target().to_owned());
+    graph.nodes.push(Node { op, inputs: ids, outputs, name, target, scopes: Vec::new() });
+    (graph, inputs)
+}
+
+/// Parameters for the range of these numbers and zero.
+fn params<'a>(data: impl IntoIterator<Item = &'a f32>) -> QuantParams {
+    let (min, max) = data.into_iter().fold((0.0_f32, 0.0_f32), |(min, max), &x| (min.min(x), max.max(x)));
+    let scale = ((max - min) / 255.0).max(f32::EPSILON);
+    QuantParams { dtype: Dtype::Int8, scale, zero_point: (-128.0 - min / scale).round() as i32, qmin: -128, qmax: 127 }
+}
+
+fn on_grid(data: &Data, params: QuantParams) -> Data {
+    match data {
+        Data::F32(reals) => reals.mapv(|real| params.dequantize(params.quantize(real))).into(),
+        other => other.clone(),
+    }
+}
+
+/// Quantizes the operator, runs its integer form and checks that results are `quanta` from those of its float form on the
+/// same, quantized, operands.
+#[track_caller]
+fn check(op: impl Into<Op>, operands: &[Data], quanta: f32) {
+    let op = op.into();
+    for integers_are_inputs in [false, true] {
+        check_with(op.clone(), operands, quanta, integers_are_inputs);
+    }
+}
+
+#[track_caller]
+fn check_with(op: Op, operands: &[Data], quanta: f32, integers_are_inputs: bool) {
+    let (graph, inputs) = network(op.clone(), operands, integers_are_inputs);
+    let node = &graph.nodes[0];
+    let shares = matches!(op.pattern(), Pattern::Shared | Pattern::SharesInput);
+    let exact = op.evaluate(&operands.iter().collect::<Vec<_>>()).remove(0);
+    let exact = exact.real().expect("a real result");
+    let reals = |index: usize| operands[index].real().into_iter().flatten();
+    let of_all = params((0..operands.len()).flat_map(reals));
+    let of_operand = |index: usize| if shares { of_all } else { params(reals(index)) };
+    let result = if shares { of_all } else { params(exact) };
+
+    let is_layer = op.pattern() == Pattern::Weighted;
+    let read: Vec<_> = (0..operands.len())
+        .map(|index| {
+            let observed = operands[index].element() == Element::F32 && (index == 0 || !is_layer);
+            observed.then(|| of_operand(index))
+        })
+        .collect();
+    let mut stored = vec![None; graph.value_count()];
+    for (&id, params) in node.inputs.iter().zip(&read) {
+        stored[id.index()] = *params;
+    }
+    stored[node.output().index()] = Some(result);
+    let first = graph.node_ids().next().expect("one node");
+    let weights = is_layer.then(|| {
+        let scheme = Config::PER_CHANNEL.weights;
+        QuantWeights::new(&graph, first, scheme, of_operand(0).scale)
+    });
+    let quantized = QuantGraph {
+        stored,
+        read: vec![read.clone()],
+        returned: vec![Some(result)],
+        weights: vec![weights],
+        fused: vec![None],
+        float: vec![false],
+        graph,
+    };
+    let lowered = lower(&quantized).expect("an integer form");
+    let codes: Vec<Elements> = inputs
+        .iter()
+        .zip(&quantized.graph.inputs)
+        .map(|(data, id)| match data {
+            Data::F32(reals) => {
+                let params = quantized.stored(*id);
+                Elements::I8(reals.iter().map(|&real| params.quantize(real) as i8).collect())
+            }
+            Data::I64(integers) => Elements::I32(integers.iter().map(|&integer| integer as i32).collect()),
+            Data::Bool(truths) => Elements::Bool(truths.iter().copied().collect()),
+        })
+        .collect();
+    let run = |lowered: tosa::Lowered| {
+        let valid = tosa::validate(lowered).unwrap_or_else(|errors| panic!("{op:?}: {errors:?}"));
+        Interpreter::new(valid.graph()).expect("a valid graph").run(&codes).expect("values in range")
+    };
+    let rewritten = tosa::rewrite(&lowered);
+    let found = run(lowered);
+    assert_eq!(run(rewritten), found, "{op:?}");
+    let [Elements::I8(found)] = &found[..] else { panic!("one result of int8") };
+
+    let rounded: Vec<Data> = operands
+        .iter()
+        .zip(&read)
+        .map(|(data, params)| params.map_or_else(|| data.clone(), |params| on_grid(data, params)))
+        .collect();
+    let expected = op.evaluate(&rounded.iter().collect::<Vec<_>>()).remove(0);
+    let expected = expected.real().expect("a real result");
+    assert_eq!(found.len(), expected.len(), "{op:?}");
+    for (&found, &expected) in found.iter().zip(expected) {
+        let found = result.dequantize(found.into());
+        let expected = expected.clamp(result.dequantize(result.qmin), result.dequantize(result.qmax));
+        let difference = (found - expected).abs() / result.scale;
+        assert!(difference <= quanta, "{op:?}: {found} instead of {expected}, {difference} quanta of {}", result.scale);
+    }
+}
+
+/// Codes that only move.
+const MOVED: f32 = 0.0;
+/// A result that is rounded once.
+const ROUNDED: f32 = 0.51;
+/// A result that is rounded once, of weights that are rounded as well.
+const LAYER: f32 = 3.0;
+
+#[test]
+fn products_of_matrices() {
+    check(MatMul::Mm, &[real(&[3, 4]), real(&[4, 5])], ROUNDED);
+    check(MatMul::Bmm, &[real(&[2, 3, 4]), real(&[2, 4, 5])], ROUNDED);
+}
+
+#[test]
+fn transposed_convolutions() {
+    let conv = |stride, pad, output_pad| ConvTranspose2d { stride, pad, output_pad, dilation: [1, 1], groups: 1 };
+    let operands = [real(&[2, 4, 3, 5]), real(&[4, 3, 3, 2]), real(&[3])];
+    check(conv([1, 1], [[0, 0], [0, 0]], [0, 0]), &operands, LAYER);
+    check(conv([2, 3], [[1, 1], [0, 1]], [1, 2]), &operands, LAYER);
+    check(conv([2, 1], [[2, 2], [1, 0]], [0, 0]), &operands[..2], LAYER);
+}
+
+#[test]
+fn repetitions() {
+    check(Expand { shape: vec![2, 3, 4] }, &[real(&[3, 1])], MOVED);
+    check(Repeat { repeats: vec![2, 1, 3] }, &[real(&[3, 2])], MOVED);
+    check(RepeatInterleave { axis: 1, count: 3 }, &[real(&[2, 3, 2])], MOVED);
+}
+
+#[test]
+fn mirror_images() {
+    check(Flip { axes: vec![0, 2] }, &[real(&[2, 3, 4])], MOVED);
+}
+
+#[test]
+fn selections_by_index() {
+    check(IndexSelect { axis: 0 }, &[real(&[4, 3]), integers(&[3], &[3, 0, 3])], MOVED);
+    check(IndexSelect { axis: 1 }, &[real(&[2, 4, 3]), integers(&[2], &[2, 1])], MOVED);
+}
