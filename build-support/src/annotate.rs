@@ -220,7 +220,15 @@ impl Annotator<'_> {
                     self.table.join(input, output);
                     self.annotated[id.index()] = true;
                 }
-                Pattern::Activation | Pattern::Shared | Pattern::Float => {}
+                Pattern::Comparison => {
+                    let places = self.real_places(id);
+                    for &place in &places {
+                        self.table.set(place, spec);
+                        self.table.join(places[0], place);
+                    }
+                    self.annotated[id.index()] = !places.is_empty();
+                }
+                Pattern::Activation | Pattern::Shared | Pattern::Cast | Pattern::Float => {}
             }
         }
     }

@@ -120,9 +120,29 @@ impl<'a> Lowering<'a> {
         let id = node.inputs[index];
         let reader = self.graph().nodes.iter().position(|other| other.outputs == node.outputs);
         let params = reader.and_then(|reader| self.source.read[reader][index]);
-        let params = params.expect("every operand of a quantized operator has parameters");
         let shape = self.graph().value(id).shape.clone();
-        Ok(Operand { id: self.read(id, params)?, shape, params: Some(params) })
+        let lowered = match params {
+            Some(params) => self.read(id, params)?,
+            None => self.plain(id)?,
+        };
+        Ok(Operand { id: lowered, shape, params })
+    }
+
+    /// A tensor that is not quantized.
+    fn plain(&mut self, id: graph::ValueId) -> Result<ValueId, String> {
+        if let Some(value) = self.values[id.index()] {
+            return Ok(value);
+        }
+        match self.graph().value(id).constant.as_ref().expect("nodes are lowered in execution order") {
+            Data::F32(data) => self.constant_f32(data.shape(), data.iter().copied().collect()),
+            Data::I64(data) => {
+                let words =
+                    data.iter().map(|&x| i32::try_from(x).map_err(|_| format!("the integer {x} is beyond 32 bits")));
+                let words = words.collect::<Result<_, _>>()?;
+                self.constant_i32(data.shape(), words)
+            }
+            Data::Bool(data) => self.constant_bool(data.shape(), data.iter().map(|&x| u8::from(x)).collect()),
+        }
     }
 
     /// Operand `index` of a node as indices of an axis of this size; negative constants count from its end.
@@ -223,6 +243,15 @@ impl<'a> Lowering<'a> {
         Ok(self.output.constant_i32(runtime_shape(shape)?, values))
     }
 
+    pub(crate) fn constant_f32(&mut self, shape: &[usize], values: Vec<f32>) -> Result<ValueId, String> {
+        Ok(self.output.constant_f32(runtime_shape(shape)?, values))
+    }
+
+    /// Truth values, 0 or 1 each.
+    pub(crate) fn constant_bool(&mut self, shape: &[usize], values: Vec<u8>) -> Result<ValueId, String> {
+        Ok(self.output.constant(ElementType::Bool, runtime_shape(shape)?, values))
+    }
+
     pub(crate) fn push(&mut self, op: ops::Op, element: ElementType, shape: &[usize]) -> Result<ValueId, String> {
         let shape = runtime_shape(shape)?;
         Ok(self.output.push(op, element, shape, &self.label))
@@ -320,11 +349,27 @@ impl<'a> Lowering<'a> {
         self.push(ops::Op::Clamp(op), ElementType::I8, &shape)
     }
 
+    /// A tensor with leading dimensions of 1 up to `rank`.
+    pub(crate) fn lift(&mut self, input: ValueId, rank: usize) -> Result<ValueId, String> {
+        let shape = self.shape_of(input);
+        let mut lifted = vec![1; rank - shape.len()];
+        lifted.extend(shape);
+        self.reshape(input, &lifted)
+    }
+
+    /// Real numbers without their fractions, as TOSA's casts round.
+    pub(crate) fn truncate(&mut self, input: ValueId, shape: &[usize]) -> Result<ValueId, String> {
+        let zero = self.constant_f32(&vec![1; shape.len()], vec![0.0])?;
+        let op = ops::Op::GreaterEqual(ops::GreaterEqual { input1: input, input2: zero });
+        let condition = self.push(op, ElementType::Bool, shape)?;
+        let if_true = self.push(ops::Op::Floor(ops::Floor { input }), ElementType::F32, shape)?;
+        let if_false = self.push(ops::Op::Ceil(ops::Ceil { input }), ElementType::F32, shape)?;
+        self.push(ops::Op::Select(ops::Select { condition, if_true, if_false }), ElementType::F32, shape)
+    }
+
     /// int8 to i32 without zero point, times `factor`, with leading dimensions of 1 up to `rank`.
     pub(crate) fn widen(&mut self, operand: &Operand, factor: f64, rank: usize) -> Result<ValueId, String> {
-        let mut shape = vec![1; rank - operand.shape.len()];
-        shape.extend(&operand.shape);
-        let input = self.reshape(operand.id, &shape)?;
+        let input = self.lift(operand.id, rank)?;
         self.rescale(input, ElementType::I32, &[factor], operand.params().zero_point, 0)
     }
 

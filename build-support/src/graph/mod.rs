@@ -196,6 +196,13 @@ impl Graph {
         }
     }
 
+    /// Replaces each element of a float constant.
+    pub(crate) fn map_constant(&mut self, id: ValueId, function: impl Fn(f32) -> f32) {
+        if let Some(Data::F32(tensor)) = &mut self.values[id.index()].constant {
+            tensor.mapv_inplace(function);
+        }
+    }
+
     /// Makes every reader of `old`, the model's outputs included, read `new`.
     pub(crate) fn replace_uses(&mut self, old: ValueId, new: ValueId) {
         let operands = self.nodes.iter_mut().flat_map(|node| &mut node.inputs);

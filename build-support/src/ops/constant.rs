@@ -18,6 +18,11 @@ impl Constant {
     pub(crate) fn number(value: f64) -> Self {
         Self { data: Tensor::from_elem(vec![1], value as f32).into(), target: "aten.full.default" }
     }
+
+    /// The number as a tensor without dimensions.
+    pub(crate) fn scalar_tensor(value: f32) -> Self {
+        Self { data: Tensor::from_elem(vec![], value).into(), target: "aten.scalar_tensor.default" }
+    }
 }
 
 impl Room for Constant {

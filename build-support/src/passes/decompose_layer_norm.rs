@@ -20,9 +20,9 @@ struct Norm {
 }
 
 pub(super) fn run(builder: &mut Builder<'_>, node: &Node) -> Option<Vec<ValueId>> {
-    let shape = builder.shape(node.inputs[0]).to_vec();
     match node.op {
         Op::LayerNorm(norm) => {
+            let shape = builder.shape(node.output());
             let outer = shape.len() - norm.dims;
             let parameter = (0..shape.len()).map(|axis| if axis < outer { 1 } else { shape[axis] }).collect();
             let axes = (outer..shape.len()).collect();
@@ -30,6 +30,7 @@ pub(super) fn run(builder: &mut Builder<'_>, node: &Node) -> Option<Vec<ValueId>
             Some(vec![normalize(builder, node, node.inputs[0], &norm)])
         }
         Op::GroupNorm(norm) => {
+            let shape = builder.shape(node.output()).to_vec();
             let channels = shape[1] / norm.groups;
             let grouped = vec![shape[0], norm.groups, channels, shape[2..].iter().product()];
             let x = builder.push_as(RESHAPE, node, View { shape: grouped }, &node.inputs[..1]);

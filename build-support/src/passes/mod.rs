@@ -1,6 +1,7 @@
 //! Rewrites of the float network before annotation, in order.
 
 mod convert_elu_family;
+mod convert_max_dim;
 mod decompose_adaptive_avg_pool2d;
 mod decompose_add_alpha;
 mod decompose_batch_norm;
@@ -10,17 +11,24 @@ mod decompose_div_mode;
 mod decompose_glu;
 mod decompose_layer_norm;
 mod decompose_logit;
+mod decompose_masked_fill;
 mod decompose_matmul;
 mod decompose_mean;
+mod decompose_not_equal;
 mod decompose_prelu;
 mod decompose_remainder;
+mod decompose_sign;
+mod decompose_softmax;
 mod decompose_sqrt;
+mod decompose_tril;
 mod decompose_var;
 mod decompose_vector_norm;
 mod fold_batch_norm;
 mod names;
 pub(crate) mod pad_avg_pool;
+mod replace_infinities;
 mod split_constants;
+mod unroll_recurrent;
 
 use crate::annotate::annotate;
 use crate::config::Recipe;
@@ -48,8 +56,10 @@ const fn everywhere(decompose: Decompose) -> Pass {
 }
 
 /// Each goes over the whole network before the next: a piece meets the passes behind its own.
-const PASSES: [Pass; 19] = [
+const PASSES: [Pass; 25] = [
     quantized(decompose_logit::run),
+    quantized(decompose_sign::run),
+    everywhere(decompose_tril::run),
     quantized(decompose_remainder::run),
     quantized(decompose_div_mode::run),
     quantized(decompose_add_alpha::run),
@@ -62,13 +72,20 @@ const PASSES: [Pass; 19] = [
     quantized(pad_avg_pool::run),
     quantized(decompose_prelu::run),
     everywhere(decompose_add_alpha::reverse),
+    quantized(unroll_recurrent::run),
+    quantized(decompose_not_equal::run),
     quantized(decompose_cosine_similarity::run),
     quantized(decompose_glu::run),
     quantized(decompose_div::run),
     quantized(decompose_vector_norm::run),
     quantized(decompose_sqrt::run),
+    quantized(decompose_softmax::run),
+    quantized(convert_max_dim::run),
     quantized(decompose_matmul::run),
 ];
+
+/// Behind the replacement of infinities.
+const MASKED_FILL: Pass = everywhere(decompose_masked_fill::run);
 
 /// Overloads that upstream writes for its pieces.
 const RESHAPE: &str = "aten.reshape.default";
@@ -89,7 +106,8 @@ pub fn run(graph: &mut Graph, recipe: &Recipe) {
     for pass in &PASSES {
         changed |= rewrite(graph, &mut selected, pass);
     }
-    graph.remove_dead_nodes();
+    replace_infinities::run(graph, &selected);
+    changed |= rewrite(graph, &mut selected, &MASKED_FILL);
     // Upstream builds a changed graph anew.
     if changed {
         names::renumber(graph);
@@ -110,6 +128,8 @@ fn has_scalar(graph: &Graph) -> impl Fn(&Node) -> bool {
 pub(crate) struct Builder<'a> {
     graph: &'a mut Graph,
     names: &'a mut Names,
+    /// By value: whether a node or the caller of the model reads it.
+    read: &'a [bool],
     pieces: Vec<Node>,
 }
 
@@ -117,6 +137,16 @@ impl Builder<'_> {
     /// Shape of a tensor.
     pub(crate) fn shape(&self, id: ValueId) -> &[usize] {
         &self.graph.value(id).shape
+    }
+
+    /// Whether somebody reads a result of the node being decomposed.
+    pub(crate) fn is_read(&self, id: ValueId) -> bool {
+        self.read[id.index()]
+    }
+
+    /// A tensor known at build time, observed where it is read.
+    pub(crate) fn constant(&mut self, name: &str, data: Tensor) -> ValueId {
+        self.graph.add_constant(name, data)
     }
 
     /// Adds a node in the place and the modules of `origin`.
@@ -164,6 +194,14 @@ pub(crate) fn without_scopes(node: &Node) -> Node {
 /// Replaces each selected node for which the pass gives new results by the pieces it pushed, which are selected in turn.
 fn rewrite(graph: &mut Graph, selected: &mut Vec<bool>, pass: &Pass) -> bool {
     let mut names = Names::new(graph);
+    let mut read = vec![false; graph.value_count()];
+    let outputs = graph.outputs.iter().map(|output| output.value);
+    graph
+        .nodes
+        .iter()
+        .flat_map(|node| node.inputs.iter().copied())
+        .chain(outputs)
+        .for_each(|id| read[id.index()] = true);
     let mut replaced: Vec<(ValueId, ValueId)> = Vec::new();
     let nodes = core::mem::take(&mut graph.nodes);
     let mut result = Vec::with_capacity(nodes.len());
@@ -174,7 +212,7 @@ fn rewrite(graph: &mut Graph, selected: &mut Vec<bool>, pass: &Pass) -> bool {
                 *input = *new;
             }
         }
-        let mut builder = Builder { graph: &mut *graph, names: &mut names, pieces: Vec::new() };
+        let mut builder = Builder { graph: &mut *graph, names: &mut names, read: &read, pieces: Vec::new() };
         let new = if selected || pass.everywhere { (pass.decompose)(&mut builder, &node) } else { None };
         match new {
             None => result.push(node),
@@ -191,4 +229,126 @@ fn rewrite(graph: &mut Graph, selected: &mut Vec<bool>, pass: &Pass) -> bool {
         graph.replace_uses(old, new);
     }
     !replaced.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::graph::{NodeId, Output, Scope, Type};
+    use crate::ops::recurrent::{Cell, Recurrent};
+    use crate::ops::softmax::Softmax;
+    use crate::ops::unary::Unary;
+
+    /// A network of one node over real inputs of these shapes, all of whose results are outputs.
+    fn network(op: impl Into<Op>, inputs: &[&[usize]]) -> Graph {
+        let op = op.into();
+        let mut graph = Graph::default();
+        graph.inputs = inputs.iter().map(|shape| graph.add_value("x", Type::real(shape.to_vec()))).collect();
+        let kinds = op.infer(&graph.kinds(&graph.inputs)).expect("operands that fit");
+        let outputs: Vec<ValueId> = kinds.into_iter().map(|kind| graph.add_value("result", kind)).collect();
+        graph.outputs = outputs.iter().map(|&value| Output { name: "result".to_owned(), value }).collect();
+        let target = op.target().to_owned();
+        let name = target.split('.').nth(1).expect("an overload").to_owned();
+        let scopes = vec![Scope { path: "m".to_owned(), class: "M".to_owned() }];
+        graph.nodes = vec![Node { op, inputs: graph.inputs.clone(), outputs, name, target, scopes }];
+        graph
+    }
+
+    fn decomposed(op: impl Into<Op>, inputs: &[&[usize]]) -> Graph {
+        let mut graph = network(op, inputs);
+        run(&mut graph, &Recipe::global(Config::PER_CHANNEL));
+        graph
+    }
+
+    fn names(graph: &Graph) -> Vec<&str> {
+        graph.nodes.iter().map(|node| node.name.as_str()).collect()
+    }
+
+    fn ramp(shape: &[usize]) -> Tensor {
+        let count: usize = shape.iter().product();
+        let data = (0..count).map(|index| (index * 7 % 11) as f32 / 8.0 - 0.5).collect();
+        Tensor::from_shape_vec(shape, data).expect("as many elements as the shape says")
+    }
+
+    /// Decomposing must not change what a network computes.
+    fn check_equal(op: impl Into<Op>, shapes: &[&[usize]]) {
+        let op = op.into();
+        let (whole, pieces) = (network(op.clone(), shapes), decomposed(op.clone(), shapes));
+        assert!(pieces.nodes.len() > 1, "{op:?} stayed whole");
+        let inputs = || shapes.iter().map(|shape| ramp(shape).into()).collect();
+        let expected = crate::calibrate::evaluate(&whole, inputs()).expect("finite numbers");
+        let results = crate::calibrate::evaluate(&pieces, inputs()).expect("finite numbers");
+        for (result, expected) in results.iter().zip(&expected) {
+            let (result, expected) = (result.real().expect("real"), expected.real().expect("real"));
+            assert_eq!(result.shape(), expected.shape(), "{op:?}");
+            for (a, b) in result.iter().zip(expected) {
+                assert!((a - b).abs() <= 2e-6 * b.abs().max(1.0), "{op:?}: {a} and {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_compute_what_the_whole_computes() {
+        use crate::ops::*;
+        check_equal(Softmax { axis: 1, log: false }, &[&[2, 3, 4]]);
+        check_equal(Softmax { axis: 2, log: true }, &[&[2, 3, 4]]);
+        check_equal(layer_norm::LayerNorm { dims: 2, eps: 1e-5, weight: true, bias: false }, &[&[2, 3, 4], &[3, 4]]);
+        let group_norm = group_norm::GroupNorm { groups: 2, eps: 1e-5, weight: true, bias: true };
+        check_equal(group_norm, &[&[2, 4, 3], &[4], &[4]]);
+        check_equal(var::Var { axes: vec![0, 2], keep_dims: false, correction: 1 }, &[&[2, 3, 4]]);
+        check_equal(mean::Mean { axes: vec![1, 3], keep_dims: false }, &[&[2, 3, 2, 2, 2]]);
+        check_equal(prelu::Prelu, &[&[2, 3, 2], &[3]]);
+        check_equal(glu::Glu { axis: 1 }, &[&[2, 4]]);
+        check_equal(cosine_similarity::CosineSimilarity { axis: 1, eps: 1e-8 }, &[&[2, 5], &[2, 5]]);
+        let norm = vector_norm::VectorNorm { order: vector_norm::Order::Two, axes: vec![1], keep_dims: true };
+        check_equal(norm, &[&[2, 5]]);
+        check_equal(add_alpha::AddAlpha { alpha: 0.5, subtract: true }, &[&[2, 3], &[3]]);
+        check_equal(Unary::Sign, &[&[3, 4]]);
+        check_equal(tril::Tril { diagonal: -1 }, &[&[3, 4]]);
+    }
+
+    #[test]
+    fn unrolled_networks_compute_what_recurrent_ones_compute() {
+        for (cell, gates) in [(Cell::Lstm, 4), (Cell::Gru, 3), (Cell::Tanh, 1), (Cell::Relu, 1)] {
+            for bidirectional in [false, true] {
+                let network = Recurrent { cell, layers: 2, bidirectional, batch_first: bidirectional, bias: true };
+                let directions = network.directions();
+                let state = [2 * directions, 2, 3];
+                let mut shapes: Vec<Vec<usize>> = vec![vec![2, 2, 5]];
+                shapes.extend(vec![state.to_vec(); cell.states()]);
+                for layer in 0..2 {
+                    let width = if layer == 0 { 5 } else { 3 * directions };
+                    for _ in 0..directions {
+                        let rows = gates * 3;
+                        shapes.extend([vec![rows, width], vec![rows, 3], vec![rows], vec![rows]]);
+                    }
+                }
+                let shapes: Vec<&[usize]> = shapes.iter().map(Vec::as_slice).collect();
+                check_equal(network, &shapes);
+            }
+        }
+    }
+
+    #[test]
+    fn pieces_are_named_after_their_operators() {
+        let graph = decomposed(Softmax { axis: 1, log: false }, &[&[2, 3]]);
+        assert_eq!(names(&graph), ["amax", "sub", "exp", "sum_1", "reciprocal", "mul"]);
+    }
+
+    #[test]
+    fn pieces_of_a_node_with_another_name_stand_behind_it() {
+        let mut graph = network(Softmax { axis: 1, log: false }, &[&[2, 3]]);
+        graph.rename(NodeId(0), "/head/Softmax".to_owned());
+        run(&mut graph, &Recipe::global(Config::PER_CHANNEL));
+        assert_eq!(names(&graph)[..2], ["/head/Softmax.amax", "/head/Softmax.sub"]);
+    }
+
+    #[test]
+    fn some_pieces_lose_their_modules_as_upstream() {
+        let norm = crate::ops::layer_norm::LayerNorm { dims: 1, eps: 1e-5, weight: false, bias: false };
+        let graph = decomposed(norm, &[&[1, 2, 2, 3]]);
+        let outside = graph.nodes.iter().filter(|node| node.scopes.is_empty()).map(|node| node.name.as_str());
+        assert_eq!(outside.collect::<Vec<_>>(), ["sum_1", "mul", "sub"]);
+    }
 }
