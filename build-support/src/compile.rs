@@ -2,7 +2,7 @@
 
 use crate::annotate::{Annotation, annotate};
 use crate::calibrate::{Dataset, calibrate, dataset};
-use crate::config::Recipe;
+use crate::config::{Known, Recipe};
 use crate::files::Folder;
 use crate::frontend::{self, Model};
 use crate::graph::{Graph, ValueId};
@@ -181,11 +181,13 @@ fn generate(site: &Site, sources: &Sources, diagnostics: &mut Diagnostics) -> Op
     }
     let mut graph = import(attr, sources, diagnostics)?;
     let mut recipe = Recipe::new(attr);
-    recipe.resolve(&graph, diagnostics);
+    recipe.complete_types(&graph, diagnostics);
+    let imported = Known::new(&graph);
+    passes::run(&mut graph, &recipe);
+    recipe.check(&imported, &graph, diagnostics);
     let dataset = open_samples(&graph, sources, diagnostics);
     let mut dataset = dataset.filter(|_| !diagnostics.has_errors())?;
 
-    passes::run(&mut graph, &recipe);
     let annotation = annotate(&graph, &recipe);
     report_float(&graph, &annotation, &recipe, diagnostics);
     if diagnostics.has_errors() {

@@ -1,7 +1,7 @@
 //! From the attribute's arguments to ordered rules.
 
 use crate::graph::{Graph, Node};
-use quantize_syntax::attr::{self, Attr, Granularity, Observer, Quantized, RuleList, Scheme, Selector};
+use quantize_syntax::attr::{self, Attr, Granularity, Observer, Quantized, Scheme, Selector};
 use quantize_syntax::diagnostic::{alternatives, list, nearest};
 use quantize_syntax::{ArgPath, Diagnostics, SelectorKey};
 use std::collections::BTreeSet;
@@ -50,17 +50,39 @@ pub enum Target {
 }
 
 impl Target {
-    /// Whether a rule with this target is about the operator; global rules are not asked.
+    /// Whether a rule with this target is about the operator.
     pub(crate) fn matches(&self, node: &Node) -> bool {
         match self {
-            Self::Global | Self::Io | Self::Input | Self::Output => false,
+            Self::Global => true,
+            Self::Io | Self::Input | Self::Output => false,
             Self::Module(path) => node.scopes.iter().any(|scope| scope.path == *path),
             Self::Type(class) => node.scopes.iter().any(|scope| scope.class == *class),
             Self::Node(name) => node.name == *name,
             Self::Op(target) => node.target == *target,
         }
     }
+
+    /// Whether a rule with this target is about the model input of this name.
+    pub(crate) fn matches_input(&self, name: &str) -> bool {
+        match self {
+            Self::Global | Self::Io | Self::Input => true,
+            Self::Node(node) => node == name,
+            Self::Output | Self::Module(_) | Self::Type(_) | Self::Op(_) => false,
+        }
+    }
+
+    /// Whether a rule with this target is about the model outputs.
+    pub(crate) fn matches_outputs(&self) -> bool {
+        match self {
+            Self::Global | Self::Io | Self::Output => true,
+            Self::Node(node) => node == OUTPUT_NODE,
+            Self::Input | Self::Module(_) | Self::Type(_) | Self::Op(_) => false,
+        }
+    }
 }
+
+/// What the exporter calls the node that returns the model outputs.
+const OUTPUT_NODE: &str = "output";
 
 /// A quantizing configuration; all of them are static.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -223,88 +245,107 @@ impl Recipe {
         Self { rules: vec![rule], precedence: Precedence::Last }
     }
 
-    /// Completes class names that were given by their last segment, and reports rules that match nothing in the network.
-    pub fn resolve(&mut self, graph: &Graph, diagnostics: &mut Diagnostics) {
+    /// Completes class names that were given by their last segment, and reports those that no module has.
+    pub fn complete_types(&mut self, graph: &Graph, diagnostics: &mut Diagnostics) {
         let known = Known::new(graph);
         for Rule { target, argument, .. } in &mut self.rules {
-            let (key, result) = match target {
-                Target::Global | Target::Io | Target::Input | Target::Output => continue,
-                Target::Module(path) => (SelectorKey::Name, known.check("module", path, &known.modules)),
-                Target::Node(name) => (SelectorKey::Name, known.check("node", name, &known.nodes)),
-                Target::Op(target) => (SelectorKey::Target, known.check("op", target, &known.targets)),
-                Target::Type(class) => {
-                    let full = known.complete(class);
-                    (SelectorKey::Type, full.map(|full| *class = full))
+            if let Target::Type(class) = target {
+                match known.complete(class) {
+                    Ok(full) => *class = full,
+                    Err(message) => diagnostics.error(selector(argument, SelectorKey::Type), message),
                 }
-            };
-            let ArgPath::Rule(list, index) = *argument else { unreachable!("these rules are lists") };
-            if let Err(message) = result {
-                diagnostics.error(ArgPath::Selector(list, index, key), message);
             }
-            if self.precedence == Precedence::Legacy && matches!(list, RuleList::Node | RuleList::Op) {
+        }
+    }
+
+    /// Reports rules that match nothing, neither in the network as imported nor in that whose composite operators are
+    /// decomposed, and rules that the older quantizer does not have.
+    pub fn check(&self, imported: &Known, decomposed: &Graph, diagnostics: &mut Diagnostics) {
+        let pieces = Known::new(decomposed);
+        let find = |kind: &str, name: &str, imported: &[String], pieces: &[String]| {
+            let found = [imported, pieces].iter().any(|known| known.iter().any(|known| known == name));
+            if found { Ok(()) } else { Err(unmatched(kind, name, imported)) }
+        };
+        for Rule { target, argument, .. } in &self.rules {
+            let (key, result) = match target {
+                Target::Global | Target::Io | Target::Input | Target::Output | Target::Type(_) => continue,
+                Target::Module(path) => (SelectorKey::Name, find("module", path, &imported.modules, &pieces.modules)),
+                Target::Node(name) if name == OUTPUT_NODE => continue,
+                Target::Node(name) => (SelectorKey::Name, find("node", name, &imported.nodes, &pieces.nodes)),
+                Target::Op(target) => (SelectorKey::Target, find("op", target, &imported.targets, &pieces.targets)),
+            };
+            if let Err(message) = result {
+                diagnostics.error(selector(argument, key), message);
+            }
+            if self.precedence == Precedence::Legacy && matches!(target, Target::Node(_) | Target::Op(_)) {
+                let word = if matches!(target, Target::Node(_)) { "node" } else { "op" };
                 let message = format!(
-                    "`{}` is unknown to upstream's older quantizer\nremove `precedence = legacy`: the last rule that matches a \
-                     node then decides",
-                    list.word()
+                    "`{word}` is unknown to upstream's older quantizer\nremove `precedence = legacy`: the last rule that matches a \
+                     node then decides"
                 );
                 diagnostics.error(argument.clone(), message);
             }
         }
     }
 
-    /// The index of the rule that decides about an operator.
-    pub(crate) fn rule_of(&self, node: &Node) -> Option<usize> {
-        let matching = || (0..self.rules.len()).filter(|&index| self.rules[index].target.matches(node));
-        let decided = match self.precedence {
-            Precedence::Last => matching().next_back(),
-            Precedence::Legacy => {
-                let quantizing = |is: fn(&Target) -> bool| {
-                    matching().find(|&index| is(&self.rules[index].target) && self.rules[index].config.is_some())
-                };
-                let by_name = quantizing(|target| matches!(target, Target::Module(_)));
-                by_name.or_else(|| quantizing(|target| matches!(target, Target::Type(_)))).or_else(|| matching().next())
+    /// Indices of the rules in the order in which the default quantizer applies them: the last one first, the global one at
+    /// the end.
+    pub(crate) fn by_precedence(&self) -> Vec<usize> {
+        let explicit = (0..self.rules.len()).rev().filter(|&index| self.rules[index].target != Target::Global);
+        explicit.chain(self.global_rule()).collect()
+    }
+
+    /// Indices of the rules of one kind in the order in which the older quantizer applies them: where several have the same
+    /// target, the last one at the place of the first.
+    pub(crate) fn settings(&self, is_kind: impl Fn(&Target) -> bool) -> Vec<usize> {
+        let mut settings: Vec<usize> = Vec::new();
+        for (index, rule) in self.rules.iter().enumerate().filter(|(_, rule)| is_kind(&rule.target)) {
+            match settings.iter_mut().find(|earlier| self.rules[**earlier].target == rule.target) {
+                Some(earlier) => *earlier = index,
+                None => settings.push(index),
             }
+        }
+        settings
+    }
+
+    /// The configuration by which the older quantizer decides whether a composite operator is taken apart: that of the last
+    /// module name, else of the last module type, else the global one.
+    pub(crate) fn legacy_config(&self, node: &Node) -> Option<Config> {
+        let last = |is_kind: fn(&Target) -> bool| {
+            let mut settings = self.settings(is_kind).into_iter();
+            settings.rfind(|&rule| self.rules[rule].target.matches(node))
         };
-        decided.or_else(|| self.global_rule())
+        let by_name = last(|target| matches!(target, Target::Module(_)));
+        let by_type = || last(|target| matches!(target, Target::Type(_)));
+        by_name.or_else(by_type).or_else(|| self.global_rule()).and_then(|rule| self.rules[rule].config)
     }
 
-    /// The index of the rule that decides about a model input.
-    pub(crate) fn rule_of_input(&self, name: &str) -> Option<usize> {
-        self.rule_of_boundary(|target| match target {
-            Target::Io | Target::Input => true,
-            Target::Node(node) => node == name,
-            _ => false,
-        })
-    }
-
-    /// The index of the rule that decides about the model outputs.
-    pub(crate) fn rule_of_outputs(&self) -> Option<usize> {
-        self.rule_of_boundary(|target| matches!(target, Target::Io | Target::Output))
-    }
-
-    fn rule_of_boundary(&self, matches: impl Fn(&Target) -> bool) -> Option<usize> {
-        let decided = self.rules.iter().rposition(|rule| matches(&rule.target));
-        // The older quantizer's global configuration is for operators only.
-        decided.or_else(|| self.global_rule().filter(|_| self.precedence == Precedence::Last))
-    }
-
-    fn global_rule(&self) -> Option<usize> {
-        self.rules.iter().position(|rule| rule.target == Target::Global)
+    pub(crate) fn global_rule(&self) -> Option<usize> {
+        self.rules.iter().rposition(|rule| rule.target == Target::Global)
     }
 }
 
-/// The names in a model that rules can be about.
-struct Known<'a> {
-    modules: Vec<&'a str>,
-    classes: Vec<&'a str>,
-    nodes: Vec<&'a str>,
-    targets: Vec<&'a str>,
+/// The part of a rule's argument that selects.
+fn selector(argument: &ArgPath, key: SelectorKey) -> ArgPath {
+    match *argument {
+        ArgPath::Rule(list, index) => ArgPath::Selector(list, index, key),
+        _ => argument.clone(),
+    }
 }
 
-impl<'a> Known<'a> {
-    fn new(graph: &'a Graph) -> Self {
+/// The names in a network that rules can be about.
+pub struct Known {
+    modules: Vec<String>,
+    classes: Vec<String>,
+    nodes: Vec<String>,
+    targets: Vec<String>,
+}
+
+impl Known {
+    /// All names in the network, each once, sorted.
+    pub fn new(graph: &Graph) -> Self {
         let scopes = || graph.nodes.iter().flat_map(|node| &node.scopes);
-        let sorted = |names: BTreeSet<&'a str>| names.into_iter().collect();
+        let sorted = |names: BTreeSet<&str>| names.into_iter().map(str::to_owned).collect();
         let inputs = graph.inputs.iter().map(|&id| graph.value(id).name.as_str());
         Self {
             modules: sorted(scopes().map(|scope| scope.path.as_str()).filter(|path| !path.is_empty()).collect()),
@@ -314,17 +355,13 @@ impl<'a> Known<'a> {
         }
     }
 
-    fn check(&self, kind: &str, name: &str, known: &[&str]) -> Result<(), String> {
-        if known.contains(&name) { Ok(()) } else { Err(unmatched(kind, name, known)) }
-    }
-
     /// The full name of a class given by that name or by its last segment.
     fn complete(&self, class: &str) -> Result<String, String> {
-        if self.classes.contains(&class) {
+        if self.classes.iter().any(|known| known == class) {
             return Ok(class.to_owned());
         }
         let last = |full: &str| full.rsplit('.').next() == Some(class);
-        let matching: Vec<&str> = self.classes.iter().copied().filter(|full| last(full)).collect();
+        let matching: Vec<&str> = self.classes.iter().map(String::as_str).filter(|full| last(full)).collect();
         match matching[..] {
             [one] => Ok(one.to_owned()),
             [] => Err(unmatched("module type", class, &self.classes)),
@@ -334,12 +371,13 @@ impl<'a> Known<'a> {
 }
 
 /// What to say about a name that nothing in the model has.
-fn unmatched(kind: &str, name: &str, known: &[&str]) -> String {
-    let near = nearest(name, known);
+fn unmatched(kind: &str, name: &str, known: &[String]) -> String {
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let near = nearest(name, &known);
     let help = if known.is_empty() {
         format!("the model names no {kind}s: export it with `torch.onnx.export(…, dynamo=True)`")
     } else if near.is_empty() {
-        format!("the model's {kind}s are {}", list(known, 8))
+        format!("the model's {kind}s are {}", list(&known, 8))
     } else {
         format!("did you mean {}?", alternatives(&near))
     };
@@ -366,7 +404,8 @@ mod tests {
         let source = format!("model = \"m\", calibration = \"c\", {arguments}");
         let attr = Attr::parse(source.parse().unwrap()).unwrap_or_else(|error| panic!("{arguments}: {error}"));
         let recipe = Recipe::new(&attr);
-        recipe.rule_of(node).map(|index| recipe.rules[index].argument.to_string())
+        let decided = recipe.by_precedence().into_iter().find(|&index| recipe.rules[index].target.matches(node));
+        decided.map(|index| recipe.rules[index].argument.to_string())
     }
 
     #[test]
@@ -404,30 +443,6 @@ mod tests {
     }
 
     #[test]
-    fn the_older_quantizer_asks_for_names_then_types() {
-        let node = node("l2", "Linear");
-        for (rules, argument) in [
-            (
-                r#"module(name = "l2", config = int8), module(type = "Linear", config = None), global = int8"#,
-                "module[0]",
-            ),
-            (
-                r#"module(type = "Linear", config = int8), module(name = "l2", config = int8), global = int8"#,
-                "module[1]",
-            ),
-            // `None` only keeps a node from the global configuration.
-            (
-                r#"module(name = "l2", config = None), module(type = "Linear", config = int8), global = int8"#,
-                "module[1]",
-            ),
-            (r#"module(name = "l2", config = None), module(type = "Conv", config = int8), global = int8"#, "module[0]"),
-            (r#"module(name = "l3", config = None), global = int8"#, "global"),
-        ] {
-            assert_eq!(decides(&format!("{rules}, precedence = legacy"), &node).as_deref(), Some(argument), "{rules}");
-        }
-    }
-
-    #[test]
     fn boundary_rules_are_for_inputs_and_outputs() {
         let recipe = |arguments: &str| {
             let source = format!("model = \"m\", calibration = \"c\", {arguments}");
@@ -435,13 +450,16 @@ mod tests {
         };
         let both = |arguments: &str| {
             let recipe = recipe(arguments);
-            let text = |rule: Option<usize>| rule.map(|rule| recipe.rules[rule].argument.to_string());
-            [text(recipe.rule_of_input("x")), text(recipe.rule_of_outputs())].map(Option::unwrap_or_default)
+            let first = |matches: fn(&Target) -> bool| {
+                let decided = recipe.by_precedence().into_iter().find(|&index| matches(&recipe.rules[index].target));
+                decided.map_or_else(String::new, |index| recipe.rules[index].argument.to_string())
+            };
+            [first(|target| target.matches_input("x")), first(Target::matches_outputs)]
         };
         assert_eq!(both("global = int8"), ["global", "global"]);
-        assert_eq!(both("global = int8, precedence = legacy"), ["", ""]);
         assert_eq!(both("io = int8, output = None"), ["io", "output"]);
         assert_eq!(both("input = int8, io = None, global = int8"), ["io", "io"]);
         assert_eq!(both(r#"io = int8, node(name = "x", config = None)"#), ["node[0]", "io"]);
+        assert_eq!(both(r#"io = int8, node(name = "output", config = None)"#), ["io", "node[0]"]);
     }
 }

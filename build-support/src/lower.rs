@@ -162,13 +162,21 @@ impl<'a> Lowering<'a> {
         self.constant_i32(&value.shape, positions)
     }
 
+    /// An int8 operand with other parameters.
+    pub(crate) fn rescaled(&mut self, operand: &Operand, params: QuantParams) -> Result<Operand, String> {
+        let (from, to) = (operand.params(), params);
+        if from == to {
+            return Ok(operand.clone());
+        }
+        let factor = f64::from(from.scale) / f64::from(to.scale);
+        let id = self.rescale(operand.id, ElementType::I8, &[factor], from.zero_point, to.zero_point)?;
+        Ok(Operand { id, params: Some(to), ..operand.clone() })
+    }
+
     /// A tensor with these parameters: as it is stored, or rescaled once for all who want the same.
     fn read(&mut self, id: graph::ValueId, params: QuantParams) -> Result<ValueId, String> {
+        let Some(value) = self.values[id.index()] else { return self.constant(id, params) };
         let stored = self.source.stored(id);
-        let value = match self.values[id.index()] {
-            Some(value) => value,
-            None => self.constant(id)?,
-        };
         if stored == params {
             return Ok(value);
         }
@@ -181,9 +189,9 @@ impl<'a> Lowering<'a> {
         Ok(rescaled)
     }
 
-    fn constant(&mut self, id: graph::ValueId) -> Result<ValueId, String> {
+    fn constant(&mut self, id: graph::ValueId, params: QuantParams) -> Result<ValueId, String> {
         let data = self.graph().value(id).real().expect("nodes are lowered in execution order");
-        self.quantized_constant(data, self.source.stored(id))
+        self.quantized_constant(data, params)
     }
 
     /// Real numbers as a constant of codes.

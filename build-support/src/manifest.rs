@@ -1,7 +1,7 @@
 //! The tables of a manifest that are for people and tools: parameters and sizes.
 
 use crate::annotate::{Annotation, Observed};
-use crate::config::Recipe;
+use crate::config::{Recipe, Rule};
 use crate::graph::{Graph, NodeId};
 use crate::plan::Plan;
 use crate::quantize::{Params, QuantGraph, QuantParams};
@@ -40,8 +40,23 @@ fn rules(graph: &Graph, annotation: &Annotation, recipe: &Recipe) -> Vec<Decided
         let nodes = graph.node_ids().filter(move |id| annotation.rule[id.index()] == Some(index));
         nodes.map(|id| graph.node(id).name.clone()).collect()
     };
-    let rules = recipe.rules.iter().enumerate();
-    rules.map(|(index, rule)| Decided { argument: rule.argument.to_string(), nodes: decided(index) }).collect()
+    let ends = |index: usize| {
+        let inputs = graph.inputs.iter().zip(&annotation.input_rule).filter(move |(_, rule)| **rule == Some(index));
+        let inputs = inputs.map(|(&id, _)| graph.value(id).name.clone());
+        let outputs = graph.outputs.iter().filter(move |_| annotation.output_rule == Some(index));
+        inputs.chain(outputs.map(|output| output.name.clone())).collect()
+    };
+    let beyond_upstream = |index: usize| {
+        let nodes = annotation.forgotten.iter().filter(move |id| annotation.rule[id.index()] == Some(index));
+        nodes.map(|&id| graph.node(id).name.clone()).collect()
+    };
+    let entry = |(index, rule): (usize, &Rule)| Decided {
+        argument: rule.argument.to_string(),
+        nodes: decided(index),
+        ends: ends(index),
+        beyond_upstream: beyond_upstream(index),
+    };
+    recipe.rules.iter().enumerate().map(entry).collect()
 }
 
 /// One entry per observer, named after the first tensor it watches.

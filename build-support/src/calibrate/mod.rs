@@ -3,9 +3,10 @@
 pub mod dataset;
 pub mod observer;
 
-use crate::annotate::{Annotation, GroupId};
+use crate::annotate::{Annotation, GroupId, Observed};
+use crate::config::Dtype;
 use crate::graph::{Data, Graph, Tensor, ValueId};
-use crate::quantize::Params;
+use crate::quantize::{Params, QuantParams};
 pub use dataset::Dataset;
 use observer::Observer;
 pub(crate) use observer::symmetric_scale;
@@ -34,7 +35,14 @@ pub fn calibrate(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) 
         })?;
         sample += 1;
     }
-    Ok(Params(observers.iter().map(Observer::params).collect()))
+    let params = |(observer, observed): (&Observer, &Observed)| match observed.fixed {
+        None => observer.params(),
+        Some(range) => {
+            let bits = if observed.activation.dtype == Dtype::Int16 { 16 } else { 8 };
+            QuantParams { scale: range.scale(bits), zero_point: 0, ..observer.params() }
+        }
+    };
+    Ok(Params(observers.iter().zip(&annotation.observers).map(params).collect()))
 }
 
 /// The float result of the network, in the order of its outputs.

@@ -81,6 +81,8 @@ impl Room for Binary {
 
     fn pattern(&self) -> Pattern {
         match self {
+            Self::Add | Self::Sub | Self::Mul => Pattern::Arithmetic,
+            Self::Maximum | Self::Minimum => Pattern::Extremum,
             Self::Rsub | Self::Pow => Pattern::Float,
             _ => Pattern::Own,
         }

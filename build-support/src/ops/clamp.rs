@@ -60,12 +60,14 @@ impl Room for Clamp {
             ClampKind::Relu => Pattern::Activation,
             ClampKind::Hardtanh if self.min == Some(0.0) => Pattern::Activation,
             ClampKind::Hardtanh | ClampKind::Clamp => Pattern::Shared,
-            ClampKind::Relu6 => Pattern::Float,
+            ClampKind::Relu6 => Pattern::Forgotten,
         }
     }
 
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
         let input = lowering.operand(node, 0)?;
+        // Bounds are codes of the result, so the operand has to be too; only an operator that upstream forgets differs.
+        let input = lowering.rescaled(&input, lowering.result_params(node))?;
         let [min, max] = self.quantized_bounds(lowering, node);
         let result = lowering.clamp(input.id, min, max)?;
         lowering.finish(node, result)

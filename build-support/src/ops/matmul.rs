@@ -87,7 +87,7 @@ impl Room for MatMul {
     }
 
     fn pattern(&self) -> Pattern {
-        Pattern::Own
+        Pattern::Arithmetic
     }
 
     /// MATMUL of rank 3 and RESCALE.

@@ -117,18 +117,54 @@ pub enum Pattern {
     Weighted,
     /// Clamps from zero: fuse into a [`Pattern::Weighted`] before them, else like [`Pattern::Shared`].
     Activation,
-    /// Every operand is observed, the result has parameters of its own.
+    /// Every operand is observed, the result has parameters of its own; composite operators until they are taken apart.
     Own,
-    /// The operand is observed, the result has the same parameters.
-    SharesInput,
+    /// Like [`Pattern::Own`] where all operands hold real numbers, else left alone: sums, products, matrix products.
+    Arithmetic,
+    /// Maximum and minimum: like [`Pattern::Own`] where a rule is about them, else like [`Pattern::Shared`].
+    Extremum,
     /// Comparisons: both operands have one observer, the result is no real number. Like [`Pattern::Shared`] without a rule.
     Comparison,
+    /// The operand is observed, the result has the same parameters.
+    SharesInput,
+    /// The operand has fixed parameters, the result parameters of its own.
+    FixedInput(FixedRange),
     /// Change of element type: like [`Pattern::SharesInput`] from real numbers to real numbers, else left in float.
     Cast,
     /// All operands and the result have the same parameters, taken from a neighbour.
     Shared,
+    /// Left in float, although it has an integer form: like [`Pattern::Own`] where a rule names the very operator.
+    Forgotten,
     /// Left in float.
     Float,
+}
+
+impl Pattern {
+    /// Whether the operator joins a group of operators with shared parameters when no rule takes it.
+    pub(crate) fn may_share(self) -> bool {
+        matches!(self, Self::Shared | Self::Activation | Self::Extremum | Self::Comparison)
+    }
+}
+
+/// Domains of functions that upstream quantizes with fixed parameters; the zero point is 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FixedRange {
+    /// Inverse sine and cosine: -1 to 1.
+    Closed,
+    /// Inverse hyperbolic tangent: just inside of -1 to 1.
+    Open,
+}
+
+impl FixedRange {
+    /// Size of one quantum of 8 or 16 bits.
+    pub fn scale(self, bits: u32) -> f32 {
+        let largest = match self {
+            Self::Closed => 1.0,
+            Self::Open if bits == 8 => 0.999,
+            Self::Open => 0.99999,
+        };
+        (2.0 * largest / f64::from(1_u32 << bits)) as f32 // rounded once, as upstream's constant is
+    }
 }
 
 mod indexing;

@@ -1,6 +1,6 @@
 //! Elementwise functions of one operand; in integers each is a table of 256 entries.
 
-use super::{Pattern, Room};
+use super::{FixedRange, Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
 
@@ -251,7 +251,9 @@ impl Room for Unary {
 
     fn pattern(&self) -> Pattern {
         match self {
-            Self::Log2 | Self::Mish | Self::Softplus { .. } | Self::Square => Pattern::Float,
+            Self::Log2 | Self::Mish | Self::Softplus { .. } | Self::Square => Pattern::Forgotten,
+            Self::Acos | Self::Asin => Pattern::FixedInput(FixedRange::Closed),
+            Self::Atanh => Pattern::FixedInput(FixedRange::Open),
             _ => Pattern::Own,
         }
     }

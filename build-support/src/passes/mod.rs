@@ -30,7 +30,7 @@ mod replace_infinities;
 mod split_constants;
 mod unroll_recurrent;
 
-use crate::annotate::annotate;
+use crate::annotate;
 use crate::config::Recipe;
 use crate::graph::{Graph, Node, Tensor, ValueId};
 use crate::ops::Op;
@@ -100,8 +100,7 @@ const VIEW_COPY: &str = "aten.view_copy.default";
 pub fn run(graph: &mut Graph, recipe: &Recipe) {
     // Before rules are read: upstream folds whatever the configuration says.
     fold_batch_norm::run(graph);
-    let float = annotate(graph, recipe).float;
-    let mut selected: Vec<bool> = graph.node_ids().map(|id| !float.contains(&id)).collect();
+    let mut selected = annotate::decomposable(graph, recipe);
     let mut changed = graph.nodes.iter().any(has_scalar(graph));
     for pass in &PASSES {
         changed |= rewrite(graph, &mut selected, pass);

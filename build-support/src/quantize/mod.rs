@@ -8,7 +8,7 @@ pub use weights::QuantWeights;
 
 use crate::annotate::{Annotation, GroupId};
 use crate::config::Dtype;
-use crate::graph::{Graph, NodeId, ValueId};
+use crate::graph::{Element, Graph, NodeId, ValueId};
 
 /// How reals become codes: `real = (code - zero_point) · scale`.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -53,11 +53,13 @@ pub struct Params(pub Vec<QuantParams>);
 pub struct QuantGraph {
     /// The float network it came from.
     pub graph: Graph,
-    /// By [`ValueId`]: the parameters a tensor is stored with.
+    /// By [`ValueId`]: the parameters a tensor is stored with; `None` for one that is stored in float, for integers and truth
+    /// values, and for constants, which each reader has in its own form.
     pub stored: Vec<Option<QuantParams>>,
     /// By [`NodeId`] and operand: the parameters a tensor is read with; other ones than it is stored with ask for a rescale.
+    /// `None` where it is read in float, and for weights and biases.
     pub read: Vec<Vec<Option<QuantParams>>>,
-    /// By model output: the parameters the caller reads it with.
+    /// By model output: the parameters the caller reads it with; `None` where the caller reads real numbers.
     pub returned: Vec<Option<QuantParams>>,
     /// By [`NodeId`]: integers of linear layers and convolutions.
     pub weights: Vec<Option<QuantWeights>>,
@@ -77,14 +79,11 @@ impl QuantGraph {
 /// Applies calibrated parameters to a network.
 pub fn quantize(graph: Graph, annotation: &Annotation, params: &Params) -> QuantGraph {
     let of_group = |group: &Option<GroupId>| group.map(|group| params.0[group.index()]);
-    // What nothing observes where it is made, a constant or an input without a rule, is stored as its first reader wants it.
-    let stored: Vec<Option<QuantParams>> = (0..graph.value_count())
-        .map(|index| {
-            let observers = annotation.observers_of(&graph, ValueId(index as u32));
-            of_group(&annotation.made[index].or(observers.first().copied()))
-        })
-        .collect();
     let read: Vec<Vec<_>> = annotation.read.iter().map(|operands| operands.iter().map(of_group).collect()).collect();
+    let mut stored: Vec<Option<QuantParams>> = annotation.made.iter().map(of_group).collect();
+    for &input in &graph.inputs {
+        stored[input.index()] = stored[input.index()].or_else(|| common_reading(&graph, annotation, input, of_group));
+    }
     let outputs = graph.outputs.iter().zip(&annotation.returned);
     let returned = outputs.map(|(output, group)| of_group(group).or(stored[output.value.index()])).collect();
     let weights = graph
@@ -95,8 +94,37 @@ pub fn quantize(graph: Graph, annotation: &Annotation, params: &Params) -> Quant
             Some(QuantWeights::new(&graph, id, scheme, input.scale))
         })
         .collect();
-    let float = graph.node_ids().map(|id| annotation.float.contains(&id)).collect();
+    let float = graph.node_ids().map(|id| !is_integer(&graph, annotation, id)).collect();
     QuantGraph { stored, read, returned, weights, fused: annotation.fused.clone(), float, graph }
+}
+
+/// The parameters of a model input that nothing observes where it is made, if all its readers want the same ones.
+fn common_reading(
+    graph: &Graph,
+    annotation: &Annotation,
+    input: ValueId,
+    of_group: impl Fn(&Option<GroupId>) -> Option<QuantParams>,
+) -> Option<QuantParams> {
+    let operands = graph.nodes.iter().zip(&annotation.read).flat_map(|(node, read)| node.inputs.iter().zip(read));
+    let outputs = graph.outputs.iter().map(|output| &output.value).zip(&annotation.returned);
+    let mut groups = operands.chain(outputs).filter(|(value, _)| **value == input).map(|(_, group)| group);
+    let first = groups.next()?;
+    groups.all(|group| group == first).then(|| of_group(first)).flatten()
+}
+
+/// Whether a node works on codes: all real numbers that it reads and makes have parameters.
+///
+/// Rules can ask for less, such as for the result of an activation whose layer stays in float.
+fn is_integer(graph: &Graph, annotation: &Annotation, id: NodeId) -> bool {
+    let node = graph.node(id);
+    let is_real = |value: ValueId| graph.value(value).element == Element::F32;
+    let is_parameter = |operand: usize| annotation.weights[id.index()].is_some() && operand > 0;
+    let operands = node.inputs.iter().enumerate().filter(|&(operand, &value)| is_real(value) && !is_parameter(operand));
+    let mut read = operands.map(|(operand, _)| annotation.read[id.index()][operand]);
+    let last = annotation.fused[id.index()].map_or(node, |activation| graph.node(activation));
+    let mut made = last.outputs.iter().filter(|&&value| is_real(value)).map(|value| annotation.made[value.index()]);
+    let works_on_reals = node.inputs.iter().chain(&node.outputs).any(|&value| is_real(value));
+    works_on_reals && read.all(|group| group.is_some()) && made.all(|group| group.is_some())
 }
 
 #[cfg(test)]

@@ -86,6 +86,12 @@ pub struct Decided {
     pub argument: String,
     /// Names of its operators in execution order.
     pub nodes: Vec<String>,
+    /// Names of its model inputs, then of its model outputs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ends: Vec<String>,
+    /// Those of its operators that are quantized because it names them, although upstream's quantizer leaves them in float.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beyond_upstream: Vec<String>,
 }
 
 /// How one tensor is quantized.
@@ -303,7 +309,12 @@ mod tests {
         };
         let weight = Tensor { axis: Some(0), scale: vec![0.5, 0.25], zero_point: vec![0, 0], ..tensor.clone() };
         let size = Size { arena: 16, constants: 32, lower_bound: 16, macs: 1 << 40, vgf: 64 };
-        let rule = Decided { argument: "module[0]".to_owned(), nodes: vec!["relu".to_owned()] };
+        let rule = Decided {
+            argument: "module[0]".to_owned(),
+            nodes: vec!["relu".to_owned()],
+            ends: vec!["x".to_owned()],
+            beyond_upstream: Vec::new(),
+        };
         let body = Body { rules: vec![rule], tensors: vec![tensor], weights: vec![weight], size: Some(size) };
         let manifest = Manifest { head, body };
         let text = manifest.to_toml();
