@@ -4,10 +4,13 @@ mod convert_elu_family;
 mod convert_max_dim;
 mod decompose_adaptive_avg_pool2d;
 mod decompose_add_alpha;
+mod decompose_addmm;
+mod decompose_attention;
 mod decompose_batch_norm;
 mod decompose_cosine_similarity;
 mod decompose_div;
 mod decompose_div_mode;
+mod decompose_embedding;
 mod decompose_glu;
 mod decompose_layer_norm;
 mod decompose_logit;
@@ -32,7 +35,7 @@ mod unroll_recurrent;
 
 use crate::annotate;
 use crate::config::Recipe;
-use crate::graph::{Graph, Node, Tensor, ValueId};
+use crate::graph::{Element, Graph, Node, Tensor, ValueId};
 use crate::ops::Op;
 use crate::ops::constant::Constant;
 use names::Names;
@@ -56,10 +59,13 @@ const fn everywhere(decompose: Decompose) -> Pass {
 }
 
 /// Each goes over the whole network before the next: a piece meets the passes behind its own.
-const PASSES: [Pass; 25] = [
+const PASSES: [Pass; 28] = [
+    quantized(decompose_embedding::run),
+    quantized(decompose_attention::run),
     quantized(decompose_logit::run),
     quantized(decompose_sign::run),
     everywhere(decompose_tril::run),
+    quantized(decompose_addmm::run),
     quantized(decompose_remainder::run),
     quantized(decompose_div_mode::run),
     quantized(decompose_add_alpha::run),
@@ -136,6 +142,11 @@ impl Builder<'_> {
     /// Shape of a tensor.
     pub(crate) fn shape(&self, id: ValueId) -> &[usize] {
         &self.graph.value(id).shape
+    }
+
+    /// Type of a tensor's elements.
+    pub(crate) fn element(&self, id: ValueId) -> Element {
+        self.graph.value(id).element
     }
 
     /// Whether somebody reads a result of the node being decomposed.
@@ -304,6 +315,12 @@ mod tests {
         check_equal(norm, &[&[2, 5]]);
         check_equal(add_alpha::AddAlpha { alpha: 0.5, subtract: true }, &[&[2, 3], &[3]]);
         check_equal(Unary::Sign, &[&[3, 4]]);
+        let attention = |causal| attention::Attention { scale: None, causal };
+        check_equal(attention(false), &[&[1, 2, 3, 4], &[1, 2, 5, 4], &[1, 2, 5, 6], &[3, 5]]);
+        check_equal(attention(true), &[&[2, 3, 4], &[2, 3, 4], &[2, 3, 4]]);
+        check_equal(addmm::Addmm { alpha: 2.0, beta: 0.5 }, &[&[4], &[3, 2], &[2, 4]]);
+        check_equal(matmul::MatMul::Any, &[&[3, 2, 4, 5], &[2, 5, 4]]);
+        check_equal(matmul::MatMul::Any, &[&[2, 4, 5], &[5]]);
         check_equal(tril::Tril { diagonal: -1 }, &[&[3, 4]]);
     }
 
