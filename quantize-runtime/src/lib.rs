@@ -15,6 +15,7 @@ pub mod graph;
 #[cfg(feature = "alloc")]
 pub mod interpreter;
 pub mod kernels;
+pub mod operators;
 #[cfg(feature = "alloc")]
 pub mod ops;
 pub mod quant;

@@ -16,6 +16,52 @@ pub struct Rescale<'a> {
     pub output_zero_point: i8,
 }
 
+/// Any change of scale that TOSA has, for those that [`Rescale`] is not: to or from i16, i48 and unsigned numbers, with
+/// 16-bit multipliers or double rounding.
+///
+/// Source: TOSA 1.0, RESCALE.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct GeneralRescale<'a> {
+    /// i32 little-endian, or i16 where `scale32` is false: one, or one per index of the last axis.
+    pub multiplier: &'a [u8],
+    /// As many shifts, `2..=62`.
+    pub shift: &'a [i8],
+    /// Whether multipliers have 32 bits.
+    pub scale32: bool,
+    /// Whether a shift above 31 rounds twice.
+    pub double_round: bool,
+    /// What an unsigned input adds to its signed bits where these are negative: 2^8 or 2^16; 0 for a signed input.
+    pub input_wrap: i32,
+    /// Quantized zero of the input.
+    pub input_zero_point: i32,
+    /// Quantized zero of the result.
+    pub output_zero_point: i32,
+    /// Least result.
+    pub min: i32,
+    /// Largest result.
+    pub max: i32,
+}
+
+impl GeneralRescale<'_> {
+    /// Rescales a value of a channel; the low bits of the result are what is stored.
+    #[inline]
+    pub(crate) fn apply(&self, value: i64, channel: usize) -> i32 {
+        let channel = if self.shift.len() == 1 { 0 } else { channel };
+        let shift = self.shift.get(channel).copied().unwrap_or_default().clamp(2, 62) as u32; // in range after the clamp
+        let value =
+            if value < 0 { value + i64::from(self.input_wrap) } else { value } - i64::from(self.input_zero_point);
+        let scaled = if self.scale32 {
+            let multiplier = self.multiplier.as_chunks().0.get(channel).copied().unwrap_or_default();
+            let scale = if self.double_round { apply_scale_32_double } else { apply_scale_32 };
+            scale(value as i32, i32::from_le_bytes(multiplier), shift) // at most 32 bits with scale32
+        } else {
+            let multiplier = self.multiplier.as_chunks().0.get(channel).copied().unwrap_or_default();
+            apply_scale_16(value, i16::from_le_bytes(multiplier).into(), shift) as i32 // where TOSA defines the result
+        };
+        scaled.saturating_add(self.output_zero_point).clamp(self.min, self.max)
+    }
+}
+
 /// Multiplier and shift of one channel.
 #[derive(Clone, Copy)]
 pub(crate) struct Factor {
@@ -88,7 +134,7 @@ pub const fn apply_scale_32_double(value: i32, multiplier: i32, shift: u32) -> i
 /// Source: TOSA 1.0, `apply_scale_16`.
 #[inline]
 pub const fn apply_scale_16(value: i64, multiplier: i64, shift: u32) -> i64 {
-    (value * multiplier + (1 << (shift - 1))) >> shift // 63 bits in all
+    value.wrapping_mul(multiplier).wrapping_add(1 << (shift - 1)) >> shift // 63 bits in all, so that nothing wraps
 }
 
 /// The number at `value` on the line from one point of an i16 table to the next, 128 further, times 128.

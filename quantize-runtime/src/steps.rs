@@ -92,45 +92,34 @@ pub struct MaxPool2d {
     pub pad: [u16; 4],
 }
 
-/// CLAMP.
+/// CLAMP of i8, i16 or f32.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Clamp {
+pub struct Clamp<T = i8> {
     /// Lower bound.
-    pub min: i8,
+    pub min: T,
     /// Upper bound, at least `min`.
-    pub max: i8,
+    pub max: T,
 }
 
-/// TABLE.
+/// TABLE of i8.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Table<'a> {
     /// The results for −128 to 127.
     pub table: &'a [i8; 256],
 }
 
-/// An operator on two i32 values.
+/// TABLE of i16.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum BinaryOperator {
-    /// ADD.
-    Add,
-    /// SUB.
-    Sub,
-    /// MUL of i32.
-    Mul {
-        /// Bits dropped with rounding, 0 to 63.
-        shift: u8,
-    },
-    /// MAXIMUM.
-    Maximum,
-    /// MINIMUM.
-    Minimum,
+pub struct TableI16<'a> {
+    /// 513 points: i16 little-endian, the results for −32768, −32640 and so on to 32768.
+    pub table: &'a [[u8; 2]],
 }
 
-/// A binary operator on i32, with broadcasting.
+/// An operator on two tensors, with broadcasting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Binary {
+pub struct Binary<P> {
     /// The operator.
-    pub operator: BinaryOperator,
+    pub operator: P,
     /// Shapes of the operands, of equal rank.
     pub inputs: [Shape; 2],
     /// The broadcast shape.
@@ -139,18 +128,55 @@ pub struct Binary {
 
 /// A binary operator on i8: RESCALE of both operands to i32, the operator, RESCALE of the result to i8.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct RescaledBinary<'a> {
+pub struct RescaledBinary<'a, P> {
     /// Operator and shapes.
-    pub binary: Binary,
+    pub binary: Binary<P>,
     /// Operands to i32; the output zero points are not used.
     pub input_rescales: [Rescale<'a>; 2],
     /// Result to i8; the input zero point is not used.
     pub rescale: Rescale<'a>,
 }
 
-/// REDUCE_SUM of i32 along one axis.
+/// SELECT, with broadcasting.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ReduceSum {
+pub struct Select {
+    /// Shapes of the condition and of the tensors for true and false, of equal rank.
+    pub inputs: [Shape; 3],
+    /// The broadcast shape.
+    pub output: Shape,
+}
+
+/// f32 to i8 or i16: `cast(clamp(round(x · factor) + zero_point, min, max))`, rounding half away from zero.
+///
+/// MUL, GREATER_EQUAL, ADD, SUB, FLOOR, CEIL, SELECT, ADD, CLAMP and CAST with constants of one element.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Quantize {
+    /// 1 / scale.
+    pub factor: f32,
+    /// Quantized zero.
+    pub zero_point: f32,
+    /// Lower bound.
+    pub min: f32,
+    /// Upper bound.
+    pub max: f32,
+}
+
+/// i8 or i16 to f32: `(x − zero_point) · scale`.
+///
+/// CAST to i32, SUB, CAST to f32 and MUL with constants of one element.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Dequantize {
+    /// Quantized zero.
+    pub zero_point: i32,
+    /// Real distance between neighbouring integers.
+    pub scale: f32,
+}
+
+/// A reduction along one axis, from the first element to the last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reduce<P> {
+    /// What takes in one more element.
+    pub operator: P,
     /// Shape of the input.
     pub input: Shape,
     /// Axis, below the rank.

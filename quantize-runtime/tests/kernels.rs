@@ -4,9 +4,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use quantize_runtime::graph::{Constant, ElementType, Graph, Node, Port, Value, ValueId};
 use quantize_runtime::interpreter::{Error, Interpreter, Tensor};
+use quantize_runtime::operators::any::BinaryI32;
 use quantize_runtime::ops::{self, Op};
-use quantize_runtime::steps::{self, BinaryOperator};
-use quantize_runtime::{Rescale, Shape, kernels};
+use quantize_runtime::{Rescale, Shape, kernels, operators, steps};
 
 /// An i32 as kernels see it.
 type Word = [u8; 4];
@@ -475,30 +475,33 @@ proptest! {
     }
 }
 
-fn operator() -> impl Strategy<Value = BinaryOperator> {
+fn operator() -> impl Strategy<Value = BinaryI32> {
     prop_oneof![
-        Just(BinaryOperator::Add),
-        Just(BinaryOperator::Sub),
-        prop_oneof![Just(0), 0..=63_u8].prop_map(|shift| BinaryOperator::Mul { shift }),
-        Just(BinaryOperator::Maximum),
-        Just(BinaryOperator::Minimum),
+        Just(BinaryI32::Add(operators::Add)),
+        Just(BinaryI32::Sub(operators::Sub)),
+        Just(BinaryI32::Mul(operators::Mul)),
+        (1..=63_u8).prop_map(|shift| BinaryI32::MulShift(operators::MulShift { shift })),
+        Just(BinaryI32::Maximum(operators::Maximum)),
+        Just(BinaryI32::Minimum(operators::Minimum)),
     ]
 }
 
 /// The operator of a step on two values of the graph.
-fn operation(operator: BinaryOperator, input1: ValueId, input2: ValueId) -> Op {
+fn operation(operator: BinaryI32, input1: ValueId, input2: ValueId) -> Op {
     let nan_mode = ops::NanMode::default();
     match operator {
-        BinaryOperator::Add => ops::Add { input1, input2 }.into(),
-        BinaryOperator::Sub => ops::Sub { input1, input2 }.into(),
-        BinaryOperator::Mul { shift } => ops::Mul { input1, input2, shift: shift.into() }.into(),
-        BinaryOperator::Maximum => ops::Maximum { nan_mode, input1, input2 }.into(),
-        BinaryOperator::Minimum => ops::Minimum { nan_mode, input1, input2 }.into(),
+        BinaryI32::Add(_) => ops::Add { input1, input2 }.into(),
+        BinaryI32::Sub(_) => ops::Sub { input1, input2 }.into(),
+        BinaryI32::Mul(_) => ops::Mul { input1, input2, shift: 0 }.into(),
+        BinaryI32::MulShift(operator) => ops::Mul { input1, input2, shift: operator.shift.into() }.into(),
+        BinaryI32::Maximum(_) => ops::Maximum { nan_mode, input1, input2 }.into(),
+        BinaryI32::Minimum(_) => ops::Minimum { nan_mode, input1, input2 }.into(),
+        other => unreachable!("{other:?} is not among the strategy's"),
     }
 }
 
 /// Two shapes that broadcast, and the result.
-fn broadcast() -> impl Strategy<Value = steps::Binary> {
+fn broadcast() -> impl Strategy<Value = steps::Binary<BinaryI32>> {
     (operator(), vec((1_usize..=4, any::<[bool; 2]>()), 0..=4)).prop_map(|(operator, axes)| {
         let side = |side: usize| axes.iter().map(|(size, keep)| if keep[side] { *size } else { 1 }).collect::<Vec<_>>();
         let inputs = [shape(&side(0)), shape(&side(1))];
@@ -519,7 +522,7 @@ proptest! {
         let mut chain = Chain::default();
         let [a, b] = [0, 1].map(|side| chain.input(step.inputs[side], &inputs[side]));
         let output = chain.push::<Word>(operation(step.operator, a, b));
-        chain.check(output, |output| kernels::binary(&step, &inputs[0], &inputs[1], output))?;
+        chain.check(output, |output: &mut [Word]| kernels::binary(&step, &inputs[0], &inputs[1], output))?;
     }
 
     #[test]
@@ -558,8 +561,8 @@ proptest! {
         let mut chain = Chain::default();
         let value = chain.input(input_shape, input);
         let output = chain.push::<Word>(ops::ReduceSum { axis: axis as u32, input: value });
-        let step = steps::ReduceSum { input: input_shape, axis: axis as u8 };
-        chain.check(output, |output| kernels::reduce_sum(&step, input, output))?;
+        let step = steps::Reduce { operator: operators::Add, input: input_shape, axis: axis as u8 };
+        chain.check(output, |output| kernels::reduce(&step, input, output))?;
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Writes the Rust code of a plan: constants that point into the embedded VGF file, and one call of a kernel per step.
 
 mod docs;
+#[cfg(test)]
+mod generated;
 mod names;
 mod step;
 
@@ -75,7 +77,10 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
     let runner = runner(&inputs, &outputs, program.plan);
     let arena_bytes = literal(program.plan.arena_bytes);
     let tokens = quote! {
-        use ::quantize_runtime::{Aligned, Model, Rescale, Shape, TensorInfo, abi, arena, bytes, kernels, steps};
+        use ::quantize_runtime::rescale::GeneralRescale;
+        use ::quantize_runtime::{
+            Aligned, Model, Rescale, Shape, TensorInfo, abi, arena, bytes, kernels, operators, steps,
+        };
 
         const _: () = abi::check(#abi);
 

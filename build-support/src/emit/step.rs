@@ -5,7 +5,8 @@ use crate::plan::{Kernel, Operand, Source, Step};
 use proc_macro2::{Ident, TokenStream};
 use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
 use quantize_runtime::graph::Scalar;
-use quantize_runtime::{Rescale, Shape, bytes, steps};
+use quantize_runtime::rescale::{GeneralRescale, Rescale};
+use quantize_runtime::{Shape, bytes, steps};
 use quote::{format_ident, quote};
 use std::fmt::Debug;
 
@@ -24,7 +25,8 @@ impl Code {
         let reads: Vec<TokenStream> = operands.map(|operand| place(operand, program)).collect();
         let write = place(&step.output, program);
         let count = literal(reads.len());
-        let names: Vec<Ident> = ["x", "y"].map(|name| format_ident!("{name}")).into_iter().take(reads.len()).collect();
+        let names: Vec<Ident> =
+            ["x", "y", "z"].map(|name| format_ident!("{name}")).into_iter().take(reads.len()).collect();
 
         let mut buffers = names.iter();
         let inputs = step.inputs.iter().map(|operand| match &operand.source {
@@ -118,17 +120,35 @@ fn function(step: &Step<'_>) -> &'static str {
         Kernel::AvgPool2d(_) => "avg_pool2d",
         Kernel::MaxPool2d(_) => "max_pool2d",
         Kernel::Clamp(_) => "clamp",
+        Kernel::ClampI16(_) => "clamp_i16",
+        Kernel::ClampF32(_) => "clamp_f32",
+        Kernel::ClampNumber(_) => "clamp_number",
         Kernel::Table(_) => "table",
+        Kernel::TableI16(_) => "table_i16",
         Kernel::Rescale(_) => match [step.inputs[0].element, step.output.element] {
             [I8, I8] => "rescale_i8",
             [I8, I32] => "rescale_i8_to_i32",
             [I32, I8] => "rescale_i32_to_i8",
             [I32, I32] => "rescale_i32",
-            _ => unreachable!("other element types are not planned"),
+            _ => unreachable!("other element types are general"),
         },
+        Kernel::GeneralRescale(_) => "rescale",
+        Kernel::Unary(_) => "unary",
+        Kernel::UnaryF32(_) => "unary_f32",
         Kernel::Binary(_) => "binary",
+        Kernel::BinaryF32(_) => "binary_f32",
+        Kernel::CompareF32(_) => "compare_f32",
+        Kernel::Select(_) => "select",
+        Kernel::Cast => match [step.inputs[0].element, step.output.element] {
+            [F32, _] => "cast_from_f32",
+            [_, F32] => "cast_to_f32",
+            _ => "cast",
+        },
+        Kernel::Quantize(_) => "quantize",
+        Kernel::Dequantize(_) => "dequantize",
         Kernel::RescaledBinary(_) => "rescaled_binary",
-        Kernel::ReduceSum(_) => "reduce_sum",
+        Kernel::Reduce(_) => "reduce",
+        Kernel::ReduceF32(_) => "reduce_f32",
         Kernel::RescaledSum(_) => "rescaled_sum",
         Kernel::Concat(_) => "concat",
         Kernel::Pad(_) => "pad",
@@ -186,16 +206,41 @@ impl Embedded<'_> {
             }
             Kernel::AvgPool2d(step) => (quote!(AvgPool2d), avg_pool2d(step)),
             Kernel::MaxPool2d(step) => (quote!(MaxPool2d), max_pool2d(step)),
-            Kernel::Clamp(step) => (quote!(Clamp), record!(Clamp { min: literal(step.min), max: literal(step.max) })),
+            Kernel::Clamp(step) => (quote!(Clamp), clamp(step, literal)),
+            Kernel::ClampI16(step) => (quote!(Clamp<i16>), clamp(step, literal)),
+            Kernel::ClampF32(step) | Kernel::ClampNumber(step) => (quote!(Clamp<f32>), clamp(step, real)),
+            Kernel::TableI16(step) => {
+                (quote!(TableI16<'static>), record!(TableI16 { table: self.elements(I16, step.table.as_flattened()) }))
+            }
             Kernel::Table(step) => (quote!(Table<'static>), record!(Table { table: self.table(step.table) })),
             Kernel::Rescale(rescale) => {
                 return Some((quote!(Rescale<'static>), self.rescale(rescale)));
             }
-            Kernel::Binary(step) => (quote!(Binary), binary(step)),
-            Kernel::RescaledBinary(step) => (quote!(RescaledBinary<'static>), self.rescaled_binary(step)),
-            Kernel::ReduceSum(step) => {
-                (quote!(ReduceSum), record!(ReduceSum { input: shape(&step.input), axis: literal(step.axis) }))
+            Kernel::GeneralRescale(rescale) => {
+                return Some((quote!(GeneralRescale<'static>), self.general_rescale(rescale)));
             }
+            Kernel::Unary(operator) => return Some(operator_code(operator)),
+            Kernel::UnaryF32(operator) => return Some(operator_code(operator)),
+            Kernel::Binary(step) => binary(step),
+            Kernel::BinaryF32(step) => binary(step),
+            Kernel::CompareF32(step) => binary(step),
+            Kernel::RescaledBinary(step) => self.rescaled_binary(step),
+            Kernel::Select(step) => (quote!(Select), select(step)),
+            Kernel::Quantize(step) => {
+                let record = record!(Quantize {
+                    factor: real(step.factor),
+                    zero_point: real(step.zero_point),
+                    min: real(step.min),
+                    max: real(step.max),
+                });
+                (quote!(Quantize), record)
+            }
+            Kernel::Dequantize(step) => {
+                let (zero_point, scale) = (literal(step.zero_point), real(step.scale));
+                (quote!(Dequantize), record!(Dequantize { zero_point: zero_point, scale: scale }))
+            }
+            Kernel::Reduce(step) => reduce(step),
+            Kernel::ReduceF32(step) => reduce(step),
             Kernel::RescaledSum(step) => (quote!(RescaledSum<'static>), self.rescaled_sum(step)),
             Kernel::Concat(step) => (quote!(Concat), concat(step)),
             Kernel::Pad(step) => pad(step, element),
@@ -203,18 +248,41 @@ impl Embedded<'_> {
             Kernel::Transpose(step) => {
                 (quote!(Transpose), record!(Transpose { input: shape(&step.input), perms: literal(step.perms) }))
             }
-            Kernel::Copy => return None,
+            Kernel::Cast | Kernel::Copy => return None,
         };
         Some((quote!(steps::#kind), value))
     }
 
-    fn rescaled_binary(self, step: &steps::RescaledBinary<'_>) -> TokenStream {
+    fn rescaled_binary<P: Debug>(self, step: &steps::RescaledBinary<'_, P>) -> (TokenStream, TokenStream) {
         let [first, second] = step.input_rescales.each_ref().map(|rescale| self.rescale(rescale));
-        record!(RescaledBinary {
-            binary: binary(&step.binary),
+        let (kind, _) = operator_code(&step.binary.operator);
+        let (_, binary) = binary(&step.binary);
+        let record = record!(RescaledBinary {
+            binary: binary,
             input_rescales: quote!([#first, #second]),
             rescale: self.rescale(&step.rescale),
-        })
+        });
+        (quote!(RescaledBinary<'static, #kind>), record)
+    }
+
+    fn general_rescale(self, rescale: &GeneralRescale<'_>) -> TokenStream {
+        let (multiplier, shift) = (self.elements(Bool, rescale.multiplier), self.i8s(rescale.shift));
+        let [scale32, double_round] = [rescale.scale32, rescale.double_round].map(literal);
+        let [wrap, min, max] = [rescale.input_wrap, rescale.min, rescale.max].map(literal);
+        let [input_zero_point, output_zero_point] = [rescale.input_zero_point, rescale.output_zero_point].map(literal);
+        quote! {
+            GeneralRescale {
+                multiplier: #multiplier,
+                shift: #shift,
+                scale32: #scale32,
+                double_round: #double_round,
+                input_wrap: #wrap,
+                input_zero_point: #input_zero_point,
+                output_zero_point: #output_zero_point,
+                min: #min,
+                max: #max,
+            }
+        }
     }
 
     fn rescaled_sum(self, step: &steps::RescaledSum<'_>) -> TokenStream {
@@ -299,14 +367,44 @@ fn max_pool2d(step: &steps::MaxPool2d) -> TokenStream {
     })
 }
 
-fn binary(step: &steps::Binary) -> TokenStream {
-    let operator = literal(step.operator);
+/// Type and value of an operator, which prints as Rust.
+fn operator_code(operator: &impl Debug) -> (TokenStream, TokenStream) {
+    let text = format!("{operator:?}");
+    let name = format_ident!("{}", text.split(' ').next().unwrap_or_default());
+    let value = literal(operator);
+    (quote!(operators::#name), quote!(operators::#value))
+}
+
+fn binary<P: Debug>(step: &steps::Binary<P>) -> (TokenStream, TokenStream) {
+    let (kind, operator) = operator_code(&step.operator);
     let [first, second] = step.inputs.each_ref().map(shape);
-    record!(Binary {
-        operator: quote!(steps::BinaryOperator::#operator),
-        inputs: quote!([#first, #second]),
-        output: shape(&step.output),
-    })
+    let record = record!(Binary { operator: operator, inputs: quote!([#first, #second]), output: shape(&step.output) });
+    (quote!(Binary<#kind>), record)
+}
+
+fn reduce<P: Debug>(step: &steps::Reduce<P>) -> (TokenStream, TokenStream) {
+    let (kind, operator) = operator_code(&step.operator);
+    let record = record!(Reduce { operator: operator, input: shape(&step.input), axis: literal(step.axis) });
+    (quote!(Reduce<#kind>), record)
+}
+
+fn clamp<T: Copy>(step: &steps::Clamp<T>, literal: impl Fn(T) -> TokenStream) -> TokenStream {
+    record!(Clamp { min: literal(step.min), max: literal(step.max) })
+}
+
+fn select(step: &steps::Select) -> TokenStream {
+    let inputs = step.inputs.iter().map(shape);
+    record!(Select { inputs: quote!([#(#inputs),*]), output: shape(&step.output) })
+}
+
+/// A number as Rust writes it, infinite ones included.
+fn real(value: f32) -> TokenStream {
+    match value {
+        f32::INFINITY => quote!(f32::INFINITY),
+        f32::NEG_INFINITY => quote!(f32::NEG_INFINITY),
+        value if value.is_nan() => quote!(f32::NAN),
+        value => literal(value),
+    }
 }
 
 fn concat(step: &steps::Concat) -> TokenStream {

@@ -1,7 +1,7 @@
 //! Runs a plan on the host with the kernels that generated code calls; for tests.
 
 use super::{Kernel, Operand, Plan, Source};
-use quantize_runtime::graph::ElementType::{self, I8, I32};
+use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
 use quantize_runtime::graph::Scalar;
 use quantize_runtime::interpreter::Tensor;
 use quantize_runtime::{bytes, kernels, steps};
@@ -39,12 +39,55 @@ macro_rules! moved {
     };
 }
 
+/// Evaluates an expression on the output as integers or truth values of this type.
+macro_rules! with_output {
+    ($element:expr, $bytes:expr, $output:ident => $call:expr) => {
+        match $element {
+            Bool => {
+                let $output: &mut [u8] = $bytes;
+                $call
+            }
+            I8 => {
+                let $output = bytes::as_i8s_mut($bytes);
+                $call
+            }
+            I16 => {
+                let $output = bytes::as_halves_mut($bytes);
+                $call
+            }
+            _ => {
+                let $output = bytes::as_words_mut($bytes);
+                $call
+            }
+        }
+    };
+}
+
+fn cast([from, to]: [ElementType; 2], input: &[u8], output: &mut [u8]) {
+    if to == F32 {
+        let output = bytes::as_words_mut(output);
+        return match from {
+            I8 => kernels::cast_to_f32(bytes::as_i8s(input), output),
+            I16 => kernels::cast_to_f32(bytes::as_halves(input), output),
+            _ => kernels::cast_to_f32(bytes::as_words(input), output),
+        };
+    }
+    with_output!(to, output, output => match from {
+        F32 => kernels::cast_from_f32(bytes::as_words(input), output),
+        Bool => kernels::cast(input, output),
+        I8 => kernels::cast(bytes::as_i8s(input), output),
+        I16 => kernels::cast(bytes::as_halves(input), output),
+        _ => kernels::cast(bytes::as_words(input), output),
+    });
+}
+
 fn with_value<T>(step: &steps::Pad<Scalar>, value: T) -> steps::Pad<T> {
     steps::Pad { input: step.input, output: step.output, before: step.before, value }
 }
 
 fn run(kernel: &Kernel<'_>, elements: [ElementType; 2], inputs: &[Vec<u8>], output: &mut [u8]) {
     let i8s = |i: usize| bytes::as_i8s(&inputs[i]);
+    let halves = |i: usize| bytes::as_halves(&inputs[i]);
     let words = |i: usize| bytes::as_words(&inputs[i]);
     match kernel {
         Kernel::Conv2d(step) => kernels::conv2d(step, i8s(0), bytes::as_i8s_mut(output)),
@@ -54,17 +97,59 @@ fn run(kernel: &Kernel<'_>, elements: [ElementType; 2], inputs: &[Vec<u8>], outp
         Kernel::AvgPool2d(step) => kernels::avg_pool2d(step, i8s(0), bytes::as_i8s_mut(output)),
         Kernel::MaxPool2d(step) => kernels::max_pool2d(step, i8s(0), bytes::as_i8s_mut(output)),
         Kernel::Clamp(step) => kernels::clamp(step, i8s(0), bytes::as_i8s_mut(output)),
+        Kernel::ClampI16(step) => kernels::clamp_i16(step, halves(0), bytes::as_halves_mut(output)),
+        Kernel::ClampF32(step) => kernels::clamp_f32(step, words(0), bytes::as_words_mut(output)),
+        Kernel::ClampNumber(step) => kernels::clamp_number(step, words(0), bytes::as_words_mut(output)),
         Kernel::Table(step) => kernels::table(step, i8s(0), bytes::as_i8s_mut(output)),
+        Kernel::TableI16(step) => kernels::table_i16(step, halves(0), bytes::as_words_mut(output)),
         Kernel::Rescale(step) => match elements {
             [I8, I8] => kernels::rescale_i8(step, i8s(0), bytes::as_i8s_mut(output)),
             [I8, I32] => kernels::rescale_i8_to_i32(step, i8s(0), bytes::as_words_mut(output)),
             [I32, I8] => kernels::rescale_i32_to_i8(step, words(0), bytes::as_i8s_mut(output)),
             [I32, I32] => kernels::rescale_i32(step, words(0), bytes::as_words_mut(output)),
-            _ => unreachable!("other element types are not planned"),
+            _ => unreachable!("other element types are general"),
         },
-        Kernel::Binary(step) => kernels::binary(step, words(0), words(1), bytes::as_words_mut(output)),
+        Kernel::GeneralRescale(step) => with_output!(elements[1], output, output => match elements[0] {
+            I8 => kernels::rescale(step, i8s(0), output),
+            I16 => kernels::rescale(step, halves(0), output),
+            I48 => kernels::rescale(step, bytes::as_longs(&inputs[0]), output),
+            _ => kernels::rescale(step, words(0), output),
+        }),
+        Kernel::Unary(operator) => match elements[0] {
+            Bool => kernels::unary(operator, &inputs[0], output),
+            I8 => kernels::unary(operator, i8s(0), bytes::as_i8s_mut(output)),
+            I16 => kernels::unary(operator, halves(0), bytes::as_halves_mut(output)),
+            _ => kernels::unary(operator, words(0), bytes::as_words_mut(output)),
+        },
+        Kernel::UnaryF32(operator) => kernels::unary_f32(operator, words(0), bytes::as_words_mut(output)),
+        Kernel::Binary(step) => with_output!(elements[1], output, output => match elements[0] {
+            Bool => kernels::binary(step, &inputs[0], &inputs[1], output),
+            I8 => kernels::binary(step, i8s(0), i8s(1), output),
+            I16 => kernels::binary(step, halves(0), halves(1), output),
+            _ => kernels::binary(step, words(0), words(1), output),
+        }),
+        Kernel::BinaryF32(step) => kernels::binary_f32(step, words(0), words(1), bytes::as_words_mut(output)),
+        Kernel::CompareF32(step) => kernels::compare_f32(step, words(0), words(1), output),
         Kernel::RescaledBinary(step) => kernels::rescaled_binary(step, i8s(0), i8s(1), bytes::as_i8s_mut(output)),
-        Kernel::ReduceSum(step) => kernels::reduce_sum(step, words(0), bytes::as_words_mut(output)),
+        Kernel::Select(step) => match elements[1].size() {
+            1 => kernels::select(step, &inputs[0], &inputs[1], &inputs[2], output),
+            2 => kernels::select(step, &inputs[0], halves(1), halves(2), bytes::as_halves_mut(output)),
+            _ => kernels::select(step, &inputs[0], words(1), words(2), bytes::as_words_mut(output)),
+        },
+        Kernel::Cast => cast(elements, &inputs[0], output),
+        Kernel::Quantize(step) if elements[1] == I8 => kernels::quantize(step, words(0), bytes::as_i8s_mut(output)),
+        Kernel::Quantize(step) => kernels::quantize(step, words(0), bytes::as_halves_mut(output)),
+        Kernel::Dequantize(step) if elements[0] == I8 => {
+            kernels::dequantize(step, i8s(0), bytes::as_words_mut(output));
+        }
+        Kernel::Dequantize(step) => kernels::dequantize(step, halves(0), bytes::as_words_mut(output)),
+        Kernel::Reduce(step) => match elements[0] {
+            Bool => kernels::reduce(step, &inputs[0], output),
+            I8 => kernels::reduce(step, i8s(0), bytes::as_i8s_mut(output)),
+            I16 => kernels::reduce(step, halves(0), bytes::as_halves_mut(output)),
+            _ => kernels::reduce(step, words(0), bytes::as_words_mut(output)),
+        },
+        Kernel::ReduceF32(step) => kernels::reduce_f32(step, words(0), bytes::as_words_mut(output)),
         Kernel::RescaledSum(step) => kernels::rescaled_sum(step, i8s(0), bytes::as_i8s_mut(output)),
         Kernel::Concat(step) => moved!(kernels::concat(step, inputs[0], output), elements[0]),
         Kernel::Pad(step) => {

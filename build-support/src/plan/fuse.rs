@@ -1,12 +1,13 @@
 //! Selects the steps of a graph: from its outputs backwards, each operator together with those before it that one
 //! kernel computes as well.
 
-use super::Kernel;
-use quantize_runtime::graph::{ElementType, Graph, Node, ValueId};
-use quantize_runtime::ops::{self, Op, RoundingMode};
+use super::boundary::Producers;
+use super::{Kernel, operator};
+use quantize_runtime::graph::{ElementType, Graph, Node, Scalar, ValueId};
+use quantize_runtime::ops::{self, NanMode, Op, RoundingMode};
+use quantize_runtime::rescale::{GeneralRescale, Rescale};
 use quantize_runtime::shape::MAX_RANK;
-use quantize_runtime::steps::{self, BinaryOperator};
-use quantize_runtime::{Rescale, Shape, bytes};
+use quantize_runtime::{Shape, bytes, steps};
 
 /// A step whose tensors are still values of the graph, each with the shape that the kernel sees.
 pub(super) struct Selected<'a> {
@@ -74,7 +75,11 @@ impl<'a> Selector<'a> {
                 if let Some(step) = self.rescaled(op, node.output)? {
                     return Ok(vec![step]);
                 }
-                (Kernel::Rescale(self.rescale(op)?), vec![with(op.input)])
+                let kernel = match self.is_plain(op, node.output)? {
+                    true => Kernel::Rescale(self.rescale(op)?),
+                    false => Kernel::GeneralRescale(self.general_rescale(op, self.element(node.output))?),
+                };
+                (kernel, vec![with(op.input)])
             }
             Op::Conv2d(op) => {
                 let kernel = Kernel::Conv2dI32(self.conv2d(op, output.1, ())?);
@@ -106,26 +111,23 @@ impl<'a> Selector<'a> {
                 };
                 (Kernel::MaxPool2d(step), vec![with(op.input)])
             }
-            Op::Clamp(op) => {
-                let [min, max] = [op.min, op.max].map(|bound| bound.to_bits() as i8); // i8 in a valid graph
-                let step = steps::Clamp { min, max };
-                (Kernel::Clamp(step), vec![with(op.input)])
-            }
-            Op::Table(op) => {
+            Op::Clamp(op) => (clamp(op, self.element(op.input)), vec![with(op.input)]),
+            Op::Table(op) if self.element(op.input) == ElementType::I8 => {
                 let table = self.i8s(op.table)?.try_into().expect("a valid table has 256 entries");
                 (Kernel::Table(steps::Table { table }), vec![with(op.input)])
             }
-            Op::Add(_) | Op::Sub(_) | Op::Mul(_) | Op::Maximum(_) | Op::Minimum(_) => {
-                let (operator, inputs) = binary(&node.op).expect("one of the five");
-                if inputs.iter().any(|&input| self.element(input) != ElementType::I32) {
-                    return Err("a product of i8 tensors is not supported; rescale them to i32 first".to_owned());
-                }
-                let step = steps::Binary { operator, inputs: inputs.map(|input| self.shape(input)), output: output.1 };
-                (Kernel::Binary(step), inputs.map(with).to_vec())
+            Op::Table(op) => {
+                let table = bytes::as_halves(self.constant(op.table)?);
+                (Kernel::TableI16(steps::TableI16 { table }), vec![with(op.input)])
             }
-            Op::ReduceSum(op) => {
-                let step = steps::ReduceSum { input: self.shape(op.input), axis: axis(op.axis) };
-                (Kernel::ReduceSum(step), vec![with(op.input)])
+            Op::Cast(op) => match self.boundary().quantized(op, self.element(node.output)) {
+                Some((step, input)) => (Kernel::Quantize(step), vec![with(input)]),
+                None => (Kernel::Cast, vec![with(op.input)]),
+            },
+            Op::Select(op) => {
+                let inputs = [op.condition, op.if_true, op.if_false].map(with);
+                let step = steps::Select { inputs: inputs.map(|(_, shape)| shape), output: output.1 };
+                (Kernel::Select(step), inputs.to_vec())
             }
             Op::Concat(op) => {
                 let mut start = 0;
@@ -171,17 +173,71 @@ impl<'a> Selector<'a> {
             | Op::Tile(_)
             | Op::TransposeConv2d(_) => return Err("is not supported in generated code".to_owned()),
             Op::Reshape(_) => unreachable!("a RESHAPE needs no step"),
-            _ => return Err("generated code does not have this operator; the interpreter does".to_owned()),
+            op => {
+                if let Op::Mul(mul) = op
+                    && let Some((step, input)) = self.boundary().dequantized(mul)
+                {
+                    (Kernel::Dequantize(step), vec![with(input)])
+                } else {
+                    let kernel = self.elementwise(op, output.1).or_else(|| self.reduction(op));
+                    let unknown = || "generated code does not have this operator; the interpreter does".to_owned();
+                    (kernel.ok_or_else(unknown)?, op.inputs().into_iter().map(with).collect())
+                }
+            }
         };
         Ok(vec![Selected { kernel, inputs, output, node: index, macs: 0 }])
     }
 
+    /// The kernel of an elementwise operator.
+    fn elementwise(&self, op: &Op, output: Shape) -> Option<Kernel<'a>> {
+        let inputs = op.inputs();
+        let element = self.element(*inputs.first()?);
+        let is_float = element == ElementType::F32;
+        if let [_] = inputs[..] {
+            return match is_float {
+                true => operator::unary_f32(op).map(Kernel::UnaryF32),
+                false => operator::unary_i32(op).map(Kernel::Unary),
+            };
+        }
+        let inputs = <[ValueId; 2]>::try_from(inputs).ok()?.map(|input| self.shape(input));
+        if !is_float {
+            let operator = operator::binary_i32(op, element.size())?;
+            return Some(Kernel::Binary(steps::Binary { operator, inputs, output }));
+        }
+        let arithmetic = operator::binary_f32(op);
+        let arithmetic = arithmetic.map(|operator| Kernel::BinaryF32(steps::Binary { operator, inputs, output }));
+        arithmetic.or_else(|| {
+            let operator = operator::compare_f32(op)?;
+            Some(Kernel::CompareF32(steps::Binary { operator, inputs, output }))
+        })
+    }
+
+    /// The kernel of a reduction.
+    fn reduction(&self, op: &Op) -> Option<Kernel<'a>> {
+        let (input, along) = operator::reduced(op)?;
+        let (shape, axis) = (self.shape(input), axis(along));
+        match self.element(input) {
+            ElementType::F32 => {
+                let operator = operator::reduction_f32(op)?;
+                Some(Kernel::ReduceF32(steps::Reduce { operator, input: shape, axis }))
+            }
+            _ => {
+                let operator = operator::reduction_i32(op)?;
+                Some(Kernel::Reduce(steps::Reduce { operator, input: shape, axis }))
+            }
+        }
+    }
+
+    fn boundary(&self) -> Producers<'_> {
+        Producers { graph: self.graph, producers: &self.producers }
+    }
+
     /// Checks that the kernels of this operator know the element types of its tensors.
     fn check_elements(&self, node: &Node) -> Result<(), String> {
-        let moves = matches!(node.op, Op::Concat(_) | Op::Pad(_) | Op::Slice(_) | Op::Transpose(_));
+        let narrow = matches!(node.op, Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::AvgPool2d(_) | Op::MaxPool2d(_));
         let mut elements = node.op.inputs().into_iter().chain([node.output]).map(|value| self.element(value));
         match elements.find(|element| !matches!(element, ElementType::I8 | ElementType::I32)) {
-            Some(element) if !moves => Err(format!("{} tensors are not supported", element.name())),
+            Some(element) if narrow => Err(format!("{} tensors are not supported", element.name())),
             _ => Ok(()),
         }
     }
@@ -190,7 +246,7 @@ impl<'a> Selector<'a> {
     fn rescaled(&self, op: &ops::Rescale, output: ValueId) -> Result<Option<Selected<'a>>, String> {
         let types = (self.element(op.input), self.element(output));
         let Some(index) = self.sole_producer(op.input) else { return Ok(None) };
-        if types != (ElementType::I32, ElementType::I8) {
+        if types != (ElementType::I32, ElementType::I8) || !self.is_plain(op, output)? {
             return Ok(None);
         }
         let node = &self.graph.nodes[index];
@@ -209,8 +265,9 @@ impl<'a> Selector<'a> {
                 Some(self.convolution(kernel, op.input, op.weight, (output, result), index))
             }
             Op::ReduceSum(_) if !op.per_channel => self.rescaled_sum(index, rescale, output)?,
-            other if !op.per_channel => match binary(other) {
-                Some((operator, inputs)) => {
+            other if !op.per_channel => match operator::binary_i32(other, ElementType::I32.size()) {
+                Some(operator) => {
+                    let inputs = <[ValueId; 2]>::try_from(other.inputs()).expect("two operands");
                     let [Some(first), Some(second)] = inputs.map(|input| self.widened(input)) else { return Ok(None) };
                     let step = steps::RescaledBinary {
                         binary: steps::Binary {
@@ -273,7 +330,11 @@ impl<'a> Selector<'a> {
     fn widened(&self, value: ValueId) -> Option<&'a ops::Rescale> {
         match &self.graph.nodes[self.producers[value.0 as usize]?].op {
             Op::Reshape(op) => self.widened(op.input),
-            Op::Rescale(op) => (self.element(op.input) == ElementType::I8 && !op.per_channel).then_some(op),
+            Op::Rescale(op) => {
+                let types = (self.element(op.input), self.element(value));
+                let is_plain = self.is_plain(op, value).is_ok_and(|is_plain| is_plain);
+                (types == (ElementType::I8, ElementType::I32) && !op.per_channel && is_plain).then_some(op)
+            }
             _ => None,
         }
     }
@@ -329,18 +390,59 @@ impl<'a> Selector<'a> {
         })
     }
 
-    fn rescale(&self, op: &ops::Rescale) -> Result<Rescale<'a>, String> {
-        if op.input_unsigned || op.output_unsigned {
-            return Err("unsigned tensors are not supported".to_owned());
-        }
-        let shift = self.i8s(op.shift)?;
+    /// Whether a RESCALE is between signed i8 and i32, with single rounding.
+    fn is_plain(&self, op: &ops::Rescale, output: ValueId) -> Result<bool, String> {
+        let known = |value| matches!(self.element(value), ElementType::I8 | ElementType::I32);
+        let signed = !(op.input_unsigned || op.output_unsigned);
+        Ok(op.scale32 && signed && known(op.input) && known(output) && !self.rounds_twice(op)?)
+    }
+
+    fn rounds_twice(&self, op: &ops::Rescale) -> Result<bool, String> {
         // Up to 31 both ways of rounding are the same.
-        if op.rounding_mode == RoundingMode::Double && shift.iter().any(|&shift| shift > 31) {
-            return Err("double rounding is not supported".to_owned());
-        }
+        Ok(op.rounding_mode == RoundingMode::Double && self.i8s(op.shift)?.iter().any(|&shift| shift > 31))
+    }
+
+    fn general_rescale(&self, op: &ops::Rescale, result: ElementType) -> Result<GeneralRescale<'a>, String> {
+        let size = |element: ElementType| 1_i64 << (8 * element.size());
+        let wrap = |element, unsigned| if unsigned { size(element) } else { 0 };
+        // An unsigned zero point is stored with its bits.
+        let zero_point = |zero_point: i32, wrap: i64| {
+            let zero_point = i64::from(zero_point);
+            if zero_point < 0 { zero_point + wrap } else { zero_point }
+        };
+        let (input_wrap, output_wrap) =
+            (wrap(self.element(op.input), op.input_unsigned), wrap(result, op.output_unsigned));
+        let (min, max) = match op.output_unsigned {
+            true => (0, output_wrap - 1),
+            false => (-size(result) / 2, size(result) / 2 - 1),
+        };
+        let numbers = [
+            input_wrap,
+            zero_point(op.input_zero_point, input_wrap),
+            zero_point(op.output_zero_point, output_wrap),
+            min,
+            max,
+        ];
+        // Only tensors of up to 16 bits are unsigned, and the result has up to 32.
+        let [input_wrap, input_zero_point, output_zero_point, min, max] = numbers.map(|number| number as i32);
+        Ok(GeneralRescale {
+            multiplier: self.constant(op.multiplier)?,
+            shift: self.i8s(op.shift)?,
+            scale32: op.scale32,
+            double_round: self.rounds_twice(op)?,
+            input_wrap,
+            input_zero_point,
+            output_zero_point,
+            min,
+            max,
+        })
+    }
+
+    /// A RESCALE that is plain.
+    fn rescale(&self, op: &ops::Rescale) -> Result<Rescale<'a>, String> {
         Ok(Rescale {
             multiplier: self.words(op.multiplier)?,
-            shift,
+            shift: self.i8s(op.shift)?,
             input_zero_point: code(op.input_zero_point),
             output_zero_point: code(op.output_zero_point),
         })
@@ -378,15 +480,22 @@ impl<'a> Selector<'a> {
     }
 }
 
-/// A binary operator and its operands.
-fn binary(op: &Op) -> Option<(BinaryOperator, [ValueId; 2])> {
-    match op {
-        Op::Add(op) => Some((BinaryOperator::Add, [op.input1, op.input2])),
-        Op::Sub(op) => Some((BinaryOperator::Sub, [op.input1, op.input2])),
-        Op::Mul(op) => Some((BinaryOperator::Mul { shift: op.shift as u8 }, [op.input1, op.input2])), // at most 63
-        Op::Maximum(op) => Some((BinaryOperator::Maximum, [op.input1, op.input2])),
-        Op::Minimum(op) => Some((BinaryOperator::Minimum, [op.input1, op.input2])),
-        _ => None,
+/// The kernel of a CLAMP of this element type.
+fn clamp(op: &ops::Clamp, element: ElementType) -> Kernel<'static> {
+    // The bounds of a valid graph are of the element type.
+    match (op.min, op.max) {
+        (Scalar::F32(min), Scalar::F32(max)) => match op.nan_mode {
+            NanMode::Propagate => Kernel::ClampF32(steps::Clamp { min, max }),
+            NanMode::Ignore => Kernel::ClampNumber(steps::Clamp { min, max }),
+        },
+        (min, max) if element == ElementType::I16 => {
+            let [min, max] = [min, max].map(|bound| bound.to_bits() as i16);
+            Kernel::ClampI16(steps::Clamp { min, max })
+        }
+        (min, max) => {
+            let [min, max] = [min, max].map(|bound| bound.to_bits() as i8);
+            Kernel::Clamp(steps::Clamp { min, max })
+        }
     }
 }
 

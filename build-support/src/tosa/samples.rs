@@ -5,7 +5,7 @@ use quantize_runtime::Shape;
 use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
 use quantize_runtime::graph::{Scalar, ValueId};
 use quantize_runtime::interpreter::{Interpreter, Tensor};
-use quantize_runtime::ops::{self, Op, RoundingMode};
+use quantize_runtime::ops::{self, NanMode, Op, RoundingMode};
 
 /// Xorshift: the same numbers in every run.
 pub(crate) struct Random(u64);
@@ -55,9 +55,21 @@ impl Random {
     }
 }
 
-/// What the interpreter makes of these inputs; `None` where TOSA defines no result.
-pub(crate) fn interpret(lowered: &Lowered, inputs: &[Tensor]) -> Option<Vec<Tensor>> {
-    Interpreter::new(&lowered.graph).expect("a valid graph").run(inputs).ok()
+/// What the interpreter makes of these inputs, as [`bits`]; `None` where TOSA defines no result.
+pub(crate) fn interpret(lowered: &Lowered, inputs: &[Tensor]) -> Option<Vec<Vec<u8>>> {
+    let outputs = Interpreter::new(&lowered.graph).expect("a valid graph").run(inputs).ok()?;
+    Some(outputs.iter().map(bits).collect())
+}
+
+/// The little-endian bytes of a tensor, with one NaN for all.
+pub(crate) fn bits(tensor: &Tensor) -> Vec<u8> {
+    match tensor {
+        Tensor::F32(elements) => {
+            let canonical = elements.iter().map(|element| if element.is_nan() { f32::NAN } else { *element });
+            Tensor::F32(canonical.collect()).to_le_bytes()
+        }
+        tensor => tensor.to_le_bytes(),
+    }
 }
 
 /// Builds graphs from operators that may or may not fit.
@@ -105,9 +117,6 @@ impl Builder {
         exponent: i32,
         channels: bool,
     ) -> Option<ValueId> {
-        if !matches!(self.element(input), I8 | I32) {
-            return None;
-        }
         let per_channel = channels && self.shape(input).rank() > 0;
         let count = if per_channel { *self.shape(input).dims().last().expect("checked") } else { 1 };
         let multipliers = (0..count).map(|_| self.random.between(1 << 30, i32::MAX)).collect();
@@ -192,14 +201,200 @@ impl Builder {
     }
 
     pub(crate) fn table(&mut self, input: ValueId) -> Option<ValueId> {
-        let entries = self.random.i8s(256);
-        let table = self.lowered.constant_i8(Shape::new(&[256]).expect("not zero"), entries);
-        self.push(ops::Table { input, table }, I8)
+        let (element, entries, result) = match self.element(input) {
+            I16 => (I16, 513, I32),
+            _ => (I8, 256, I8),
+        };
+        let data = match element {
+            // Halves, so that most slopes fit.
+            I16 => (0..entries).flat_map(|_| (self.random.between(-16_384, 16_383) as i16).to_le_bytes()).collect(),
+            _ => self.random.bytes(element, entries),
+        };
+        let table = self.lowered.constant(element, Shape::new(&[entries as u32]).expect("not zero"), data);
+        self.push(ops::Table { input, table }, result)
     }
 
     pub(crate) fn clamp(&mut self, input: ValueId) -> Option<ValueId> {
-        let (min, max) = (self.random.between(-128, 0), self.random.between(0, 127));
-        self.push(ops::Clamp { min: min.into(), max: max.into(), input, ..Default::default() }, I8)
+        let element = self.element(input);
+        let bounds = [self.random.scalar(element), self.random.scalar(element)];
+        let [min, max] = if bounds[0] <= bounds[1] { bounds } else { [bounds[1], bounds[0]] };
+        let nan_mode = self.nan_mode();
+        self.push(ops::Clamp { min, max, nan_mode, input }, element)
+    }
+
+    fn nan_mode(&mut self) -> NanMode {
+        [NanMode::Propagate, NanMode::Ignore][self.random.below(2)]
+    }
+
+    /// A RESCALE of any form.
+    fn general_rescale(&mut self, input: ValueId) -> Option<ValueId> {
+        let element = [I8, I16, I32][self.random.below(3)];
+        let scale32 = self.element(input) != I48 && self.random.below(3) > 0;
+        let per_channel = self.random.below(2) == 0 && self.shape(input).rank() > 0;
+        let count = if per_channel { *self.shape(input).dims().last().expect("checked") } else { 1 };
+        let shape = Shape::new(&[count]).expect("not zero");
+        let (width, shift) = if scale32 { (I32, 34) } else { (I16, 20) };
+        let multipliers = (0..count).flat_map(|_| match width {
+            I32 => self.random.between(1 << 30, i32::MAX).to_le_bytes().to_vec(),
+            _ => (self.random.between(1 << 14, 32_767) as i16).to_le_bytes().to_vec(),
+        });
+        let multipliers = multipliers.collect();
+        let multiplier = self.lowered.constant(width, shape, multipliers);
+        let shifts = (0..count).map(|_| (shift + self.random.between(-2, 2)) as i8).collect();
+        let shift = self.lowered.constant_i8(shape, shifts);
+        let [input_unsigned, output_unsigned] = [[false, false], [true, false], [false, true]][self.random.below(3)];
+        let zero_point = |element, unsigned, random: &mut Random| match element {
+            I8 => random.between(-128, 127),
+            I16 if unsigned => random.between(0, 1) * -32_768,
+            _ => 0,
+        };
+        let rescale = ops::Rescale {
+            scale32,
+            rounding_mode: [RoundingMode::Single, RoundingMode::Double][self.random.below(2)],
+            per_channel,
+            input_unsigned,
+            output_unsigned,
+            input,
+            multiplier,
+            shift,
+            input_zero_point: zero_point(self.element(input), input_unsigned, &mut self.random),
+            output_zero_point: zero_point(element, output_unsigned, &mut self.random),
+        };
+        self.push(rescale, element)
+    }
+
+    /// Any operator on one tensor, of which only those for its element type fit.
+    fn unary(&mut self, operator: usize, input: ValueId) -> Option<ValueId> {
+        let zero_points = match self.element(input) {
+            I8 => [(); 2].map(|()| self.random.between(-128, 127)),
+            _ => [0, 0],
+        };
+        let [input_zero_point, output_zero_point] = zero_points;
+        let op: Op = match operator {
+            0 => ops::Abs { input }.into(),
+            1 => ops::BitwiseNot { input }.into(),
+            2 => ops::Ceil { input }.into(),
+            3 => ops::Clz { input }.into(),
+            4 => ops::Cos { input }.into(),
+            5 => ops::Erf { input }.into(),
+            6 => ops::Exp { input }.into(),
+            7 => ops::Floor { input }.into(),
+            8 => ops::Log { input }.into(),
+            9 => ops::LogicalNot { input }.into(),
+            10 => ops::Negate { input, input_zero_point, output_zero_point }.into(),
+            11 => ops::Reciprocal { input }.into(),
+            12 => ops::Rsqrt { input }.into(),
+            13 => ops::Sigmoid { input }.into(),
+            14 => ops::Sin { input }.into(),
+            _ => ops::Tanh { input }.into(),
+        };
+        self.push(op, self.element(input))
+    }
+
+    fn cast(&mut self, input: ValueId) -> Option<ValueId> {
+        let element = [Bool, I8, I16, I32, F32][self.random.below(5)];
+        self.push(ops::Cast { input }, element)
+    }
+
+    /// Any operator on two tensors, of which only those for their element type fit.
+    fn any_binary(&mut self, operator: usize, input1: ValueId, input2: ValueId) -> Option<ValueId> {
+        let element = self.element(input1);
+        let (op, result): (Op, ElementType) = match operator {
+            0..5 => {
+                let shift = if element == I32 { self.random.between(0, 1) * 8 } else { 0 };
+                let result = if operator == 2 && matches!(element, I8 | I16) { I32 } else { element };
+                let op = match operator {
+                    0 => ops::Add { input1, input2 }.into(),
+                    1 => ops::Sub { input1, input2 }.into(),
+                    2 => ops::Mul { input1, input2, shift }.into(),
+                    3 => ops::Maximum { nan_mode: self.nan_mode(), input1, input2 }.into(),
+                    _ => ops::Minimum { nan_mode: self.nan_mode(), input1, input2 }.into(),
+                };
+                (op, result)
+            }
+            5 => (ops::BitwiseAnd { input1, input2 }.into(), element),
+            6 => (ops::BitwiseOr { input1, input2 }.into(), element),
+            7 => (ops::BitwiseXor { input1, input2 }.into(), element),
+            8 => (ops::LogicalAnd { input1, input2 }.into(), Bool),
+            9 => (ops::LogicalOr { input1, input2 }.into(), Bool),
+            10 => (ops::LogicalXor { input1, input2 }.into(), Bool),
+            11 => (ops::Equal { input1, input2 }.into(), Bool),
+            12 => (ops::Greater { input1, input2 }.into(), Bool),
+            13 => (ops::GreaterEqual { input1, input2 }.into(), Bool),
+            _ => (ops::Pow { input1, input2 }.into(), F32),
+        };
+        self.push(op, result)
+    }
+
+    /// A shift or division by numbers for which its result is defined.
+    fn shift(&mut self, operator: usize, input1: ValueId) -> Option<ValueId> {
+        let element = self.element(input1);
+        let amount: Scalar = self.random.between(1, 7).into();
+        let data = amount.to_bits().to_le_bytes()[..element.size()].to_vec();
+        let dims = vec![1; self.shape(input1).rank()];
+        let input2 = self.lowered.constant(element, Shape::new(&dims).expect("valid dimensions"), data);
+        let op: Op = match operator {
+            0 => ops::ArithmeticRightShift { round: self.random.below(2) == 0, input1, input2 }.into(),
+            1 => ops::LogicalLeftShift { input1, input2 }.into(),
+            2 => ops::LogicalRightShift { input1, input2 }.into(),
+            _ => ops::IntDiv { input1, input2 }.into(),
+        };
+        self.push(op, element)
+    }
+
+    fn select(&mut self, if_true: ValueId, if_false: ValueId) -> Option<ValueId> {
+        let masks = self.values.iter().copied().filter(|&value| self.element(value) == Bool).collect::<Vec<_>>();
+        let condition = masks[self.random.below(masks.len())];
+        self.push(ops::Select { condition, if_true, if_false }, self.element(if_true))
+    }
+
+    fn reduction(&mut self, operator: usize, input: ValueId) -> Option<ValueId> {
+        let axis = self.random.below(self.shape(input).rank()) as u32;
+        let op: Op = match operator {
+            0 => ops::ReduceAll { axis, input }.into(),
+            1 => ops::ReduceAny { axis, input }.into(),
+            2 => ops::ReduceMax { axis, nan_mode: self.nan_mode(), input }.into(),
+            3 => ops::ReduceMin { axis, nan_mode: self.nan_mode(), input }.into(),
+            4 => ops::ReduceProduct { axis, input }.into(),
+            _ => ops::ReduceSum { axis, input }.into(),
+        };
+        self.push(op, self.element(input))
+    }
+
+    /// The same number in every place of a tensor that broadcasts to the shape of `like`.
+    fn filled(&mut self, like: ValueId, number: impl Into<Scalar>) -> ValueId {
+        let number = number.into();
+        let element = if let Scalar::F32(_) = number { F32 } else { I32 };
+        let dims = vec![1; self.shape(like).rank()];
+        let data = number.to_bits().to_le_bytes()[..element.size()].to_vec();
+        self.lowered.constant(element, Shape::new(&dims).expect("valid dimensions"), data)
+    }
+
+    /// f32 to i8 or i16, as the lowering writes it at the border of a float region.
+    pub(crate) fn quantize(&mut self, input: ValueId, element: ElementType) -> Option<ValueId> {
+        let [half, zero, factor] = [0.5_f32, 0.0, 7.25].map(|number| self.filled(input, number));
+        let scaled = self.push(ops::Mul { input1: input, input2: factor, shift: 0 }, F32)?;
+        let condition = self.push(ops::GreaterEqual { input1: scaled, input2: zero }, Bool)?;
+        let up = self.push(ops::Add { input1: scaled, input2: half }, F32)?;
+        let down = self.push(ops::Sub { input1: scaled, input2: half }, F32)?;
+        let if_true = self.push(ops::Floor { input: up }, F32)?;
+        let if_false = self.push(ops::Ceil { input: down }, F32)?;
+        let rounded = self.push(ops::Select { condition, if_true, if_false }, F32)?;
+        let zero_point = self.filled(input, -3.0);
+        let shifted = self.push(ops::Add { input1: rounded, input2: zero_point }, F32)?;
+        let bounds = ops::Clamp { min: (-127.0).into(), max: 127.0.into(), input: shifted, ..Default::default() };
+        let clamped = self.push(bounds, F32)?;
+        self.push(ops::Cast { input: clamped }, element)
+    }
+
+    /// i8 or i16 to f32, likewise.
+    pub(crate) fn dequantize(&mut self, input: ValueId) -> Option<ValueId> {
+        let widened = self.push(ops::Cast { input }, I32)?;
+        let zero_point = self.filled(input, -3);
+        let shifted = self.push(ops::Sub { input1: widened, input2: zero_point }, I32)?;
+        let real = self.push(ops::Cast { input: shifted }, F32)?;
+        let scale = self.filled(input, 0.138);
+        self.push(ops::Mul { input1: real, input2: scale, shift: 0 }, F32)
     }
 
     /// Number `operator` of the five on i32 operands.
@@ -256,6 +451,16 @@ impl Builder {
         self.lowered.constant(element, shape, data)
     }
 
+    /// Adds operators until there are so many, if that many fit.
+    fn grow_to(&mut self, operators: usize) {
+        for _ in 0..20 * operators {
+            self.grow();
+            if self.lowered.graph.nodes.len() >= operators {
+                break;
+            }
+        }
+    }
+
     fn any(&mut self) -> ValueId {
         self.values[self.random.below(self.values.len())]
     }
@@ -266,7 +471,7 @@ impl Builder {
         if self.shape(a).len() > 3000 {
             return None;
         }
-        match self.random.below(16) {
+        match self.random.below(30) {
             0 => self.convolution(a, false),
             1 => self.convolution(a, true),
             2 => self.pool(a, true),
@@ -296,6 +501,31 @@ impl Builder {
             11 => self.pad(a),
             12 => self.reshape(a),
             13 => self.slice(a),
+            14 => self.general_rescale(a),
+            15 | 16 => {
+                let operator = self.random.below(16);
+                self.unary(operator, a)
+            }
+            17..20 => {
+                let b = if self.random.below(3) == 0 { self.constant(a) } else { b };
+                let operator = self.random.below(15);
+                self.any_binary(operator, a, b)
+            }
+            20 => {
+                let operator = self.random.below(4);
+                self.shift(operator, a)
+            }
+            21 => self.select(a, b),
+            22 | 23 => {
+                let operator = self.random.below(6);
+                self.reduction(operator, a)
+            }
+            24 => self.cast(a),
+            25 => {
+                let element = [I8, I16][self.random.below(2)];
+                self.quantize(a, element)
+            }
+            26 => self.dequantize(a),
             _ => self.transpose(a),
         }
     }
@@ -309,20 +539,45 @@ pub(crate) fn random(seed: u64, operators: usize) -> Lowered {
     builder.input("y", I8, &[1, 1, 5, 4]);
     builder.input("z", I8, &[1, 3, 4, 2]);
     builder.input("wide", I16, &[1, 6, 5, 4]);
+    builder.input("wider", I32, &[1, 6, 5, 4]);
+    builder.input("widest", I48, &[1, 6, 5, 4]);
     builder.input("real", F32, &[1, 6, 5, 4]);
     builder.input("mask", Bool, &[1, 1, 5, 4]);
-    for _ in 0..20 * operators {
-        builder.grow();
-        if builder.lowered.graph.nodes.len() >= operators {
-            break;
-        }
-    }
+    builder.grow_to(operators);
     for index in 0..3 {
         let value = match builder.random.below(6) {
             0 => builder.any(),
             _ => builder.values[builder.values.len() - 1 - builder.random.below(3)],
         };
-        builder.lowered.output(format!("out_{index}"), value);
+        // Nothing copies an i48 tensor, so that an input cannot be an output.
+        if builder.element(value) != I48 {
+            builder.lowered.output(format!("out_{index}"), value);
+        }
+    }
+    remove_dead::remove_dead(&builder.lowered)
+}
+
+/// A random graph with i8 inputs and outputs, and tensors of the other types between them.
+pub(crate) fn random_codes(seed: u64, operators: usize) -> Lowered {
+    let mut builder = Builder::new(seed);
+    let x = builder.input("x", I8, &[1, 6, 5, 4]);
+    let y = builder.input("y", I8, &[1, 1, 5, 4]);
+    builder.input("z", I8, &[1, 3, 4, 2]);
+    builder.rescale(x, I16, 3, false);
+    builder.rescale(x, I32, 3, true);
+    builder.dequantize(x);
+    builder.push(ops::Cast { input: y }, Bool);
+    builder.grow_to(builder.lowered.graph.nodes.len() + operators);
+    let mut results = builder.values.clone();
+    results.reverse();
+    for (index, value) in results.into_iter().take(6).enumerate() {
+        let code = match builder.element(value) {
+            I8 => Some(value),
+            F32 => builder.quantize(value, I8),
+            Bool => builder.push(ops::Cast { input: value }, I8),
+            _ => builder.rescale(value, I8, -2, false),
+        };
+        builder.lowered.output(format!("out_{index}"), code.expect("valid"));
     }
     remove_dead::remove_dead(&builder.lowered)
 }

@@ -35,8 +35,10 @@ impl ArithmeticRightShift {
     pub(super) fn evaluate(&self, environment: &Environment<'_>, result: &Value<'_>) -> Result<Tensor, Unpredictable> {
         let inputs = [self.input1, self.input2];
         let shift = |a: i32, b: i32, bits: i32| {
-            let lost = if self.round && b > 0 { a >> (b - 1) & 1 } else { 0 };
-            (0..bits).contains(&b).then(|| (a >> b) + lost)
+            (0..bits).contains(&b).then(|| {
+                let lost = if self.round && b > 0 { a >> (b - 1) & 1 } else { 0 };
+                (a >> b) + lost
+            })
         };
         // The result is not wider than the first operand: rounding up follows a shift by at least 1.
         match result.element {

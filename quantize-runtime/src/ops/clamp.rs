@@ -2,6 +2,7 @@
 
 use super::{NanMode, Visit};
 use crate::Shape;
+use crate::float;
 use crate::graph::{ElementType, Graph, Rule, Scalar, Value, ValueId, require};
 use crate::interpreter::{Environment, Tensor, Unpredictable};
 use crate::tensor::Element;
@@ -47,11 +48,9 @@ impl Clamp {
         Ok(match result.element {
             ElementType::F32 => {
                 let (min, max) = (f32::from_scalar(self.min), f32::from_scalar(self.max));
-                let clamp = |&value: &f32| match (value.is_nan(), self.nan_mode) {
-                    (true, NanMode::Propagate) => value,
-                    // The maximum of NaN and the lower bound.
-                    (true, NanMode::Ignore) => min,
-                    (false, _) => value.clamp(min, max),
+                let clamp = |&value: &f32| match self.nan_mode {
+                    NanMode::Propagate => float::minimum(float::maximum(value, min), max),
+                    NanMode::Ignore => float::minimum_number(float::maximum_number(value, min), max),
                 };
                 Tensor::F32(environment.elements(self.input).iter().map(clamp).collect())
             }

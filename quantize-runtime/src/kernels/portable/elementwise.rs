@@ -1,24 +1,102 @@
-//! Element by element: CLAMP, TABLE, RESCALE and the binary operators.
+//! Each element on its own: CLAMP, TABLE, RESCALE, CAST and the unary operators.
 
-use super::rows::Rows;
-use crate::Rescale;
-use crate::rescale::multiply;
-use crate::shape::MAX_RANK;
-use crate::steps::{Binary, BinaryOperator, Clamp, RescaledBinary, Table};
+use super::integer::{Integer, Wide};
+use crate::float::{ceil, floor, maximum, maximum_number, minimum, minimum_number, round_ties_even};
+use crate::operators::Unary;
+use crate::rescale::{GeneralRescale, Rescale, interpolate};
+use crate::steps::{Clamp, Dequantize, Quantize, Table, TableI16};
 
 /// Limits each element to a range.
 pub fn clamp(step: &Clamp, input: &[i8], output: &mut [i8]) {
+    for_each(input, output, |input| input.max(step.min).min(step.max));
+}
+
+/// Limits each i16 to a range.
+pub fn clamp_i16(step: &Clamp<i16>, input: &[[u8; 2]], output: &mut [[u8; 2]]) {
+    for_each(input, output, |input| i16::from_le_bytes(input).max(step.min).min(step.max).to_le_bytes());
+}
+
+/// Limits each f32 to a range; NaN stays.
+pub fn clamp_f32(step: &Clamp<f32>, input: &[[u8; 4]], output: &mut [[u8; 4]]) {
+    for_each(input, output, |input| minimum(maximum(f32::from_le_bytes(input), step.min), step.max).to_le_bytes());
+}
+
+/// Limits each f32 to a range; NaN becomes the lower bound.
+pub fn clamp_number(step: &Clamp<f32>, input: &[[u8; 4]], output: &mut [[u8; 4]]) {
+    let clamp = |input| minimum_number(maximum_number(input, step.min), step.max);
+    for_each(input, output, |input| clamp(f32::from_le_bytes(input)).to_le_bytes());
+}
+
+/// Applies an operator to each integer; the result saturates.
+pub fn unary<P: Unary<i32>, T: Integer>(operator: &P, input: &[T], output: &mut [T]) {
+    for_each(input, output, |input| T::saturate(operator.apply(input.widen())));
+}
+
+/// Applies an operator to each f32.
+pub fn unary_f32<P: Unary<f32>>(operator: &P, input: &[[u8; 4]], output: &mut [[u8; 4]]) {
+    for_each(input, output, |input| operator.apply(f32::from_le_bytes(input)).to_le_bytes());
+}
+
+/// Casts between integers and truth values.
+pub fn cast<I: Integer, O: Integer>(input: &[I], output: &mut [O]) {
+    for_each(input, output, |input| O::narrow(input.widen()));
+}
+
+/// Casts integers to f32.
+pub fn cast_to_f32<I: Integer>(input: &[I], output: &mut [[u8; 4]]) {
+    for_each(input, output, |input| (input.widen() as f32).to_le_bytes()); // to the nearest
+}
+
+/// Casts f32 to integers.
+pub fn cast_from_f32<O: Integer>(input: &[[u8; 4]], output: &mut [O]) {
+    for_each(input, output, |input| round(f32::from_le_bytes(input)));
+}
+
+/// Quantizes f32.
+pub fn quantize<O: Integer>(step: &Quantize, input: &[[u8; 4]], output: &mut [O]) {
+    for_each(input, output, |input| {
+        let scaled = f32::from_le_bytes(input) * step.factor;
+        let whole = if scaled >= 0.0 { floor(scaled + 0.5) } else { ceil(scaled - 0.5) };
+        round(minimum(maximum(whole + step.zero_point, step.min), step.max))
+    });
+}
+
+/// Dequantizes integers.
+pub fn dequantize<I: Integer>(step: &Dequantize, input: &[I], output: &mut [[u8; 4]]) {
+    for_each(input, output, |input| {
+        (input.widen().wrapping_sub(step.zero_point) as f32 * step.scale).to_le_bytes() // to the nearest
+    });
+}
+
+/// The nearest integer, ties to even, saturated; 0 for NaN.
+#[inline(always)]
+fn round<O: Integer>(real: f32) -> O {
+    O::saturate(round_ties_even(real) as i32) // saturates
+}
+
+/// Stores a function of each element.
+#[inline(always)]
+fn for_each<I: Copy, O>(input: &[I], output: &mut [O], function: impl Fn(I) -> O) {
     for (output, input) in output.iter_mut().zip(input) {
-        *output = (*input).max(step.min).min(step.max);
+        *output = function(*input);
     }
 }
 
 /// Looks each element up.
 pub fn table(step: &Table<'_>, input: &[i8], output: &mut [i8]) {
-    for (output, input) in output.iter_mut().zip(input) {
-        // The bytes of −128 to 127 with the sign flipped are 0 to 255.
-        *output = step.table[usize::from(input.cast_unsigned() ^ 0x80)];
-    }
+    // The bytes of −128 to 127 with the sign flipped are 0 to 255.
+    for_each(input, output, |input| step.table[usize::from(input.cast_unsigned() ^ 0x80)]);
+}
+
+/// Interpolates between the points of a table.
+pub fn table_i16(step: &TableI16<'_>, input: &[[u8; 2]], output: &mut [[u8; 4]]) {
+    for_each(input, output, |input| {
+        let value = i16::from_le_bytes(input);
+        // The numbers from −32768 on with the sign flipped are those from 0 on.
+        let index = usize::from(value.cast_unsigned() ^ 0x8000) >> 7;
+        let point = |index| i16::from_le_bytes(step.table.get(index).copied().unwrap_or_default());
+        interpolate(point(index), point(index + 1), value).to_le_bytes()
+    });
 }
 
 /// Rescales i8 to i8.
@@ -45,6 +123,16 @@ pub fn rescale_i32(step: &Rescale<'_>, input: &[[u8; 4]], output: &mut [[u8; 4]]
     });
 }
 
+/// Rescales integers of any width and sign.
+pub fn rescale<I: Wide, O: Integer>(step: &GeneralRescale<'_>, input: &[I], output: &mut [O]) {
+    let channels = step.shift.len().max(1);
+    for (output, input) in output.chunks_mut(channels).zip(input.chunks(channels)) {
+        for (channel, (output, input)) in output.iter_mut().zip(input).enumerate() {
+            *output = O::narrow(step.apply(input.widen(), channel));
+        }
+    }
+}
+
 /// Applies `rescale` to each element and its channel; the channels are the multipliers.
 #[inline(always)]
 fn for_each_channel<I: Copy, O>(step: &Rescale<'_>, input: &[I], output: &mut [O], rescale: impl Fn(I, usize) -> O) {
@@ -53,81 +141,5 @@ fn for_each_channel<I: Copy, O>(step: &Rescale<'_>, input: &[I], output: &mut [O
         for (channel, (output, input)) in output.iter_mut().zip(input).enumerate() {
             *output = rescale(*input, channel);
         }
-    }
-}
-
-/// Applies an operator to two i32 tensors.
-pub fn binary(step: &Binary, input1: &[[u8; 4]], input2: &[[u8; 4]], output: &mut [[u8; 4]]) {
-    let read = |word: [u8; 4], _| i32::from_le_bytes(word);
-    for_each_pair(step, [input1, input2], output, read, read, |result, _| result.to_le_bytes());
-}
-
-/// Rescales two i8 tensors to i32, applies an operator and rescales the result to i8.
-pub fn rescaled_binary(step: &RescaledBinary<'_>, input1: &[i8], input2: &[i8], output: &mut [i8]) {
-    let [rescale1, rescale2] = &step.input_rescales;
-    for_each_pair(
-        &step.binary,
-        [input1, input2],
-        output,
-        |value, channel| rescale1.to_i32(value, channel),
-        |value, channel| rescale2.to_i32(value, channel),
-        |result, channel| step.rescale.to_i8(result, channel),
-    );
-}
-
-/// Applies the operator to each pair of elements; elements are read and written with their index on the last axis.
-#[inline(always)]
-fn for_each_pair<I: Copy, O>(
-    step: &Binary,
-    inputs: [&[I]; 2],
-    output: &mut [O],
-    read1: impl Fn(I, usize) -> i32,
-    read2: impl Fn(I, usize) -> i32,
-    write: impl Fn(i32, usize) -> O,
-) {
-    let last = step.output.rank().saturating_sub(1);
-    let row = step.output.sizes::<MAX_RANK>()[last];
-    let strides = step.inputs.map(|shape| shape.broadcast_strides());
-    for (output, starts) in output.chunks_exact_mut(row).zip(Rows::new(step.output.sizes(), last, strides)) {
-        let [input1, input2] = [0, 1].map(|i| &inputs[i][starts[i]..]);
-        let steps = strides.map(|strides| strides[last]);
-        // A broadcast operand stays on its only element, whose index is 0.
-        match steps {
-            [0, 0] => {
-                let result = operate(step.operator, read1(input1[0], 0), read2(input2[0], 0));
-                for (channel, output) in output.iter_mut().enumerate() {
-                    *output = write(result, channel);
-                }
-            }
-            [0, _] => {
-                let a = read1(input1[0], 0);
-                for (channel, (output, b)) in output.iter_mut().zip(input2).enumerate() {
-                    *output = write(operate(step.operator, a, read2(*b, channel)), channel);
-                }
-            }
-            [_, 0] => {
-                let b = read2(input2[0], 0);
-                for (channel, (output, a)) in output.iter_mut().zip(input1).enumerate() {
-                    *output = write(operate(step.operator, read1(*a, channel), b), channel);
-                }
-            }
-            _ => {
-                for (channel, (output, (a, b))) in output.iter_mut().zip(input1.iter().zip(input2)).enumerate() {
-                    *output = write(operate(step.operator, read1(*a, channel), read2(*b, channel)), channel);
-                }
-            }
-        }
-    }
-}
-
-/// One result; where TOSA leaves it open, the low 32 bits, or 0 for a shifted product.
-#[inline(always)]
-fn operate(operator: BinaryOperator, a: i32, b: i32) -> i32 {
-    match operator {
-        BinaryOperator::Add => a.wrapping_add(b),
-        BinaryOperator::Sub => a.wrapping_sub(b),
-        BinaryOperator::Mul { shift } => multiply(a, b, u32::from(shift.min(63))).unwrap_or_default(),
-        BinaryOperator::Maximum => a.max(b),
-        BinaryOperator::Minimum => a.min(b),
     }
 }

@@ -1,16 +1,37 @@
-//! REDUCE_SUM.
+//! Reductions along axes.
 
+use super::integer::Integer;
 use super::rows::Rows;
+use crate::operators::Binary;
 use crate::shape::MAX_RANK;
-use crate::steps::{ReduceSum, RescaledSum};
+use crate::steps::{Reduce, RescaledSum};
 
-/// Sums i32 along one axis.
-pub fn reduce_sum(step: &ReduceSum, input: &[[u8; 4]], output: &mut [[u8; 4]]) {
+/// Reduces integers along one axis.
+pub fn reduce<P: Binary<i32>, T: Integer>(step: &Reduce<P>, input: &[T], output: &mut [T]) {
+    for_each_column(step, input, output, T::widen, T::narrow);
+}
+
+/// Reduces f32 along one axis.
+pub fn reduce_f32<P: Binary<f32>>(step: &Reduce<P>, input: &[[u8; 4]], output: &mut [[u8; 4]]) {
+    for_each_column(step, input, output, f32::from_le_bytes, f32::to_le_bytes);
+}
+
+/// Takes in the elements along the axis, one after the other.
+#[inline(always)]
+fn for_each_column<P: Binary<N>, T: Copy, N>(
+    step: &Reduce<P>,
+    input: &[T],
+    output: &mut [T],
+    read: impl Fn(T) -> N,
+    write: impl Fn(N) -> T,
+) {
     let (_, size, inner) = step.input.around(u32::from(step.axis));
     for (output, input) in output.chunks_exact_mut(inner).zip(input.chunks_exact(size * inner)) {
         for (channel, output) in output.iter_mut().enumerate() {
-            let column = input.iter().skip(channel).step_by(inner);
-            *output = column.fold(0, |sum: i32, word| sum.wrapping_add(i32::from_le_bytes(*word))).to_le_bytes();
+            let column = input.iter().skip(channel).step_by(inner).map(|element| read(*element));
+            if let Some(result) = column.reduce(|result, element| step.operator.apply(result, element)) {
+                *output = write(result);
+            }
         }
     }
 }

@@ -1,0 +1,114 @@
+//! Compiles what is written for random graphs and compares its results with the interpreter's; for tests.
+
+use super::{Interface, PortInfo, Program, emit};
+use crate::plan::plan;
+use crate::tosa::samples::{self, Random};
+use crate::tosa::{rewrite, validate};
+use crate::vgf;
+use quantize_runtime::graph::{Graph, Port};
+use quantize_runtime::interpreter::{Interpreter, Tensor};
+use quantize_runtime::vgf::Vgf;
+use std::fmt::Write;
+use std::path::Path;
+use std::process::Command;
+use std::{fs, iter};
+
+/// Networks in one program.
+const NETWORKS: usize = 24;
+
+/// One network as the program has it, and its outputs one after the other.
+struct Network {
+    source: String,
+    expected: Vec<i8>,
+}
+
+/// Writes the files of a random network; `None` where TOSA defines no result.
+fn network(seed: u64, folder: &Path) -> Option<Network> {
+    let valid = validate(rewrite(&samples::random_codes(seed, 16))).expect("a valid graph");
+    let image = vgf::write(&valid);
+    let graph = Vgf::new(image.as_bytes()).and_then(|file| file.graph()).expect("what was written is read");
+    let inputs: Vec<Vec<i8>> =
+        graph.inputs.iter().map(|port| Random::new(seed).i8s(shape(&graph, port).iter().product())).collect();
+    let tensors: Vec<Tensor> = inputs.iter().cloned().map(Tensor::I8).collect();
+    let outputs = Interpreter::new(&graph).expect("a valid graph").run(&tensors).ok()?;
+    let expected = outputs.iter().flat_map(Tensor::to_le_bytes).map(u8::cast_signed).collect();
+
+    let plan = plan(&graph).unwrap_or_else(|reason| panic!("seed {seed}: {reason}"));
+    let name = format!("Network{seed}");
+    let ports = |ports: &[Port]| {
+        let port =
+            |port: &Port| PortInfo { name: port.name.clone(), shape: shape(&graph, port), scale: 1.0, zero_point: 0 };
+        ports.iter().map(port).collect()
+    };
+    let interface = Interface {
+        struct_name: name.clone(),
+        model_path: String::new(),
+        inputs: ports(&graph.inputs),
+        outputs: ports(&graph.outputs),
+    };
+    let program = Program { file: image.as_bytes(), graph: &graph, labels: valid.labels(), plan: &plan };
+    let emitted = emit(&interface, program, &format!("{name}.vgf"));
+    fs::write(folder.join(format!("{name}.rs")), emitted.code).expect("a writable folder");
+    fs::write(folder.join(format!("{name}.vgf")), image.as_bytes()).expect("a writable folder");
+
+    let mut source = String::new();
+    let module = name.to_lowercase();
+    writeln!(source, "pub struct {name} {{ memory: &'static mut <{name} as Model>::Memory }}").unwrap();
+    writeln!(source, "mod {module} {{ include!(\"{name}.rs\"); }}").unwrap();
+    writeln!(source, "fn run_{module}() -> Vec<i8> {{").unwrap();
+    writeln!(source, "    let memory = Box::leak(Box::new(<{name} as Model>::EMPTY));").unwrap();
+    let fields = graph.inputs.iter().zip(&inputs).map(|(port, codes)| format!("{}: &{codes:?}", port.name));
+    let arguments = fields.collect::<Vec<_>>().join(", ");
+    writeln!(source, "    let inputs = {module}::{name}QuantizedInputs {{ {arguments} }};").unwrap();
+    writeln!(source, "    let mut network = {name}::new(memory);").unwrap();
+    writeln!(source, "    let outputs = network.run_quantized(&inputs);").unwrap();
+    let outputs = match &graph.outputs[..] {
+        [_] => "&outputs[..]".to_owned(),
+        ports => ports.iter().map(|port| format!("&outputs.{}[..]", port.name)).collect::<Vec<_>>().join(", "),
+    };
+    writeln!(source, "    [{outputs}].concat()\n}}").unwrap();
+    Some(Network { source, expected })
+}
+
+fn shape(graph: &Graph<'_>, port: &Port) -> Vec<usize> {
+    graph.values[port.value.0 as usize].shape.dims().iter().map(|&dim| dim as usize).collect()
+}
+
+#[test]
+fn generated_code_gives_the_results_of_the_interpreter() {
+    let repository =
+        Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package is a folder of the repository");
+    let folder = repository.join("target/generated");
+    fs::create_dir_all(folder.join("src")).expect("a writable folder");
+    let networks: Vec<(u64, Network)> =
+        (0..).filter_map(|seed| Some((seed, network(seed, &folder.join("src"))?))).take(NETWORKS).collect();
+    let head = "#![allow(warnings)]\nuse quantize_runtime::Model;\n".to_owned();
+    let calls = networks.iter().map(|(seed, _)| format!("    println!(\"{{:?}}\", run_network{seed}());\n"));
+    let main = iter::once("fn main() {\n".to_owned()).chain(calls).chain(iter::once("}\n".to_owned()));
+    let sources = networks.iter().map(|(_, network)| network.source.clone());
+    let source: String = iter::once(head).chain(sources).chain(main).collect();
+    fs::write(folder.join("src/main.rs"), source).expect("a writable folder");
+    let cargo = |command: &str, features: &[&str]| {
+        let manifest = format!(
+            "[package]\nname = \"generated\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
+             quantize-runtime = {{ path = {:?}, default-features = false, features = {features:?} }}\n",
+            repository.join("quantize-runtime")
+        );
+        fs::write(folder.join("Cargo.toml"), manifest).expect("a writable folder");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args([command, "--quiet", "--offline", "--manifest-path"]).arg(folder.join("Cargo.toml"));
+        cargo.env("CARGO_TARGET_DIR", folder.join("target")).output().expect("cargo runs")
+    };
+
+    let refused = String::from_utf8_lossy(&cargo("check", &[]).stderr).into_owned();
+    let line = "write `quantize-runtime = { version = \"0.1\", features = [\"libm\"] }` under `[dependencies]`";
+    assert!(refused.contains(line), "{refused}");
+
+    let output = cargo("run", &["libm"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8(output.stdout).expect("numbers");
+    assert_eq!(printed.lines().count(), networks.len());
+    for (line, (seed, network)) in printed.lines().zip(&networks) {
+        assert_eq!(line, format!("{:?}", network.expected), "seed {seed}");
+    }
+}
