@@ -2,7 +2,7 @@
 
 use crate::annotate::{Annotation, annotate};
 use crate::calibrate::{Dataset, calibrate, dataset};
-use crate::config::{Known, Recipe};
+use crate::config::{Dtype, Known, Recipe};
 use crate::files::Folder;
 use crate::frontend::{self, Model};
 use crate::graph::{Graph, ValueId};
@@ -201,6 +201,10 @@ fn generate(site: &Site, sources: &Sources, diagnostics: &mut Diagnostics) -> Op
         }
     };
     let network = quantize(graph, &annotation, &params);
+    report_ports(&network, diagnostics);
+    if diagnostics.has_errors() {
+        return None;
+    }
     let image = write_vgf(&network).map_err(|errors| diagnostics.error(ArgPath::Model, errors.join("\n"))).ok()?;
     let (valid, image) = image;
 
@@ -335,6 +339,19 @@ fn report_float(graph: &Graph, annotation: &Annotation, recipe: &Recipe, diagnos
     for name in inputs.chain(outputs.map(|(_, output)| &output.name)) {
         let message = format!("`{name}` stays in float: write `global = int8` or `io = int8`");
         diagnostics.error(ArgPath::Attribute, message);
+    }
+}
+
+/// Reports inputs and outputs of a type that generated code does not convert.
+fn report_ports(network: &QuantGraph, diagnostics: &mut Diagnostics) {
+    let graph = &network.graph;
+    let inputs = graph.inputs.iter().map(|&id| (&graph.value(id).name, network.stored[id.0 as usize]));
+    let outputs = graph.outputs.iter().map(|output| &output.name).zip(network.returned.iter().copied());
+    for (name, params) in inputs.chain(outputs) {
+        if let Some(params) = params.filter(|params| params.dtype != Dtype::Int8) {
+            let message = format!("`{name}` is {}: inputs and outputs are int8 in this version", params.dtype.name());
+            diagnostics.error(ArgPath::Attribute, message);
+        }
     }
 }
 

@@ -116,6 +116,16 @@ impl Dtype {
             Self::Int32 => "int32",
         }
     }
+
+    /// Smallest and largest code.
+    pub fn limits(self) -> [i32; 2] {
+        match self {
+            Self::Int8 => [i8::MIN.into(), i8::MAX.into()],
+            Self::Uint8 => [u8::MIN.into(), u8::MAX.into()],
+            Self::Int16 => [i16::MIN.into(), i16::MAX.into()],
+            Self::Int32 => [i32::MIN, i32::MAX],
+        }
+    }
 }
 
 /// How activations are quantized and their ranges found.

@@ -9,7 +9,7 @@ use crate::quantize::{QuantGraph, QuantParams, QuantWeights, multiplier_and_shif
 use crate::tosa::Lowered;
 use quantize_runtime::Shape;
 use quantize_runtime::graph::{ElementType, Port, ValueId};
-use quantize_runtime::ops;
+use quantize_runtime::ops::{self, AccumulatorType};
 
 /// From the exporter's layout of images to TOSA's.
 pub(crate) const NCHW_TO_NHWC: &[usize] = &[0, 2, 3, 1];
@@ -30,6 +30,66 @@ impl Operand {
     pub(crate) fn params(&self) -> QuantParams {
         self.params.expect("every real operand of a quantized operator has parameters")
     }
+
+    /// Type of its codes.
+    pub(crate) fn element(&self) -> ElementType {
+        self.params().dtype.element()
+    }
+
+    /// What a convolution of it adds up in, and the same as an attribute.
+    pub(crate) fn accumulator(&self) -> (ElementType, AccumulatorType) {
+        match self.params().dtype {
+            Dtype::Int16 => (ElementType::I48, AccumulatorType::Int48),
+            _ => (ElementType::I32, AccumulatorType::Int32),
+        }
+    }
+}
+
+impl Dtype {
+    /// The type in a TOSA graph, which has no unsigned ones.
+    pub(crate) fn element(self) -> ElementType {
+        match self {
+            Self::Int8 | Self::Uint8 => ElementType::I8,
+            Self::Int16 => ElementType::I16,
+            Self::Int32 => ElementType::I32,
+        }
+    }
+}
+
+/// One side of a RESCALE.
+#[derive(Clone, Copy)]
+struct Side {
+    element: ElementType,
+    /// Of an unsigned type the signed number with the same bits.
+    zero_point: i32,
+    unsigned: bool,
+}
+
+impl Side {
+    /// Sums and products: no zero point.
+    fn wide(element: ElementType) -> Self {
+        Self { element, zero_point: 0, unsigned: false }
+    }
+
+    fn of(params: QuantParams) -> Self {
+        let unsigned = params.dtype == Dtype::Uint8;
+        let zero_point = if unsigned { (params.zero_point as u8).cast_signed().into() } else { params.zero_point };
+        Self { element: params.dtype.element(), zero_point, unsigned }
+    }
+}
+
+/// The i48 accumulator behind int16 codes: who wants i32 takes it from there, without the rounding to int16 between.
+///
+/// Source: oracle of the lowering, section 4.
+#[derive(Clone)]
+struct Accumulated {
+    accumulator: ValueId,
+    /// To the codes' scale, per channel or one.
+    factors: Vec<f64>,
+    /// What was done to the rescaled accumulator.
+    transposes: Vec<Vec<usize>>,
+    /// The codes that came of it.
+    codes: ValueId,
 }
 
 /// The graph being written.
@@ -40,10 +100,11 @@ pub(crate) struct Lowering<'a> {
     values: Vec<Option<ValueId>>,
     /// Tensors that were rescaled for a reader: the tensor, what for, the result.
     rescaled: Vec<(ValueId, QuantParams, ValueId)>,
+    accumulated: Vec<Accumulated>,
     label: String,
 }
 
-/// Writes the TOSA graph of a network: int8 inputs and outputs in the exporter's layout and order.
+/// Writes the TOSA graph of a network: integer inputs and outputs in the exporter's layout and order.
 ///
 /// # Errors
 ///
@@ -54,13 +115,9 @@ pub fn lower(source: &QuantGraph) -> Result<Lowered, Vec<String>> {
         output: Lowered::default(),
         values: vec![None; source.graph.value_count()],
         rescaled: Vec::new(),
+        accumulated: Vec::new(),
         label: String::new(),
     };
-    let read = source.read.iter().flatten();
-    let mut dtypes = source.stored.iter().chain(read).chain(&source.returned).flatten().map(|params| params.dtype);
-    if let Some(dtype) = dtypes.find(|&dtype| dtype != Dtype::Int8) {
-        return Err(vec![format!("{} activations are not lowered in this version", dtype.name())]);
-    }
     let mut errors = Vec::new();
     for &input in &source.graph.inputs {
         if let Err(error) = lowering.add_input(input) {
@@ -91,12 +148,16 @@ impl<'a> Lowering<'a> {
         let value = self.graph().value(id);
         let shape = runtime_shape(&value.shape)?;
         let name = value.name.clone();
-        let element = match value.element {
-            Element::F32 => ElementType::I8,
-            Element::I64 => ElementType::I32,
-            Element::Bool => ElementType::Bool,
+        let (element, unsigned) = match value.element {
+            Element::F32 => {
+                let Side { element, unsigned, .. } = Side::of(self.source.stored(id));
+                (element, unsigned)
+            }
+            Element::I64 => (ElementType::I32, false),
+            Element::Bool => (ElementType::Bool, false),
         };
         let lowered = self.output.input(name, element, shape);
+        self.output.graph.inputs.last_mut().expect("just added").unsigned = unsigned;
         self.values[id.index()] = Some(lowered);
         Ok(())
     }
@@ -105,7 +166,11 @@ impl<'a> Lowering<'a> {
         for (output, params) in self.source.graph.outputs.iter().zip(&self.source.returned) {
             let params = params.ok_or_else(|| format!("output `{}` has no parameters", output.name))?;
             let value = self.read(output.value, params)?;
-            self.output.graph.outputs.push(Port { name: output.name.clone(), value, unsigned: false });
+            self.output.graph.outputs.push(Port {
+                name: output.name.clone(),
+                value,
+                unsigned: params.dtype == Dtype::Uint8,
+            });
         }
         Ok(())
     }
@@ -162,14 +227,14 @@ impl<'a> Lowering<'a> {
         self.constant_i32(&value.shape, positions)
     }
 
-    /// An int8 operand with other parameters.
+    /// A quantized operand with other parameters.
     pub(crate) fn rescaled(&mut self, operand: &Operand, params: QuantParams) -> Result<Operand, String> {
         let (from, to) = (operand.params(), params);
         if from == to {
             return Ok(operand.clone());
         }
         let factor = f64::from(from.scale) / f64::from(to.scale);
-        let id = self.rescale(operand.id, ElementType::I8, &[factor], from.zero_point, to.zero_point)?;
+        let id = self.rescale(operand.id, Side::of(from), &[factor], Side::of(to))?;
         Ok(Operand { id, params: Some(to), ..operand.clone() })
     }
 
@@ -184,7 +249,7 @@ impl<'a> Lowering<'a> {
             return Ok(*rescaled);
         }
         let factor = f64::from(stored.scale) / f64::from(params.scale);
-        let rescaled = self.rescale(value, ElementType::I8, &[factor], stored.zero_point, params.zero_point)?;
+        let rescaled = self.rescale(value, Side::of(stored), &[factor], Side::of(params))?;
         self.rescaled.push((value, params, rescaled));
         Ok(rescaled)
     }
@@ -192,12 +257,6 @@ impl<'a> Lowering<'a> {
     fn constant(&mut self, id: graph::ValueId, params: QuantParams) -> Result<ValueId, String> {
         let data = self.graph().value(id).real().expect("nodes are lowered in execution order");
         self.quantized_constant(data, params)
-    }
-
-    /// Real numbers as a constant of codes.
-    pub(crate) fn quantized_constant(&mut self, data: &Tensor, params: QuantParams) -> Result<ValueId, String> {
-        let codes = data.iter().map(|&real| params.quantize(real) as i8).collect();
-        self.constant_i8(data.shape(), codes)
     }
 
     /// Parameters of a node's result.
@@ -247,6 +306,29 @@ impl<'a> Lowering<'a> {
         Ok(self.output.constant_i8(runtime_shape(shape)?, codes))
     }
 
+    /// Real numbers as a constant of codes.
+    pub(crate) fn quantized_constant(&mut self, real: &Tensor, params: QuantParams) -> Result<ValueId, String> {
+        let codes: Vec<i32> = real.iter().map(|&real| params.quantize(real)).collect();
+        self.codes(real.shape(), params.dtype, &codes)
+    }
+
+    fn codes(&mut self, shape: &[usize], dtype: Dtype, codes: &[i32]) -> Result<ValueId, String> {
+        let size = dtype.element().size();
+        // Little endian: the low bytes come first.
+        let bytes = codes.iter().flat_map(|code| code.to_le_bytes().into_iter().take(size)).collect();
+        Ok(self.output.constant(dtype.element(), runtime_shape(shape)?, bytes))
+    }
+
+    /// The bias of a layer with this input, in the type that it adds up in.
+    pub(crate) fn bias(&mut self, input: &Operand, bias: &[i32]) -> Result<ValueId, String> {
+        let shape = [bias.len()];
+        if input.accumulator().0 == ElementType::I32 {
+            return self.constant_i32(&shape, bias.to_vec());
+        }
+        let bytes = bias.iter().flat_map(|&bias| i64::from(bias).to_le_bytes()).collect();
+        Ok(self.output.constant(ElementType::I48, runtime_shape(&shape)?, bytes))
+    }
+
     pub(crate) fn constant_i32(&mut self, shape: &[usize], values: Vec<i32>) -> Result<ValueId, String> {
         Ok(self.output.constant_i32(runtime_shape(shape)?, values))
     }
@@ -285,7 +367,17 @@ impl<'a> Lowering<'a> {
         let from = self.shape_of(input);
         let shape: Vec<usize> = perms.iter().map(|&axis| from[axis]).collect();
         let op = ops::Transpose { input, perms: perms.iter().map(|&axis| axis as i32).collect() };
-        self.push(ops::Op::Transpose(op), self.element_of(input), &shape)
+        let result = self.push(ops::Op::Transpose(op), self.element_of(input), &shape)?;
+        if let Some(mut accumulated) = self.accumulated(input) {
+            accumulated.transposes.push(perms.to_vec());
+            accumulated.codes = result;
+            self.accumulated.push(accumulated);
+        }
+        Ok(result)
+    }
+
+    fn accumulated(&self, codes: ValueId) -> Option<Accumulated> {
+        self.accumulated.iter().find(|accumulated| accumulated.codes == codes).cloned()
     }
 
     pub(crate) fn transposed(&mut self, operand: &Operand, perms: &[usize]) -> Result<Operand, String> {
@@ -342,19 +434,48 @@ impl<'a> Lowering<'a> {
         self.push(ops::Op::Gather(op), self.element_of(values), &[at[0], at[1], of[2]])
     }
 
-    pub(crate) fn table(&mut self, input: ValueId, entries: Vec<i8>) -> Result<ValueId, String> {
-        let table = self.constant_i8(&[entries.len()], entries)?;
-        let shape = self.shape_of(input);
-        self.push(ops::Op::Table(ops::Table { input, table }), ElementType::I8, &shape)
+    /// TABLE of a function: int8 codes have an entry each, of int16 codes every 128th has one.
+    ///
+    /// Between int16 entries TABLE interpolates and gives 7 fractional bits, so that a RESCALE follows.
+    ///
+    /// Source: oracle of the lowering, section 5.
+    pub(crate) fn table(
+        &mut self,
+        input: &Operand,
+        output: QuantParams,
+        function: impl Fn(f32) -> f32,
+    ) -> Result<ValueId, String> {
+        let (params, shape) = (input.params(), self.shape_of(input.id));
+        let entry = |code: i32| output.quantize(function(params.dequantize(code)));
+        let wide = params.dtype == Dtype::Int16;
+        let entries: Vec<i32> = match wide {
+            // The last one stands for the code beyond the largest.
+            true => (-256..=256).map(|block| entry(block * 128)).collect(),
+            false => {
+                (i8::MIN.into()..=i8::MAX.into()).map(|code: i32| entry(code.clamp(params.qmin, params.qmax))).collect()
+            }
+        };
+        let table = self.codes(&[entries.len()], output.dtype, &entries)?;
+        let op = ops::Op::Table(ops::Table { input: input.id, table });
+        if !wide {
+            return self.push(op, ElementType::I8, &shape);
+        }
+        let result = self.push(op, ElementType::I32, &shape)?;
+        self.narrow(result, &[1.0 / 128.0], output)
     }
 
     pub(crate) fn clamp(&mut self, input: ValueId, min: i32, max: i32) -> Result<ValueId, String> {
-        if [min, max] == [i32::from(i8::MIN), i32::from(i8::MAX)] {
+        let element = self.element_of(input);
+        let limits = match element {
+            ElementType::I16 => Dtype::Int16.limits(),
+            _ => Dtype::Int8.limits(),
+        };
+        if [min, max] == limits {
             return Ok(input);
         }
         let shape = self.shape_of(input);
         let op = ops::Clamp { min: min.into(), max: max.into(), input, ..Default::default() };
-        self.push(ops::Op::Clamp(op), ElementType::I8, &shape)
+        self.push(ops::Op::Clamp(op), element, &shape)
     }
 
     /// A tensor with leading dimensions of 1 up to `rank`.
@@ -375,18 +496,35 @@ impl<'a> Lowering<'a> {
         self.push(ops::Op::Select(ops::Select { condition, if_true, if_false }), ElementType::F32, shape)
     }
 
-    /// int8 to i32 without zero point, times `factor`, with leading dimensions of 1 up to `rank`.
+    /// Codes to i32 without zero point, times `factor`, with leading dimensions of 1 up to `rank`.
     pub(crate) fn widen(&mut self, operand: &Operand, factor: f64, rank: usize) -> Result<ValueId, String> {
+        if let Some(accumulated) = self.accumulated(operand.id) {
+            let wide = self.widen_accumulator(&accumulated, factor)?;
+            return self.lift(wide, rank);
+        }
         let input = self.lift(operand.id, rank)?;
-        self.rescale(input, ElementType::I32, &[factor], operand.params().zero_point, 0)
+        self.rescale(input, Side::of(operand.params()), &[factor], Side::wide(ElementType::I32))
     }
 
-    /// i32 to int8, times one factor, or one per element of the last dimension.
-    pub(crate) fn narrow(&mut self, input: ValueId, factors: &[f64], zero_point: i32) -> Result<ValueId, String> {
-        self.rescale(input, ElementType::I8, factors, 0, zero_point)
+    fn widen_accumulator(&mut self, accumulated: &Accumulated, factor: f64) -> Result<ValueId, String> {
+        let Accumulated { accumulator, factors, transposes, .. } = accumulated;
+        let (long, wide) = (Side::wide(ElementType::I48), Side::wide(ElementType::I32));
+        // A transpose of the network's own may move the channels, so that upstream rescales again behind it.
+        let combined = transposes.len() < 2;
+        let factors: Vec<f64> = factors.iter().map(|scale| if combined { scale * factor } else { *scale }).collect();
+        let mut result = self.rescale(*accumulator, long, &factors, wide)?;
+        for perms in transposes {
+            result = self.transpose(result, perms)?;
+        }
+        if combined { Ok(result) } else { self.rescale(result, wide, &[factor], wide) }
     }
 
-    /// A layer's accumulator to int8, with the parameters of its result or of the activation fused into it.
+    /// i32 or i48 to codes, times one factor, or one per element of the last dimension.
+    pub(crate) fn narrow(&mut self, input: ValueId, factors: &[f64], output: QuantParams) -> Result<ValueId, String> {
+        self.rescale(input, Side::wide(self.element_of(input)), factors, Side::of(output))
+    }
+
+    /// A layer's accumulator to codes, with the parameters of its result or of the activation fused into it.
     pub(crate) fn narrow_layer(
         &mut self,
         layer: &Node,
@@ -397,39 +535,40 @@ impl<'a> Lowering<'a> {
         let result = self.result_params(self.fused_activation(layer).unwrap_or(layer));
         let factor = |&scale| f64::from(input.params().scale) * f64::from(scale) / f64::from(result.scale);
         let factors: Vec<f64> = weights.scales.iter().map(factor).collect();
-        self.narrow(accumulator, &factors, result.zero_point)
+        let codes = self.narrow(accumulator, &factors, result)?;
+        if self.element_of(accumulator) == ElementType::I48 {
+            self.accumulated.push(Accumulated { accumulator, factors, transposes: Vec::new(), codes });
+        }
+        Ok(codes)
     }
 
-    fn rescale(
-        &mut self,
-        input: ValueId,
-        element: ElementType,
-        factors: &[f64],
-        input_zero_point: i32,
-        output_zero_point: i32,
-    ) -> Result<ValueId, String> {
+    fn rescale(&mut self, input: ValueId, from: Side, factors: &[f64], to: Side) -> Result<ValueId, String> {
+        let scale32 = from.element != ElementType::I48;
+        let bits = if scale32 { 31 } else { 15 };
         let pairs = factors
             .iter()
             .map(|&factor| {
-                multiplier_and_shift(factor).ok_or_else(|| {
-                    format!("a scale factor of {factor:e} is outside what RESCALE expresses (2^-62 to 2^29)")
+                multiplier_and_shift(factor, bits).ok_or_else(|| {
+                    format!("a scale factor of {factor:e} is outside what RESCALE expresses (2^-62 to 2^{})", bits - 2)
                 })
             })
             .collect::<Result<Vec<_>, _>>()?;
-        let multiplier = self.constant_i32(&[pairs.len()], pairs.iter().map(|pair| pair.0).collect())?;
-        let shift = self.constant_i8(&[pairs.len()], pairs.iter().map(|pair| pair.1).collect())?;
+        let (multipliers, shifts): (Vec<i32>, Vec<i8>) = pairs.into_iter().unzip();
+        let dtype = if scale32 { Dtype::Int32 } else { Dtype::Int16 };
         let op = ops::Rescale {
-            scale32: true,
-            per_channel: pairs.len() > 1,
+            scale32,
+            per_channel: factors.len() > 1,
+            input_unsigned: from.unsigned,
+            output_unsigned: to.unsigned,
             input,
-            multiplier,
-            shift,
-            input_zero_point,
-            output_zero_point,
+            multiplier: self.codes(&[multipliers.len()], dtype, &multipliers)?,
+            shift: self.constant_i8(&[shifts.len()], shifts)?,
+            input_zero_point: from.zero_point,
+            output_zero_point: to.zero_point,
             ..Default::default()
         };
         let shape = self.shape_of(input);
-        self.push(ops::Op::Rescale(op), element, &shape)
+        self.push(ops::Op::Rescale(op), to.element, &shape)
     }
 
     /// Padding with which windows over an NHWC tensor end exactly at its border, as TOSA demands: what the exporter's floor

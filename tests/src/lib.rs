@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 pub mod fixture;
+pub mod golden;
 pub mod npy;
 pub mod outside;
 

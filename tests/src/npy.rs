@@ -30,6 +30,8 @@ macro_rules! element {
 }
 
 element!(i8 "|i1");
+element!(u8 "|u1");
+element!(i16 "<i2");
 element!(f32 "<f4");
 element!(i32 "<i4");
 element!(i64 "<i8");
@@ -49,6 +51,26 @@ pub fn parse<T: Element>(file: &[u8], name: &str) -> Vec<T> {
     let order = format!("'descr':'{}','fortran_order':False", T::DESCR);
     assert!(header.replace(' ', "").contains(&order), "{name}: {header} is not {}", T::DESCR);
     elements.chunks_exact(T::SIZE).map(T::from_bytes).collect()
+}
+
+/// The elements of a file of any type.
+pub fn numbers(path: impl AsRef<Path>) -> Vec<f64> {
+    let path = path.as_ref();
+    let file = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let header = String::from_utf8_lossy(&file[10..10 + usize::from(u16::from_le_bytes([file[8], file[9]]))]);
+    let name = path.display().to_string();
+    let is = |descr: &str| header.contains(&format!("'descr': '{descr}'"));
+    match () {
+        () if is(i8::DESCR) => parse::<i8>(&file, &name).into_iter().map(f64::from).collect(),
+        () if is(u8::DESCR) || is("|b1") => {
+            file[10 + header.len()..].iter().map(|&byte| byte.into()).collect() // a truth value is 0 or 1
+        }
+        () if is(i16::DESCR) => parse::<i16>(&file, &name).into_iter().map(f64::from).collect(),
+        () if is(i32::DESCR) => parse::<i32>(&file, &name).into_iter().map(f64::from).collect(),
+        () if is(i64::DESCR) => parse::<i64>(&file, &name).into_iter().map(|number| number as f64).collect(),
+        () if is(f32::DESCR) => parse::<f32>(&file, &name).into_iter().map(f64::from).collect(),
+        () => panic!("{name}: {header} is no type of ours"),
+    }
 }
 
 /// The bytes of a file with these elements in row-major order.

@@ -37,7 +37,7 @@ impl Room for Abs {
         let op = ops::Op::Abs(ops::Abs { input: widened });
         let magnitude = lowering.push(op, ElementType::I32, &input.shape)?;
         let factor = f64::from(input.params().scale) / f64::from(output.scale);
-        let result = lowering.narrow(magnitude, &[factor], output.zero_point)?;
+        let result = lowering.narrow(magnitude, &[factor], output)?;
         lowering.finish(node, result)
     }
 

@@ -4,7 +4,6 @@ use super::max_pool2d::{pool_shape, window};
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::{Lowering, NCHW_TO_NHWC, NHWC_TO_NCHW};
-use quantize_runtime::graph::ElementType;
 use quantize_runtime::ops;
 
 /// Mean of each window of `[N, C, H, W]`.
@@ -65,7 +64,7 @@ impl Room for AvgPool2d {
             output_zero_point: zero_point,
             ..Default::default()
         };
-        let result = lowering.push(ops::Op::AvgPool2d(op), ElementType::I8, &shape)?;
+        let result = lowering.push(ops::Op::AvgPool2d(op), input.element(), &shape)?;
         let result = lowering.transpose(result, NHWC_TO_NCHW)?;
         lowering.finish(node, result)
     }

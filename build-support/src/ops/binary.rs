@@ -1,6 +1,7 @@
 //! Elementwise arithmetic on two operands with broadcasting, done in i32 after a rescale of each operand.
 
 use super::{Pattern, Room, broadcast_shape};
+use crate::config::Dtype;
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
 use crate::ops::unary::Unary;
@@ -96,9 +97,10 @@ impl Room for Binary {
         let (a, b) = (lowering.operand(node, 0)?, lowering.operand(node, 1)?);
         let (scale_a, scale_b) = (f64::from(a.params().scale), f64::from(b.params().scale));
         let output = lowering.result_params(node);
-        // Operands meet on one grid: with 20 fractional bits for sums, the finer of the two for comparisons.
+        // Operands meet on one grid: with 20 fractional bits (12 of int16) for sums, the finer of the two for comparisons.
+        let bits = if a.params().dtype == Dtype::Int16 { 12 } else { 20 };
         let grid = match self {
-            Self::Add | Self::Sub => 2.0 * scale_a.max(scale_b) / f64::from(1 << 20),
+            Self::Add | Self::Sub => 2.0 * scale_a.max(scale_b) / f64::from(1 << bits),
             _ => scale_a.min(scale_b),
         };
         let (grid_a, grid_b, grid) = match self {
@@ -118,7 +120,7 @@ impl Room for Binary {
         };
         let shape = lowering.graph().value(node.output()).shape.clone();
         let accumulator = lowering.push(op, ElementType::I32, &shape)?;
-        let result = lowering.narrow(accumulator, &[grid / f64::from(output.scale)], output.zero_point)?;
+        let result = lowering.narrow(accumulator, &[grid / f64::from(output.scale)], output)?;
         lowering.finish(node, result)
     }
 }

@@ -78,7 +78,8 @@ impl Clamp {
     /// The bounds as codes of the result's parameters.
     pub(crate) fn quantized_bounds(&self, lowering: &Lowering<'_>, node: &Node) -> [i32; 2] {
         let output = lowering.result_params(node);
-        let code = |bound: Option<f32>, missing: i8| bound.map_or(i32::from(missing), |real| output.quantize(real));
-        [code(self.min, i8::MIN), code(self.max, i8::MAX)]
+        let [lowest, highest] = output.dtype.limits();
+        let code = |bound: Option<f32>, missing| bound.map_or(missing, |real| output.quantize(real));
+        [code(self.min, lowest), code(self.max, highest)]
     }
 }

@@ -4,7 +4,7 @@ use super::{Pattern, Room, window_output};
 use crate::graph::{Node, Tensor};
 use crate::lower::{Lowering, NCHW_TO_NHWC, NHWC_TO_NCHW, Operand};
 use crate::quantize::weights::QuantWeights;
-use quantize_runtime::graph::{ElementType, ValueId};
+use quantize_runtime::graph::ValueId;
 use quantize_runtime::ops;
 
 /// Convolution of `[N, C, H, W]` with weights `[O, C/groups, KH, KW]` and an optional bias `[O]`.
@@ -128,7 +128,7 @@ impl Conv2d {
         } else {
             ([o, kh, kw, ic], [0, 2, 3, 1])
         };
-        let bias = lowering.constant_i32(&[o], weights.bias.clone())?;
+        let bias = lowering.bias(input, &weights.bias)?;
         let weight = lowering.constant_i8(&shape, weights.permuted(order))?;
         let side = |out: usize, index: usize| {
             (out + pad[2 * index] as usize + pad[2 * index + 1] as usize
@@ -141,11 +141,13 @@ impl Conv2d {
         let stride = self.stride.map(|s| s as i32);
         let dilation = self.dilation.map(|d| d as i32);
         let input_zero_point = input.params().zero_point;
+        let (element, accumulator) = input.accumulator();
         let op = if depthwise {
             ops::Op::DepthwiseConv2d(ops::DepthwiseConv2d {
                 pad,
                 stride,
                 dilation,
+                accumulator,
                 input: input.id,
                 weight,
                 bias,
@@ -157,6 +159,7 @@ impl Conv2d {
                 pad,
                 stride,
                 dilation,
+                accumulator,
                 input: input.id,
                 weight,
                 bias,
@@ -164,8 +167,8 @@ impl Conv2d {
                 ..Default::default()
             })
         };
-        let accumulator = lowering.push(op, ElementType::I32, &output)?;
-        lowering.narrow_layer(node, accumulator, input, weights)
+        let sums = lowering.push(op, element, &output)?;
+        lowering.narrow_layer(node, sums, input, weights)
     }
 }
 

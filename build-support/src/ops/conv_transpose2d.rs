@@ -4,7 +4,7 @@ use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::{Lowering, NCHW_TO_NHWC, NHWC_TO_NCHW, Operand};
 use crate::quantize::QuantWeights;
-use quantize_runtime::graph::{ElementType, ValueId};
+use quantize_runtime::graph::ValueId;
 use quantize_runtime::ops;
 
 /// Each element of `[N, C, H, W]` spread over a window of weights `[C, O/groups, KH, KW]`, and an optional bias `[O]`.
@@ -156,17 +156,19 @@ impl ConvTranspose2d {
             let [before, after] = self.pad[axis].map(|pad| -(pad as i32));
             [before, after + self.output_pad[axis] as i32]
         });
+        let (element, accumulator) = input.accumulator();
         let op = ops::TransposeConv2d {
             out_pad: [out_pad[0][0], out_pad[0][1], out_pad[1][0], out_pad[1][1]],
             stride: self.stride.map(|s| s as i32),
+            accumulator,
             input: input.id,
             weight: lowering.constant_i8(&[o, kh, kw, ic], weights.permuted([1, 2, 3, 0]))?,
-            bias: lowering.constant_i32(&[o], weights.bias.clone())?,
+            bias: lowering.bias(input, &weights.bias)?,
             input_zero_point: input.params().zero_point,
             ..Default::default()
         };
-        let accumulator = lowering.push(ops::Op::TransposeConv2d(op), ElementType::I32, &output)?;
-        lowering.narrow_layer(node, accumulator, input, weights)
+        let sums = lowering.push(ops::Op::TransposeConv2d(op), element, &output)?;
+        lowering.narrow_layer(node, sums, input, weights)
     }
 }
 

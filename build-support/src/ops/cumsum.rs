@@ -50,16 +50,18 @@ impl Room for Cumsum {
         let output = lowering.result_params(node);
         let size = input.shape[self.axis];
         let shape = self.image(&input.shape);
+        let (element, accumulator) = input.accumulator();
         let op = ops::DepthwiseConv2d {
+            accumulator,
             input: lowering.reshape(input.id, &shape)?,
             weight: lowering.constant_i8(&[size, 1, 1, 1], vec![1; size])?,
-            bias: lowering.constant_i32(&[1], vec![0])?,
+            bias: lowering.bias(&input, &[0])?,
             input_zero_point: input.params().zero_point,
             ..Self::convolution(size)
         };
-        let sums = lowering.push(ops::Op::DepthwiseConv2d(op), ElementType::I32, &shape)?;
+        let sums = lowering.push(ops::Op::DepthwiseConv2d(op), element, &shape)?;
         let factor = f64::from(input.params().scale) / f64::from(output.scale);
-        let result = lowering.narrow(sums, &[factor], output.zero_point)?;
+        let result = lowering.narrow(sums, &[factor], output)?;
         lowering.finish(node, result)
     }
 

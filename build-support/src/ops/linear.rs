@@ -3,7 +3,6 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
-use quantize_runtime::graph::ElementType;
 use quantize_runtime::ops;
 
 /// `x · Wᵀ + b` over the last dimension: `[…, I]` with weights `[O, I]` and an optional bias `[O]` gives `[…, O]`.
@@ -55,17 +54,19 @@ impl Room for Linear {
         let weights = lowering.weights(node);
         let (o, i) = (weights.shape[0], weights.shape[1]);
         let rows = input.shape.iter().product::<usize>() / i;
+        let (element, accumulator) = input.accumulator();
         let op = ops::Conv2d {
             stride: [1, 1],
             dilation: [1, 1],
+            accumulator,
             input: lowering.reshape(input.id, &[rows, 1, 1, i])?,
             weight: lowering.constant_i8(&[o, 1, 1, i], weights.codes.clone())?,
-            bias: lowering.constant_i32(&[o], weights.bias.clone())?,
+            bias: lowering.bias(&input, &weights.bias)?,
             input_zero_point: input.params().zero_point,
             ..Default::default()
         };
-        let accumulator = lowering.push(ops::Op::Conv2d(op), ElementType::I32, &[rows, 1, 1, o])?;
-        let result = lowering.narrow_layer(node, accumulator, &input, weights)?;
+        let sums = lowering.push(ops::Op::Conv2d(op), element, &[rows, 1, 1, o])?;
+        let result = lowering.narrow_layer(node, sums, &input, weights)?;
         lowering.finish_fused(node, result)
     }
 }

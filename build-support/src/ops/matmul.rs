@@ -100,9 +100,9 @@ impl Room for MatMul {
         let (a, b) = (lowering.operand(node, 0)?, lowering.operand(node, 1)?);
         let output = lowering.result_params(node);
         let zero_points = [a.params().zero_point, b.params().zero_point];
-        let product = product(lowering, [&a, &b], zero_points, ElementType::I32)?;
+        let product = product(lowering, [&a, &b], zero_points, a.accumulator().0)?;
         let factor = f64::from(a.params().scale) * f64::from(b.params().scale) / f64::from(output.scale);
-        let result = lowering.narrow(product, &[factor], output.zero_point)?;
+        let result = lowering.narrow(product, &[factor], output)?;
         lowering.finish(node, result)
     }
 }

@@ -3,7 +3,6 @@
 use super::{Pattern, Room, window_output};
 use crate::graph::{Node, Tensor};
 use crate::lower::{Lowering, NCHW_TO_NHWC, NHWC_TO_NCHW};
-use quantize_runtime::graph::ElementType;
 use quantize_runtime::ops;
 
 /// Maximum of each window of `[N, C, H, W]`; padding never wins.
@@ -54,7 +53,7 @@ impl Room for MaxPool2d {
             input: input.id,
             ..Default::default()
         };
-        let result = lowering.push(ops::Op::MaxPool2d(op), ElementType::I8, &shape)?;
+        let result = lowering.push(ops::Op::MaxPool2d(op), input.element(), &shape)?;
         let result = lowering.transpose(result, NHWC_TO_NCHW)?;
         lowering.finish(node, result)
     }

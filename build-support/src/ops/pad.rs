@@ -3,7 +3,6 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
-use quantize_runtime::graph::ElementType;
 use quantize_runtime::ops;
 
 /// `value` before and after each axis.
@@ -51,7 +50,7 @@ impl Room for Pad {
             pad_const: input.params().quantize(self.value).into(),
         };
         let shape = lowering.graph().value(node.output()).shape.clone();
-        let result = lowering.push(ops::Op::Pad(op), ElementType::I8, &shape)?;
+        let result = lowering.push(ops::Op::Pad(op), input.element(), &shape)?;
         lowering.finish(node, result)
     }
 }

@@ -46,7 +46,7 @@ impl Room for Sum {
             sum = lowering.push(op, ElementType::I32, &shape)?;
         }
         let scale = f64::from(input.params().scale) / f64::from(output.scale);
-        let result = lowering.narrow(sum, &[scale], output.zero_point)?;
+        let result = lowering.narrow(sum, &[scale], output)?;
         lowering.finish(node, result)
     }
 }

@@ -1,4 +1,4 @@
-//! Elementwise functions of one operand; in integers each is a table of 256 entries.
+//! Elementwise functions of one operand; in integers each is a table.
 
 use super::{FixedRange, Pattern, Room};
 use crate::graph::{Node, Tensor};
@@ -262,10 +262,7 @@ impl Room for Unary {
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
         let input = lowering.operand(node, 0)?;
         let output = lowering.result_params(node);
-        let entries = (i8::MIN..=i8::MAX)
-            .map(|code| output.quantize(self.apply(f64::from(input.params().dequantize(i32::from(code)))) as f32) as i8)
-            .collect();
-        let result = lowering.table(input.id, entries)?;
+        let result = lowering.table(&input, output, |real| self.apply(f64::from(real)) as f32)?;
         lowering.finish(node, result)
     }
 }
