@@ -8,6 +8,7 @@ pub mod arena;
 pub mod bytes;
 #[cfg(feature = "alloc")]
 mod element;
+pub mod epilogue;
 pub mod error;
 pub mod float;
 #[cfg(feature = "alloc")]

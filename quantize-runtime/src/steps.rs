@@ -5,12 +5,13 @@
 //! operators one by one.
 
 use crate::Shape;
+use crate::epilogue::{Bias, Epilogue, Weight};
 use crate::rescale::Rescale;
 use crate::shape::MAX_RANK;
 
-/// CONV2D and the RESCALE of its result to i8; with `R = ()` CONV2D alone, whose result is i32.
+/// CONV2D and what becomes of its sums, by default a RESCALE to i8.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct Conv2d<'a, R = Rescale<'a>> {
+pub struct Conv2d<'a, E: Epilogue = Rescale<'a>> {
     /// `[N, IH, IW, IC]`.
     pub input: Shape,
     /// `[N, OH, OW, OC]`.
@@ -26,16 +27,16 @@ pub struct Conv2d<'a, R = Rescale<'a>> {
     /// Quantized zero of the input.
     pub input_zero_point: i8,
     /// OHWI, with zero point 0.
-    pub weights: &'a [i8],
-    /// i32: one, or one per output channel.
-    pub bias: &'a [[u8; 4]],
-    /// Accumulator to i8; the input zero point is not used.
-    pub rescale: R,
+    pub weights: &'a [Weight<E>],
+    /// One, or one per output channel.
+    pub bias: &'a [Bias<E>],
+    /// What becomes of the sums; the input zero point of a RESCALE is not used.
+    pub epilogue: E,
 }
 
-/// DEPTHWISE_CONV2D and the RESCALE of its result to i8; with `R = ()` the convolution alone, whose result is i32.
+/// DEPTHWISE_CONV2D and what becomes of its sums, by default a RESCALE to i8.
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub struct DepthwiseConv2d<'a, R = Rescale<'a>> {
+pub struct DepthwiseConv2d<'a, E: Epilogue = Rescale<'a>> {
     /// `[N, IH, IW, C]`.
     pub input: Shape,
     /// `[N, OH, OW, C·M]`.
@@ -51,14 +52,75 @@ pub struct DepthwiseConv2d<'a, R = Rescale<'a>> {
     /// Quantized zero of the input.
     pub input_zero_point: i8,
     /// `[KH, KW, C, M]`, with zero point 0.
-    pub weights: &'a [i8],
-    /// i32: one, or one per output channel.
-    pub bias: &'a [[u8; 4]],
-    /// Accumulator to i8; the input zero point is not used.
-    pub rescale: R,
+    pub weights: &'a [Weight<E>],
+    /// One, or one per output channel.
+    pub bias: &'a [Bias<E>],
+    /// What becomes of the sums; the input zero point of a RESCALE is not used.
+    pub epilogue: E,
 }
 
-/// AVG_POOL2D.
+/// CONV3D and what becomes of its sums, by default a RESCALE to i8.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Conv3d<'a, E: Epilogue = Rescale<'a>> {
+    /// `[N, ID, IH, IW, IC]`.
+    pub input: Shape,
+    /// `[N, OD, OH, OW, OC]`.
+    pub output: Shape,
+    /// Window: depth, y, x.
+    pub kernel: [u16; 3],
+    /// Step between windows: depth, y, x.
+    pub stride: [u16; 3],
+    /// Step between taps: depth, y, x.
+    pub dilation: [u16; 3],
+    /// Added: front, back, top, bottom, left, right.
+    pub pad: [u16; 6],
+    /// Quantized zero of the input.
+    pub input_zero_point: i8,
+    /// ODHWI, with zero point 0.
+    pub weights: &'a [Weight<E>],
+    /// One, or one per output channel.
+    pub bias: &'a [Bias<E>],
+    /// What becomes of the sums; the input zero point of a RESCALE is not used.
+    pub epilogue: E,
+}
+
+/// TRANSPOSE_CONV2D and what becomes of its sums, by default a RESCALE to i8.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct TransposeConv2d<'a, E: Epilogue = Rescale<'a>> {
+    /// `[N, IH, IW, IC]`.
+    pub input: Shape,
+    /// `[N, OH, OW, OC]`.
+    pub output: Shape,
+    /// Window: y, x.
+    pub kernel: [u16; 2],
+    /// Step between windows: y, x.
+    pub stride: [u16; 2],
+    /// Rows and columns added to the result: top, bottom, left, right; negative ones are taken away.
+    pub out_pad: [i16; 4],
+    /// Quantized zero of the input.
+    pub input_zero_point: i8,
+    /// OHWI, with zero point 0.
+    pub weights: &'a [Weight<E>],
+    /// One, or one per output channel.
+    pub bias: &'a [Bias<E>],
+    /// What becomes of the sums; the input zero point of a RESCALE is not used.
+    pub epilogue: E,
+}
+
+/// MATMUL and what becomes of its sums; a RESCALE has one factor for all, or one per column.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct MatMul<E: Epilogue> {
+    /// `[N, H, C]`.
+    pub a: Shape,
+    /// `[N, C, W]`.
+    pub b: Shape,
+    /// Quantized zeros of the operands.
+    pub zero_points: [i8; 2],
+    /// What becomes of the sums; the input zero point of a RESCALE is not used.
+    pub epilogue: E,
+}
+
+/// AVG_POOL2D of i8, i16 or f32.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct AvgPool2d {
     /// `[N, IH, IW, C]`.
@@ -77,7 +139,7 @@ pub struct AvgPool2d {
     pub output_zero_point: i8,
 }
 
-/// MAX_POOL2D.
+/// MAX_POOL2D of i8, i16 or f32.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct MaxPool2d {
     /// `[N, IH, IW, C]`.
@@ -194,6 +256,64 @@ pub struct RescaledSum<'a> {
     pub input_rescale: Rescale<'a>,
     /// Sum to i8; the input zero point is not used.
     pub rescale: Rescale<'a>,
+}
+
+/// ARGMAX.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ArgMax {
+    /// Shape of the input.
+    pub input: Shape,
+    /// Axis, below the rank.
+    pub axis: u8,
+}
+
+/// RESIZE.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Resize {
+    /// `[N, IH, IW, C]`.
+    pub input: Shape,
+    /// `[N, OH, OW, C]`.
+    pub output: Shape,
+    /// Numerator and denominator: y, y, x, x.
+    pub scale: [i16; 4],
+    /// Where the first row and column lie, in units of 1 / numerator.
+    pub offset: [i16; 2],
+}
+
+/// GATHER.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Gather {
+    /// `[N, K, C]`.
+    pub values: Shape,
+    /// `[N, W]`.
+    pub indices: Shape,
+}
+
+/// SCATTER.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Scatter {
+    /// `[N, K, C]`, the result's as well.
+    pub values: Shape,
+    /// `[N, W]`.
+    pub indices: Shape,
+}
+
+/// REVERSE.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Reverse {
+    /// Shape of input and result.
+    pub input: Shape,
+    /// Axis, below the rank.
+    pub axis: u8,
+}
+
+/// TILE.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Tile {
+    /// Shape of the input.
+    pub input: Shape,
+    /// Shape of the result.
+    pub output: Shape,
 }
 
 /// TRANSPOSE.

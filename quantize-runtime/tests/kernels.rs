@@ -2,14 +2,19 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use quantize_runtime::epilogue::{Bias, Epilogue, ToF32, ToI32, ToI48, Weight};
 use quantize_runtime::graph::{Constant, ElementType, Graph, Node, Port, Value, ValueId};
 use quantize_runtime::interpreter::{Error, Interpreter, Tensor};
 use quantize_runtime::operators::any::BinaryI32;
-use quantize_runtime::ops::{self, Op};
+use quantize_runtime::ops::{self, AccumulatorType, NanMode, Op, ResizeMode};
 use quantize_runtime::{Rescale, Shape, kernels, operators, steps};
 
+/// An i16 as kernels see it.
+type Half = [u8; 2];
 /// An i32 as kernels see it.
 type Word = [u8; 4];
+/// An i48 as kernels see it.
+type Long = [u8; 8];
 
 /// Most dimensions of a tensor.
 const MAX_RANK: usize = 6;
@@ -31,6 +36,47 @@ impl Element for i8 {
     fn bytes(elements: &[Self]) -> Vec<u8> {
         elements.iter().map(|element| element.cast_unsigned()).collect()
     }
+}
+
+impl Element for Half {
+    const TYPE: ElementType = ElementType::I16;
+    const ZERO: Self = [0; 2];
+    fn tensor(elements: &[Self]) -> Tensor {
+        Tensor::from_le_bytes(Self::TYPE, elements.as_flattened())
+    }
+    fn bytes(elements: &[Self]) -> Vec<u8> {
+        elements.as_flattened().to_vec()
+    }
+}
+
+impl Element for Long {
+    const TYPE: ElementType = ElementType::I48;
+    const ZERO: Self = [0; 8];
+    fn tensor(elements: &[Self]) -> Tensor {
+        Tensor::from_le_bytes(Self::TYPE, elements.as_flattened())
+    }
+    fn bytes(elements: &[Self]) -> Vec<u8> {
+        elements.as_flattened().to_vec()
+    }
+}
+
+/// An f32, which kernels see as a word.
+#[derive(Clone, Copy, Debug)]
+struct Real(Word);
+
+impl Element for Real {
+    const TYPE: ElementType = ElementType::F32;
+    const ZERO: Self = Self([0; 4]);
+    fn tensor(elements: &[Self]) -> Tensor {
+        Tensor::from_le_bytes(Self::TYPE, reals(elements).as_flattened())
+    }
+    fn bytes(elements: &[Self]) -> Vec<u8> {
+        reals(elements).as_flattened().to_vec()
+    }
+}
+
+fn reals(elements: &[Real]) -> Vec<Word> {
+    elements.iter().map(|real| real.0).collect()
 }
 
 impl Element for Word {
@@ -95,6 +141,17 @@ impl Chain {
 
     fn shape(&self, value: ValueId) -> Shape {
         self.graph.values[value.0 as usize].shape
+    }
+
+    /// [`check`](Self::check) for a kernel that stores f32.
+    fn check_f32(self, output: ValueId, kernel: impl FnOnce(&mut [Word])) -> Result<(), TestCaseError> {
+        self.check(output, |output: &mut [Real]| {
+            let mut stored = reals(output);
+            kernel(&mut stored);
+            for (output, stored) in output.iter_mut().zip(stored) {
+                *output = Real(stored);
+            }
+        })
     }
 
     /// Compares what the kernel stores with `output` of the graph, unless TOSA leaves that open.
@@ -273,16 +330,16 @@ impl Convolution {
         }
     }
 
-    fn depthwise_conv2d(&self, chain: &mut Chain) -> ops::DepthwiseConv2d {
-        let ops::Conv2d { pad, stride, dilation, input, weight, bias, input_zero_point, .. } = self.conv2d(chain);
-        ops::DepthwiseConv2d { pad, stride, dilation, input, weight, bias, input_zero_point, ..Default::default() }
-    }
-
     fn rescale(&self) -> Rescale<'_> {
         self.factors.step([0, self.zero_points[1]])
     }
 
-    fn conv2d_step<R>(&self, rescale: R) -> steps::Conv2d<'_, R> {
+    fn conv2d_step<'a, E: Epilogue>(
+        &self,
+        weights: &'a [Weight<E>],
+        bias: &'a [Bias<E>],
+        epilogue: E,
+    ) -> steps::Conv2d<'a, E> {
         steps::Conv2d {
             input: self.input,
             output: self.output,
@@ -291,15 +348,20 @@ impl Convolution {
             dilation: both(self.axes, |axis| axis.dilation),
             pad: pads(self.axes),
             input_zero_point: self.zero_points[0],
-            weights: &self.weights,
-            bias: &self.bias,
-            rescale,
+            weights,
+            bias,
+            epilogue,
         }
     }
 
-    fn depthwise_conv2d_step<R>(&self, rescale: R) -> steps::DepthwiseConv2d<'_, R> {
-        let steps::Conv2d { input, output, kernel, stride, dilation, pad, input_zero_point, weights, bias, rescale } =
-            self.conv2d_step(rescale);
+    fn depthwise_conv2d_step<'a, E: Epilogue>(
+        &self,
+        weights: &'a [Weight<E>],
+        bias: &'a [Bias<E>],
+        epilogue: E,
+    ) -> steps::DepthwiseConv2d<'a, E> {
+        let steps::Conv2d { input, output, kernel, stride, dilation, pad, input_zero_point, weights, bias, epilogue } =
+            self.conv2d_step(weights, bias, epilogue);
         steps::DepthwiseConv2d {
             input,
             output,
@@ -310,8 +372,58 @@ impl Convolution {
             input_zero_point,
             weights,
             bias,
-            rescale,
+            epilogue,
         }
+    }
+
+    /// The same convolution of i16, whose zero point is 0: its activation, bias and operator.
+    fn of_i16(&self, chain: &mut Chain) -> (Vec<Half>, Vec<Long>, ops::Conv2d) {
+        let activation: Vec<Half> = self.activation.iter().map(|&x| (i16::from(x) * 255 + 3).to_le_bytes()).collect();
+        let bias: Vec<Long> =
+            self.bias.iter().map(|&word| (i64::from(i32::from_le_bytes(word)) << 9).to_le_bytes()).collect();
+        let op = ops::Conv2d {
+            accumulator: AccumulatorType::Int48,
+            input: chain.input(self.input, &activation),
+            bias: chain.constant(&[bias.len()], &bias),
+            input_zero_point: 0,
+            ..self.conv2d(&mut Chain::default())
+        };
+        let op = ops::Conv2d { weight: chain.constant(&self.weight_dims, &self.weights), ..op };
+        (activation, bias, op)
+    }
+
+    /// The same convolution of f32: its activation, weights, bias and operator.
+    fn of_f32(&self, chain: &mut Chain) -> ([Vec<Real>; 3], ops::Conv2d) {
+        let reals = |codes: &[i8]| codes.iter().map(|&x| Real((f32::from(x) * 0.37).to_le_bytes())).collect::<Vec<_>>();
+        let (activation, weights) = (reals(&self.activation), reals(&self.weights));
+        let bias: Vec<Real> =
+            self.bias.iter().map(|&word| Real((i32::from_le_bytes(word) as f32 * 1e-3).to_le_bytes())).collect();
+        let op = ops::Conv2d {
+            accumulator: AccumulatorType::Fp32,
+            input: chain.input(self.input, &activation),
+            weight: chain.constant(&self.weight_dims, &weights),
+            bias: chain.constant(&[bias.len()], &bias),
+            input_zero_point: 0,
+            ..self.conv2d(&mut Chain::default())
+        };
+        ([activation, weights, bias], op)
+    }
+}
+
+fn depthwise(op: ops::Conv2d) -> ops::DepthwiseConv2d {
+    let ops::Conv2d { pad, stride, dilation, accumulator, local_bound, input, weight, bias, .. } = op;
+    let (input_zero_point, weight_zero_point) = (op.input_zero_point, op.weight_zero_point);
+    ops::DepthwiseConv2d {
+        pad,
+        stride,
+        dilation,
+        accumulator,
+        local_bound,
+        input,
+        weight,
+        bias,
+        input_zero_point,
+        weight_zero_point,
     }
 }
 
@@ -322,7 +434,8 @@ proptest! {
         let op = case.conv2d(&mut chain);
         let sums = chain.push::<Word>(op);
         let output = chain.rescale::<i8>(sums, &case.factors, [0, case.zero_points[1]]);
-        chain.check(output, |output| kernels::conv2d(&case.conv2d_step(case.rescale()), &case.activation, output))?;
+        let step = case.conv2d_step(&case.weights, &case.bias, case.rescale());
+        chain.check(output, |output| kernels::conv2d(&step, &case.activation, output))?;
     }
 
     #[test]
@@ -330,26 +443,175 @@ proptest! {
         let mut chain = Chain::default();
         let op = case.conv2d(&mut chain);
         let output = chain.push::<Word>(op);
-        chain.check(output, |output| kernels::conv2d_i32(&case.conv2d_step(()), &case.activation, output))?;
+        let step = case.conv2d_step(&case.weights, &case.bias, ToI32);
+        chain.check(output, |output| kernels::conv2d(&step, &case.activation, output))?;
+    }
+
+    #[test]
+    fn conv2d_i48(case in convolution(false)) {
+        let mut chain = Chain::default();
+        let (activation, bias, op) = case.of_i16(&mut chain);
+        let output = chain.push::<Long>(op);
+        let step = case.conv2d_step(&case.weights, &bias, ToI48);
+        chain.check(output, |output| kernels::conv2d(&step, &activation, output))?;
+    }
+
+    #[test]
+    fn conv2d_f32(case in convolution(false)) {
+        let mut chain = Chain::default();
+        let ([activation, weights, bias], op) = case.of_f32(&mut chain);
+        let output = chain.push::<Real>(op);
+        let (weights, bias) = (reals(&weights), reals(&bias));
+        let step = case.conv2d_step(&weights, &bias, ToF32);
+        chain.check_f32(output, |output| kernels::conv2d(&step, &reals(&activation), output))?;
     }
 
     #[test]
     fn depthwise_conv2d(case in convolution(true)) {
         let mut chain = Chain::default();
-        let op = case.depthwise_conv2d(&mut chain);
+        let op = depthwise(case.conv2d(&mut chain));
         let sums = chain.push::<Word>(op);
         let output = chain.rescale::<i8>(sums, &case.factors, [0, case.zero_points[1]]);
-        let step = case.depthwise_conv2d_step(case.rescale());
+        let step = case.depthwise_conv2d_step(&case.weights, &case.bias, case.rescale());
         chain.check(output, |output| kernels::depthwise_conv2d(&step, &case.activation, output))?;
     }
 
     #[test]
     fn depthwise_conv2d_i32(case in convolution(true)) {
         let mut chain = Chain::default();
-        let op = case.depthwise_conv2d(&mut chain);
+        let op = depthwise(case.conv2d(&mut chain));
         let output = chain.push::<Word>(op);
-        let step = case.depthwise_conv2d_step(());
-        chain.check(output, |output| kernels::depthwise_conv2d_i32(&step, &case.activation, output))?;
+        let step = case.depthwise_conv2d_step(&case.weights, &case.bias, ToI32);
+        chain.check(output, |output| kernels::depthwise_conv2d(&step, &case.activation, output))?;
+    }
+
+    #[test]
+    fn depthwise_conv2d_i48(case in convolution(true)) {
+        let mut chain = Chain::default();
+        let (activation, bias, op) = case.of_i16(&mut chain);
+        let output = chain.push::<Long>(depthwise(op));
+        let step = case.depthwise_conv2d_step(&case.weights, &bias, ToI48);
+        chain.check(output, |output| kernels::depthwise_conv2d(&step, &activation, output))?;
+    }
+
+    #[test]
+    fn depthwise_conv2d_f32(case in convolution(true)) {
+        let mut chain = Chain::default();
+        let ([activation, weights, bias], op) = case.of_f32(&mut chain);
+        let output = chain.push::<Real>(depthwise(op));
+        let (weights, bias) = (reals(&weights), reals(&bias));
+        let step = case.depthwise_conv2d_step(&weights, &bias, ToF32);
+        chain.check_f32(output, |output| kernels::depthwise_conv2d(&step, &reals(&activation), output))?;
+    }
+
+    #[test]
+    fn conv3d(
+        case in convolution(false),
+        depth in axis(),
+        elements in i8s(4096),
+    ) {
+        // The depth of the case is 1; the elements of a deeper one come from a list that starts over.
+        let many = |len: usize| elements.iter().copied().cycle().take(len).collect::<Vec<_>>();
+        let [n, ih, iw, ic] = case.input.sizes();
+        let [oc, kh, kw, _] = case.weight_dims;
+        let input = shape(&[n, depth.input(), ih, iw, ic]);
+        let weight_dims = [oc, depth.kernel, kh, kw, ic];
+        let (activation, weights) = (many(input.len()), many(weight_dims.iter().product()));
+        let [_, oh, ow, _] = case.output.sizes();
+        let [y, x] = case.axes;
+        let axes = [depth, y, x];
+        let mut chain = Chain::default();
+        let op = ops::Conv3d {
+            pad: std::array::from_fn(|side| axes[side / 2].pad[side % 2] as i32),
+            stride: axes.map(|axis| axis.stride as i32),
+            dilation: axes.map(|axis| axis.dilation as i32),
+            input: chain.input(input, &activation),
+            weight: chain.constant(&weight_dims, &weights),
+            bias: chain.constant(&[case.bias.len()], &case.bias),
+            input_zero_point: case.zero_points[0].into(),
+            ..Default::default()
+        };
+        let sums = chain.push::<Word>(op);
+        let output = chain.rescale::<i8>(sums, &case.factors, [0, case.zero_points[1]]);
+        let step = steps::Conv3d {
+            input,
+            output: shape(&[n, depth.output, oh, ow, oc]),
+            kernel: axes.map(|axis| axis.kernel as u16),
+            stride: axes.map(|axis| axis.stride as u16),
+            dilation: axes.map(|axis| axis.dilation as u16),
+            pad: std::array::from_fn(|side| axes[side / 2].pad[side % 2] as u16),
+            input_zero_point: case.zero_points[0],
+            weights: &weights,
+            bias: &case.bias,
+            epilogue: case.rescale(),
+        };
+        chain.check(output, |output| kernels::conv3d(&step, &activation, output))?;
+    }
+
+    #[test]
+    fn transpose_conv2d(case in convolution(false), pads in any::<[i8; 4]>()) {
+        let [n, ih, iw, _] = case.input.sizes();
+        let [oc, kh, kw, _] = case.weight_dims;
+        let stride: [i32; 2] = both(case.axes, |axis| axis.stride);
+        // Above the negative kernel size, and at most 3.
+        let pad = |side: usize| {
+            let kernel = [kh, kw][side / 2] as i32;
+            i32::from(pads[side]).rem_euclid(kernel + 3) - kernel + 1
+        };
+        let out_pad: [i32; 4] = std::array::from_fn(pad);
+        let size = |axis: usize, input: usize, kernel: usize| {
+            (input as i32 - 1) * stride[axis] + out_pad[2 * axis] + out_pad[2 * axis + 1] + kernel as i32
+        };
+        let sizes = [size(0, ih, kh), size(1, iw, kw)];
+        prop_assume!(sizes.iter().all(|&size| size > 0));
+        let mut chain = Chain::default();
+        let op = ops::TransposeConv2d {
+            out_pad,
+            stride,
+            input: chain.input(case.input, &case.activation),
+            weight: chain.constant(&case.weight_dims, &case.weights),
+            bias: chain.constant(&[case.bias.len()], &case.bias),
+            input_zero_point: case.zero_points[0].into(),
+            ..Default::default()
+        };
+        let sums = chain.push::<Word>(op);
+        let output = chain.rescale::<i8>(sums, &case.factors, [0, case.zero_points[1]]);
+        let step = steps::TransposeConv2d {
+            input: case.input,
+            output: shape(&[n, sizes[0] as usize, sizes[1] as usize, oc]),
+            kernel: [kh, kw].map(|side| side as u16),
+            stride: stride.map(|stride| stride as u16),
+            out_pad: out_pad.map(|pad| pad as i16),
+            input_zero_point: case.zero_points[0],
+            weights: &case.weights,
+            bias: &case.bias,
+            epilogue: case.rescale(),
+        };
+        chain.check(output, |output| kernels::transpose_conv2d(&step, &case.activation, output))?;
+    }
+
+    #[test]
+    fn matmul(
+        ([n, h, c, w], factors) in [1_usize..=3, 1_usize..=4, 1_usize..=9, 1_usize..=19]
+            .prop_flat_map(|sizes| (Just(sizes), factors(sizes[3]))),
+        elements in [i8s(MANY), i8s(3 * 9 * 19)],
+        zero_points in any::<[i8; 3]>(),
+    ) {
+        let shapes = [shape(&[n, h, c]), shape(&[n, c, w])];
+        let [a, b] = [0, 1].map(|side| &elements[side][..shapes[side].len()]);
+        let [zero_a, zero_b, zero_point] = zero_points;
+        let mut chain = Chain::default();
+        let op = ops::MatMul {
+            a: chain.input(shapes[0], a),
+            b: chain.input(shapes[1], b),
+            a_zero_point: zero_a.into(),
+            b_zero_point: zero_b.into(),
+        };
+        let sums = chain.push::<Word>(op);
+        let output = chain.rescale::<i8>(sums, &factors, [0, zero_point]);
+        let epilogue = factors.step([0, zero_point]);
+        let step = steps::MatMul { a: shapes[0], b: shapes[1], zero_points: [zero_a, zero_b], epilogue };
+        chain.check(output, |output| kernels::matmul(&step, a, b, output))?;
     }
 }
 
@@ -406,6 +668,170 @@ proptest! {
             pad: pads(axes),
         };
         chain.check(output, |output| kernels::max_pool2d(&step, &activation, output))?;
+    }
+
+    #[test]
+    fn pools_of_other_types((axes, input, activation) in pool()) {
+        let (kernel, stride, pad): ([i32; 2], [i32; 2], [i32; 4]) =
+            (both(axes, |axis| axis.kernel), both(axes, |axis| axis.stride), pads(axes));
+        let halves: Vec<Half> = activation.iter().map(|&x| (i16::from(x) * 255 + 3).to_le_bytes()).collect();
+        let real: Vec<Real> = activation.iter().map(|&x| Real((f32::from(x) * 0.37).to_le_bytes())).collect();
+        let sides = |side: fn(Axis) -> usize| both(axes, side);
+        let (step_kernel, step_stride) = (sides(|axis| axis.kernel), sides(|axis| axis.stride));
+        let output = shape(&[input.dims()[0] as usize, axes[0].output, axes[1].output, channels(&input)]);
+        let mean = steps::AvgPool2d {
+            input,
+            output,
+            kernel: step_kernel,
+            stride: step_stride,
+            pad: pads(axes),
+            input_zero_point: 0,
+            output_zero_point: 0,
+        };
+        let maximum = steps::MaxPool2d { input, output, kernel: step_kernel, stride: step_stride, pad: pads(axes) };
+
+        let mut chain = Chain::default();
+        let value = chain.input(input, &halves);
+        let result = chain.push::<Half>(ops::AvgPool2d { kernel, stride, pad, input: value, ..Default::default() });
+        chain.check(result, |output| kernels::avg_pool2d(&mean, &halves, output))?;
+        let mut chain = Chain::default();
+        let value = chain.input(input, &halves);
+        let result = chain.push::<Half>(ops::MaxPool2d { kernel, stride, pad, input: value, ..Default::default() });
+        chain.check(result, |output| kernels::max_pool2d_i16(&maximum, &halves, output))?;
+
+        let mut chain = Chain::default();
+        let value = chain.input(input, &real);
+        let accumulator = AccumulatorType::Fp32;
+        let op = ops::AvgPool2d { kernel, stride, pad, accumulator, input: value, ..Default::default() };
+        let result = chain.push::<Real>(op);
+        chain.check_f32(result, |output| kernels::avg_pool2d(&mean, &reals(&real), output))?;
+        let mut chain = Chain::default();
+        let value = chain.input(input, &real);
+        let result = chain.push::<Real>(ops::MaxPool2d { kernel, stride, pad, input: value, ..Default::default() });
+        chain.check_f32(result, |output| kernels::max_pool2d_f32(&maximum, &reals(&real), output))?;
+    }
+
+    #[test]
+    fn resize(
+        (sizes, scale, offset) in ([1_usize..=2, 1..=4, 1..=4, 1..=3], [1_i32..=6, 1..=6, 1..=6, 1..=6])
+            .prop_flat_map(|(sizes, scale)| (Just(sizes), Just(scale), [-scale[0]..scale[0], -scale[2]..scale[2]])),
+        elements in i8s(96),
+    ) {
+        let input = shape(&sizes);
+        let elements = &elements[..input.len()];
+        // The largest border with which the scale divides exactly.
+        let border = |axis: usize| {
+            let [n, d] = [scale[2 * axis], scale[2 * axis + 1]];
+            let span = (sizes[1 + axis] as i32 - 1) * n - offset[axis];
+            (-16 * n..n).rev().find(|border| span + border >= 0 && (span + border) % d == 0)
+        };
+        let (Some(border_y), Some(border_x)) = (border(0), border(1)) else { return Ok(()) };
+        let border = [border_y, border_x];
+        let step = |chain: &Chain, output| steps::Resize {
+            input,
+            output: chain.shape(output),
+            scale: scale.map(|number| number as i16),
+            offset: offset.map(|number| number as i16),
+        };
+        let op = |mode, value| ops::Resize { mode, input: value, scale, offset, border };
+
+        let mut chain = Chain::default();
+        let value = chain.input(input, elements);
+        let result = chain.push::<i8>(op(ResizeMode::NearestNeighbor, value));
+        let nearest = step(&chain, result);
+        chain.check(result, |output| kernels::resize_nearest(&nearest, elements, output))?;
+        let mut chain = Chain::default();
+        let value = chain.input(input, elements);
+        let result = chain.push::<Word>(op(ResizeMode::Bilinear, value));
+        let bilinear = step(&chain, result);
+        chain.check(result, |output| kernels::resize_bilinear(&bilinear, elements, output))?;
+
+        let halves: Vec<Half> = elements.iter().map(|&x| (i16::from(x) * 255 + 3).to_le_bytes()).collect();
+        let mut chain = Chain::default();
+        let value = chain.input(input, &halves);
+        let result = chain.push::<Long>(op(ResizeMode::Bilinear, value));
+        chain.check(result, |output| kernels::resize_bilinear(&bilinear, &halves, output))?;
+        let real: Vec<Real> = elements.iter().map(|&x| Real((f32::from(x) * 0.37).to_le_bytes())).collect();
+        let mut chain = Chain::default();
+        let value = chain.input(input, &real);
+        let result = chain.push::<Real>(op(ResizeMode::Bilinear, value));
+        chain.check_f32(result, |output| kernels::resize_bilinear(&bilinear, &reals(&real), output))?;
+    }
+
+    #[test]
+    fn arg_max(dims in dims(2..=4), axis in any::<prop::sample::Index>(), elements in vec(-3_i8..=3, MANY)) {
+        let (input, axis) = (shape(&dims), axis.index(dims.len()));
+        let elements = &elements[..input.len()];
+        let step = steps::ArgMax { input, axis: axis as u8 };
+        let mut chain = Chain::default();
+        let op = ops::ArgMax { axis: axis as u32, input: chain.input(input, elements), ..Default::default() };
+        let result = chain.push::<Word>(op);
+        chain.check(result, |output| kernels::arg_max(&step, elements, output))?;
+
+        // A NaN for each 3: the first wins, or all lose.
+        let real = |&x: &i8| Real((if x == 3 { f32::NAN } else { x.into() }).to_le_bytes());
+        let real: Vec<Real> = elements.iter().map(real).collect();
+        for nan_mode in [NanMode::Propagate, NanMode::Ignore] {
+            let mut chain = Chain::default();
+            let op = ops::ArgMax { axis: axis as u32, nan_mode, input: chain.input(input, &real) };
+            let result = chain.push::<Word>(op);
+            chain.check(result, |output| match nan_mode {
+                NanMode::Propagate => kernels::arg_max(&step, &reals(&real), output),
+                NanMode::Ignore => kernels::arg_max_number(&step, &reals(&real), output),
+            })?;
+        }
+    }
+
+    #[test]
+    fn gather_and_scatter(
+        ([n, k, c], indices) in [1_usize..=3, 1_usize..=5, 1_usize..=4]
+            .prop_flat_map(|sizes| (Just(sizes), vec(Just((0..sizes[1] as i32).collect::<Vec<_>>()).prop_shuffle(), sizes[0]))),
+        w in 1_usize..=5,
+        elements in i8s(2 * 60),
+    ) {
+        // Each row at most once, in any order.
+        let w = w.min(k);
+        let indices = words(&indices.iter().flat_map(|row| row[..w].iter().copied()).collect::<Vec<_>>());
+        let (values, index_shape, rows) = (shape(&[n, k, c]), shape(&[n, w]), shape(&[n, w, c]));
+        let (elements, new) = (&elements[..values.len()], &elements[60..60 + rows.len()]);
+
+        let mut chain = Chain::default();
+        let op = ops::Gather { values: chain.input(values, elements), indices: chain.input(index_shape, &indices) };
+        let result = chain.push::<i8>(op);
+        let step = steps::Gather { values, indices: index_shape };
+        chain.check(result, |output| kernels::gather(&step, elements, &indices, output))?;
+        let mut chain = Chain::default();
+        let op = ops::Scatter {
+            values: chain.input(values, elements),
+            indices: chain.input(index_shape, &indices),
+            input: chain.input(rows, new),
+        };
+        let result = chain.push::<i8>(op);
+        let step = steps::Scatter { values, indices: index_shape };
+        chain.check(result, |output| kernels::scatter(&step, elements, &indices, new, output))?;
+    }
+
+    #[test]
+    fn reverse(dims in dims(1..=4), axis in any::<prop::sample::Index>(), elements in i8s(MANY)) {
+        let (input, axis) = (shape(&dims), axis.index(dims.len()));
+        let elements = &elements[..input.len()];
+        let mut chain = Chain::default();
+        let op = ops::Reverse { axis: axis as u32, input: chain.input(input, elements) };
+        let result = chain.push::<i8>(op);
+        let step = steps::Reverse { input, axis: axis as u8 };
+        chain.check(result, |output| kernels::reverse(&step, elements, output))?;
+    }
+
+    #[test]
+    fn tile(axes in vec((1_usize..=4, 1_usize..=3), 1..=4), elements in i8s(MANY)) {
+        let input = shape(&axes.iter().map(|(dim, _)| *dim).collect::<Vec<_>>());
+        let elements = &elements[..input.len()];
+        let mut chain = Chain::default();
+        let multiples = axes.iter().map(|(_, multiple)| *multiple as i32).collect();
+        let op = ops::Tile { input: chain.input(input, elements), multiples };
+        let result = chain.push::<i8>(op);
+        let step = steps::Tile { input, output: chain.shape(result) };
+        chain.check(result, |output| kernels::tile(&step, elements, output))?;
     }
 
     #[test]

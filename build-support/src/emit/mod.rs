@@ -79,7 +79,7 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
     let tokens = quote! {
         use ::quantize_runtime::rescale::GeneralRescale;
         use ::quantize_runtime::{
-            Aligned, Model, Rescale, Shape, TensorInfo, abi, arena, bytes, kernels, operators, steps,
+            Aligned, Model, Rescale, Shape, TensorInfo, abi, arena, bytes, epilogue, kernels, operators, steps,
         };
 
         const _: () = abi::check(#abi);

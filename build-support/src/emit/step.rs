@@ -1,7 +1,7 @@
 //! One step of a plan: the constant that describes it and the call of its kernel.
 
 use super::{Program, dimensions, literal, thousands};
-use crate::plan::{Kernel, Operand, Source, Step};
+use crate::plan::{Convolution, Epilogue, Kernel, Operand, Source, Step, Window};
 use proc_macro2::{Ident, TokenStream};
 use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
 use quantize_runtime::graph::Scalar;
@@ -113,12 +113,28 @@ pub(super) fn names<'a>(step: &Step<'_>, program: Program<'a>) -> (&'a str, &'a 
 /// The function of `quantize_runtime::kernels`.
 fn function(step: &Step<'_>) -> &'static str {
     match &step.kernel {
-        Kernel::Conv2d(_) => "conv2d",
-        Kernel::Conv2dI32(_) => "conv2d_i32",
-        Kernel::DepthwiseConv2d(_) => "depthwise_conv2d",
-        Kernel::DepthwiseConv2dI32(_) => "depthwise_conv2d_i32",
+        Kernel::Convolution(step) => match step.window {
+            Window::Conv2d { .. } => "conv2d",
+            Window::DepthwiseConv2d { .. } => "depthwise_conv2d",
+            Window::Conv3d { .. } => "conv3d",
+            Window::TransposeConv2d { .. } => "transpose_conv2d",
+        },
+        Kernel::MatMul(_) => "matmul",
         Kernel::AvgPool2d(_) => "avg_pool2d",
-        Kernel::MaxPool2d(_) => "max_pool2d",
+        Kernel::MaxPool2d(_) => match step.output.element {
+            I16 => "max_pool2d_i16",
+            F32 => "max_pool2d_f32",
+            _ => "max_pool2d",
+        },
+        Kernel::MaxPool2dNumber(_) => "max_pool2d_number",
+        Kernel::ArgMax(_) => "arg_max",
+        Kernel::ArgMaxNumber(_) => "arg_max_number",
+        Kernel::ResizeNearest(_) => "resize_nearest",
+        Kernel::ResizeBilinear(_) => "resize_bilinear",
+        Kernel::Gather(_) => "gather",
+        Kernel::Scatter(_) => "scatter",
+        Kernel::Reverse(_) => "reverse",
+        Kernel::Tile(_) => "tile",
         Kernel::Clamp(_) => "clamp",
         Kernel::ClampI16(_) => "clamp_i16",
         Kernel::ClampF32(_) => "clamp_f32",
@@ -167,22 +183,20 @@ macro_rules! record {
     }};
 }
 
-/// [`record!`] of CONV2D or DEPTHWISE_CONV2D, which have the same fields.
+/// [`record!`] of a convolution: the fields that all have, and those of its window.
 macro_rules! convolution {
-    ($name:ident, $file:expr, $step:expr, $rescale:expr) => {
+    ($name:ident, $file:expr, $step:expr, $epilogue:expr, [$($field:ident),*]) => {{
+        let [weights, bias] = $file.layer($step);
         record!($name {
             input: shape(&$step.input),
             output: shape(&$step.output),
-            kernel: literal($step.kernel),
-            stride: literal($step.stride),
-            dilation: literal($step.dilation),
-            pad: literal($step.pad),
+            $($field: literal($field),)*
             input_zero_point: literal($step.input_zero_point),
-            weights: $file.i8s($step.weights),
-            bias: $file.words($step.bias),
-            rescale: $rescale,
+            weights: weights,
+            bias: bias,
+            epilogue: $epilogue,
         })
-    };
+    }};
 }
 
 /// The embedded file, for constants that are parts of it.
@@ -193,19 +207,35 @@ impl Embedded<'_> {
     /// Type and value of the step's constant; `None` where the kernel needs none.
     fn kernel(self, kernel: &Kernel<'_>, element: ElementType) -> Option<(TokenStream, TokenStream)> {
         let (kind, value) = match kernel {
-            Kernel::Conv2d(step) => {
-                (quote!(Conv2d<'static>), convolution!(Conv2d, self, step, self.rescale(&step.rescale)))
-            }
-            Kernel::Conv2dI32(step) => (quote!(Conv2d<'static, ()>), convolution!(Conv2d, self, step, quote!(()))),
-            Kernel::DepthwiseConv2d(step) => {
-                let rescale = self.rescale(&step.rescale);
-                (quote!(DepthwiseConv2d<'static>), convolution!(DepthwiseConv2d, self, step, rescale))
-            }
-            Kernel::DepthwiseConv2dI32(step) => {
-                (quote!(DepthwiseConv2d<'static, ()>), convolution!(DepthwiseConv2d, self, step, quote!(())))
+            Kernel::Convolution(step) => self.convolution(step),
+            Kernel::MatMul(step) => {
+                let (kind, epilogue) = self.epilogue(&step.epilogue);
+                let record = record!(MatMul {
+                    a: shape(&step.a),
+                    b: shape(&step.b),
+                    zero_points: literal(step.zero_points),
+                    epilogue: epilogue,
+                });
+                (quote!(MatMul<#kind>), record)
             }
             Kernel::AvgPool2d(step) => (quote!(AvgPool2d), avg_pool2d(step)),
-            Kernel::MaxPool2d(step) => (quote!(MaxPool2d), max_pool2d(step)),
+            Kernel::MaxPool2d(step) | Kernel::MaxPool2dNumber(step) => (quote!(MaxPool2d), max_pool2d(step)),
+            Kernel::ArgMax(step) | Kernel::ArgMaxNumber(step) => {
+                (quote!(ArgMax), record!(ArgMax { input: shape(&step.input), axis: literal(step.axis) }))
+            }
+            Kernel::ResizeNearest(step) | Kernel::ResizeBilinear(step) => (quote!(Resize), resize(step)),
+            Kernel::Gather(step) => {
+                (quote!(Gather), record!(Gather { values: shape(&step.values), indices: shape(&step.indices) }))
+            }
+            Kernel::Scatter(step) => {
+                (quote!(Scatter), record!(Scatter { values: shape(&step.values), indices: shape(&step.indices) }))
+            }
+            Kernel::Reverse(step) => {
+                (quote!(Reverse), record!(Reverse { input: shape(&step.input), axis: literal(step.axis) }))
+            }
+            Kernel::Tile(step) => {
+                (quote!(Tile), record!(Tile { input: shape(&step.input), output: shape(&step.output) }))
+            }
             Kernel::Clamp(step) => (quote!(Clamp), clamp(step, literal)),
             Kernel::ClampI16(step) => (quote!(Clamp<i16>), clamp(step, literal)),
             Kernel::ClampF32(step) | Kernel::ClampNumber(step) => (quote!(Clamp<f32>), clamp(step, real)),
@@ -251,6 +281,50 @@ impl Embedded<'_> {
             Kernel::Cast | Kernel::Copy => return None,
         };
         Some((quote!(steps::#kind), value))
+    }
+
+    /// Type and value of a convolution.
+    fn convolution(self, step: &Convolution<'_>) -> (TokenStream, TokenStream) {
+        let (kind, epilogue) = self.epilogue(&step.epilogue);
+        match step.window {
+            Window::Conv2d { kernel, stride, dilation, pad } => {
+                let record = convolution!(Conv2d, self, step, epilogue, [kernel, stride, dilation, pad]);
+                (quote!(Conv2d<'static, #kind>), record)
+            }
+            Window::DepthwiseConv2d { kernel, stride, dilation, pad } => {
+                let record = convolution!(DepthwiseConv2d, self, step, epilogue, [kernel, stride, dilation, pad]);
+                (quote!(DepthwiseConv2d<'static, #kind>), record)
+            }
+            Window::Conv3d { kernel, stride, dilation, pad } => {
+                let record = convolution!(Conv3d, self, step, epilogue, [kernel, stride, dilation, pad]);
+                (quote!(Conv3d<'static, #kind>), record)
+            }
+            Window::TransposeConv2d { kernel, stride, out_pad } => {
+                let record = convolution!(TransposeConv2d, self, step, epilogue, [kernel, stride, out_pad]);
+                (quote!(TransposeConv2d<'static, #kind>), record)
+            }
+        }
+    }
+
+    /// Weights and bias of a convolution.
+    fn layer(self, step: &Convolution<'_>) -> [TokenStream; 2] {
+        let [weight, bias] = match step.epilogue {
+            Epilogue::Rescale(_) | Epilogue::ToI32 => [I8, I32],
+            Epilogue::GeneralRescale(_) | Epilogue::ToI48 => [I8, I48],
+            Epilogue::ToF32 => [F32, F32],
+        };
+        [self.elements(weight, step.weights), self.elements(bias, step.bias)]
+    }
+
+    /// Type and value of an epilogue.
+    fn epilogue(self, epilogue: &Epilogue<'_>) -> (TokenStream, TokenStream) {
+        match epilogue {
+            Epilogue::Rescale(rescale) => (quote!(Rescale<'static>), self.rescale(rescale)),
+            Epilogue::GeneralRescale(rescale) => (quote!(GeneralRescale<'static>), self.general_rescale(rescale)),
+            Epilogue::ToI32 => (quote!(epilogue::ToI32), quote!(epilogue::ToI32)),
+            Epilogue::ToI48 => (quote!(epilogue::ToI48), quote!(epilogue::ToI48)),
+            Epilogue::ToF32 => (quote!(epilogue::ToF32), quote!(epilogue::ToF32)),
+        }
     }
 
     fn rescaled_binary<P: Debug>(self, step: &steps::RescaledBinary<'_, P>) -> (TokenStream, TokenStream) {
@@ -364,6 +438,15 @@ fn max_pool2d(step: &steps::MaxPool2d) -> TokenStream {
         kernel: literal(step.kernel),
         stride: literal(step.stride),
         pad: literal(step.pad),
+    })
+}
+
+fn resize(step: &steps::Resize) -> TokenStream {
+    record!(Resize {
+        input: shape(&step.input),
+        output: shape(&step.output),
+        scale: literal(step.scale),
+        offset: literal(step.offset),
     })
 }
 

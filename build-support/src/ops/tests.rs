@@ -1,4 +1,4 @@
-//! The integer form of each operator against its float form, and the rewritten graph against the one as lowered.
+//! The integer form of each operator against its float form, as lowered, rewritten and planned.
 
 use super::conv_transpose2d::ConvTranspose2d;
 use super::expand::Expand;
@@ -11,6 +11,7 @@ use super::{Op, Pattern};
 use crate::config::{Config, Dtype};
 use crate::graph::{Data, Element, Graph, Node, Output, Tensor};
 use crate::lower::lower;
+use crate::plan::{execute::execute, plan};
 use crate::quantize::{QuantGraph, QuantParams, QuantWeights};
 use crate::tosa;
 use ndarray::ArrayD;
@@ -133,7 +134,11 @@ fn check_with(op: Op, operands: &[Data], quanta: f32, integers_are_inputs: bool)
         .collect();
     let run = |lowered: tosa::Lowered| {
         let valid = tosa::validate(lowered).unwrap_or_else(|errors| panic!("{op:?}: {errors:?}"));
-        Interpreter::new(valid.graph()).expect("a valid graph").run(&codes).expect("values in range")
+        let outputs = Interpreter::new(valid.graph()).expect("a valid graph").run(&codes).expect("values in range");
+        let plan = plan(valid.graph()).unwrap_or_else(|error| panic!("{op:?}: {error}"));
+        let bytes: Vec<_> = outputs.iter().map(Elements::to_le_bytes).collect();
+        assert_eq!(execute(&plan, &codes), bytes, "{op:?}");
+        outputs
     };
     let rewritten = tosa::rewrite(&lowered);
     let found = run(lowered);

@@ -1,6 +1,7 @@
 //! Runs a plan on the host with the kernels that generated code calls; for tests.
 
-use super::{Kernel, Operand, Plan, Source};
+use super::{Convolution, Epilogue, Kernel, MatMul, Operand, Plan, Source, Window};
+use quantize_runtime::epilogue::{ToF32, ToI32, ToI48};
 use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
 use quantize_runtime::graph::Scalar;
 use quantize_runtime::interpreter::Tensor;
@@ -81,6 +82,101 @@ fn cast([from, to]: [ElementType; 2], input: &[u8], output: &mut [u8]) {
     });
 }
 
+/// Evaluates an expression for the step of a convolution, its input and its output, whatever its operator is.
+macro_rules! with_step {
+    ($step:expr, $weights:expr, $bias:expr, $epilogue:expr, $input:expr, $output:expr) => {{
+        let &Convolution { window, input, output, input_zero_point, .. } = $step;
+        let (weights, bias, epilogue) = ($weights, $bias, $epilogue);
+        match window {
+            Window::Conv2d { kernel, stride, dilation, pad } => {
+                let step = steps::Conv2d {
+                    input,
+                    output,
+                    kernel,
+                    stride,
+                    dilation,
+                    pad,
+                    input_zero_point,
+                    weights,
+                    bias,
+                    epilogue,
+                };
+                kernels::conv2d(&step, $input, $output);
+            }
+            Window::DepthwiseConv2d { kernel, stride, dilation, pad } => {
+                let step = steps::DepthwiseConv2d {
+                    input,
+                    output,
+                    kernel,
+                    stride,
+                    dilation,
+                    pad,
+                    input_zero_point,
+                    weights,
+                    bias,
+                    epilogue,
+                };
+                kernels::depthwise_conv2d(&step, $input, $output);
+            }
+            Window::Conv3d { kernel, stride, dilation, pad } => {
+                let step = steps::Conv3d {
+                    input,
+                    output,
+                    kernel,
+                    stride,
+                    dilation,
+                    pad,
+                    input_zero_point,
+                    weights,
+                    bias,
+                    epilogue,
+                };
+                kernels::conv3d(&step, $input, $output);
+            }
+            Window::TransposeConv2d { kernel, stride, out_pad } => {
+                let step = steps::TransposeConv2d {
+                    input,
+                    output,
+                    kernel,
+                    stride,
+                    out_pad,
+                    input_zero_point,
+                    weights,
+                    bias,
+                    epilogue,
+                };
+                kernels::transpose_conv2d(&step, $input, $output);
+            }
+        }
+    }};
+}
+
+fn convolution(step: &Convolution<'_>, input: &[u8], output: &mut [u8]) {
+    let (weights, bias) = (step.weights, step.bias);
+    match step.epilogue {
+        Epilogue::Rescale(epilogue) => {
+            let (weights, bias) = (bytes::as_i8s(weights), bytes::as_words(bias));
+            with_step!(step, weights, bias, epilogue, bytes::as_i8s(input), bytes::as_i8s_mut(output));
+        }
+        Epilogue::GeneralRescale(epilogue) => {
+            let (weights, bias) = (bytes::as_i8s(weights), bytes::as_longs(bias));
+            with_step!(step, weights, bias, epilogue, bytes::as_halves(input), bytes::as_halves_mut(output));
+        }
+        Epilogue::ToI32 => {
+            let (weights, bias) = (bytes::as_i8s(weights), bytes::as_words(bias));
+            with_step!(step, weights, bias, ToI32, bytes::as_i8s(input), bytes::as_words_mut(output));
+        }
+        Epilogue::ToI48 => {
+            let (weights, bias) = (bytes::as_i8s(weights), bytes::as_longs(bias));
+            with_step!(step, weights, bias, ToI48, bytes::as_halves(input), bytes::as_longs_mut(output));
+        }
+        Epilogue::ToF32 => {
+            let (weights, bias) = (bytes::as_words(weights), bytes::as_words(bias));
+            with_step!(step, weights, bias, ToF32, bytes::as_words(input), bytes::as_words_mut(output));
+        }
+    }
+}
+
 fn with_value<T>(step: &steps::Pad<Scalar>, value: T) -> steps::Pad<T> {
     steps::Pad { input: step.input, output: step.output, before: step.before, value }
 }
@@ -90,12 +186,70 @@ fn run(kernel: &Kernel<'_>, elements: [ElementType; 2], inputs: &[Vec<u8>], outp
     let halves = |i: usize| bytes::as_halves(&inputs[i]);
     let words = |i: usize| bytes::as_words(&inputs[i]);
     match kernel {
-        Kernel::Conv2d(step) => kernels::conv2d(step, i8s(0), bytes::as_i8s_mut(output)),
-        Kernel::Conv2dI32(step) => kernels::conv2d_i32(step, i8s(0), bytes::as_words_mut(output)),
-        Kernel::DepthwiseConv2d(step) => kernels::depthwise_conv2d(step, i8s(0), bytes::as_i8s_mut(output)),
-        Kernel::DepthwiseConv2dI32(step) => kernels::depthwise_conv2d_i32(step, i8s(0), bytes::as_words_mut(output)),
-        Kernel::AvgPool2d(step) => kernels::avg_pool2d(step, i8s(0), bytes::as_i8s_mut(output)),
-        Kernel::MaxPool2d(step) => kernels::max_pool2d(step, i8s(0), bytes::as_i8s_mut(output)),
+        Kernel::Convolution(step) => convolution(step, &inputs[0], output),
+        Kernel::MatMul(step) => {
+            let &MatMul { a, b, zero_points, epilogue } = step;
+            match epilogue {
+                Epilogue::Rescale(epilogue) => {
+                    let step = steps::MatMul { a, b, zero_points, epilogue };
+                    kernels::matmul(&step, i8s(0), i8s(1), bytes::as_i8s_mut(output));
+                }
+                Epilogue::GeneralRescale(epilogue) => {
+                    let step = steps::MatMul { a, b, zero_points, epilogue };
+                    kernels::matmul(&step, halves(0), halves(1), bytes::as_halves_mut(output));
+                }
+                Epilogue::ToI32 => {
+                    let step = steps::MatMul { a, b, zero_points, epilogue: ToI32 };
+                    kernels::matmul(&step, i8s(0), i8s(1), bytes::as_words_mut(output));
+                }
+                Epilogue::ToI48 => {
+                    let step = steps::MatMul { a, b, zero_points, epilogue: ToI48 };
+                    kernels::matmul(&step, halves(0), halves(1), bytes::as_longs_mut(output));
+                }
+                Epilogue::ToF32 => {
+                    let step = steps::MatMul { a, b, zero_points, epilogue: ToF32 };
+                    kernels::matmul(&step, words(0), words(1), bytes::as_words_mut(output));
+                }
+            }
+        }
+        Kernel::AvgPool2d(step) => match elements[0] {
+            I8 => kernels::avg_pool2d(step, i8s(0), bytes::as_i8s_mut(output)),
+            I16 => kernels::avg_pool2d(step, halves(0), bytes::as_halves_mut(output)),
+            _ => kernels::avg_pool2d(step, words(0), bytes::as_words_mut(output)),
+        },
+        Kernel::MaxPool2d(step) => match elements[0] {
+            I8 => kernels::max_pool2d(step, i8s(0), bytes::as_i8s_mut(output)),
+            I16 => kernels::max_pool2d_i16(step, halves(0), bytes::as_halves_mut(output)),
+            _ => kernels::max_pool2d_f32(step, words(0), bytes::as_words_mut(output)),
+        },
+        Kernel::MaxPool2dNumber(step) => kernels::max_pool2d_number(step, words(0), bytes::as_words_mut(output)),
+        Kernel::ArgMax(step) => {
+            let output = bytes::as_words_mut(output);
+            match elements[0] {
+                I8 => kernels::arg_max(step, i8s(0), output),
+                I16 => kernels::arg_max(step, halves(0), output),
+                _ => kernels::arg_max(step, words(0), output),
+            }
+        }
+        Kernel::ArgMaxNumber(step) => kernels::arg_max_number(step, words(0), bytes::as_words_mut(output)),
+        Kernel::ResizeNearest(step) => moved!(kernels::resize_nearest(step, inputs[0], output), elements[0]),
+        Kernel::ResizeBilinear(step) => match elements[0] {
+            I8 => kernels::resize_bilinear(step, i8s(0), bytes::as_words_mut(output)),
+            I16 => kernels::resize_bilinear(step, halves(0), bytes::as_longs_mut(output)),
+            _ => kernels::resize_bilinear(step, words(0), bytes::as_words_mut(output)),
+        },
+        Kernel::Gather(step) => match elements[0].size() {
+            1 => kernels::gather(step, &inputs[0], words(1), output),
+            2 => kernels::gather(step, halves(0), words(1), bytes::as_halves_mut(output)),
+            _ => kernels::gather(step, words(0), words(1), bytes::as_words_mut(output)),
+        },
+        Kernel::Scatter(step) => match elements[0].size() {
+            1 => kernels::scatter(step, &inputs[0], words(1), &inputs[2], output),
+            2 => kernels::scatter(step, halves(0), words(1), halves(2), bytes::as_halves_mut(output)),
+            _ => kernels::scatter(step, words(0), words(1), words(2), bytes::as_words_mut(output)),
+        },
+        Kernel::Reverse(step) => moved!(kernels::reverse(step, inputs[0], output), elements[0]),
+        Kernel::Tile(step) => moved!(kernels::tile(step, inputs[0], output), elements[0]),
         Kernel::Clamp(step) => kernels::clamp(step, i8s(0), bytes::as_i8s_mut(output)),
         Kernel::ClampI16(step) => kernels::clamp_i16(step, halves(0), bytes::as_halves_mut(output)),
         Kernel::ClampF32(step) => kernels::clamp_f32(step, words(0), bytes::as_words_mut(output)),

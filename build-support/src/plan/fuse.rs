@@ -2,9 +2,10 @@
 //! kernel computes as well.
 
 use super::boundary::Producers;
+use super::convolution::{self, Convolution, Epilogue, MatMul};
 use super::{Kernel, operator};
-use quantize_runtime::graph::{ElementType, Graph, Node, Scalar, ValueId};
-use quantize_runtime::ops::{self, NanMode, Op, RoundingMode};
+use quantize_runtime::graph::{ElementType, Graph, Scalar, ValueId};
+use quantize_runtime::ops::{self, NanMode, Op, ResizeMode, RoundingMode};
 use quantize_runtime::rescale::{GeneralRescale, Rescale};
 use quantize_runtime::shape::MAX_RANK;
 use quantize_runtime::{Shape, bytes, steps};
@@ -67,7 +68,6 @@ impl<'a> Selector<'a> {
     /// The steps for a node and those fused into it; several only for CONCAT.
     fn node(&self, index: usize) -> Result<Vec<Selected<'a>>, String> {
         let node = &self.graph.nodes[index];
-        self.check_elements(node)?;
         let output = (node.output, self.shape(node.output));
         let with = |value| (value, self.shape(value));
         let (kernel, inputs) = match &node.op {
@@ -81,13 +81,13 @@ impl<'a> Selector<'a> {
                 };
                 (kernel, vec![with(op.input)])
             }
-            Op::Conv2d(op) => {
-                let kernel = Kernel::Conv2dI32(self.conv2d(op, output.1, ())?);
-                return Ok(vec![self.convolution(kernel, op.input, op.weight, output, index)]);
-            }
-            Op::DepthwiseConv2d(op) => {
-                let kernel = Kernel::DepthwiseConv2dI32(self.depthwise_conv2d(op, output.1, ())?);
-                return Ok(vec![self.convolution(kernel, op.input, op.weight, output, index)]);
+            Op::Conv2d(_) | Op::Conv3d(_) | Op::DepthwiseConv2d(_) | Op::MatMul(_) | Op::TransposeConv2d(_) => {
+                let epilogue = match self.element(node.output) {
+                    ElementType::F32 => Epilogue::ToF32,
+                    ElementType::I48 => Epilogue::ToI48,
+                    _ => Epilogue::ToI32,
+                };
+                return Ok(self.sums(index, output, epilogue)?.into_iter().collect());
             }
             Op::AvgPool2d(op) => {
                 let step = steps::AvgPool2d {
@@ -109,7 +109,39 @@ impl<'a> Selector<'a> {
                     stride: sizes(op.stride),
                     pad: sizes(op.pad),
                 };
-                (Kernel::MaxPool2d(step), vec![with(op.input)])
+                let is_number = op.nan_mode == NanMode::Ignore && self.element(op.input) == ElementType::F32;
+                (if is_number { Kernel::MaxPool2dNumber(step) } else { Kernel::MaxPool2d(step) }, vec![with(op.input)])
+            }
+            Op::ArgMax(op) => {
+                let step = steps::ArgMax { input: self.shape(op.input), axis: axis(op.axis) };
+                let is_number = op.nan_mode == NanMode::Ignore && self.element(op.input) == ElementType::F32;
+                (if is_number { Kernel::ArgMaxNumber(step) } else { Kernel::ArgMax(step) }, vec![with(op.input)])
+            }
+            Op::Resize(op) => {
+                // Numerators are at most 2048, offsets and denominators below 16 times that in a valid graph.
+                let (scale, offset) = (op.scale.map(|number| number as i16), op.offset.map(|number| number as i16));
+                let step = steps::Resize { input: self.shape(op.input), output: output.1, scale, offset };
+                let kernel = match op.mode {
+                    ResizeMode::NearestNeighbor => Kernel::ResizeNearest(step),
+                    ResizeMode::Bilinear => Kernel::ResizeBilinear(step),
+                };
+                (kernel, vec![with(op.input)])
+            }
+            Op::Gather(op) => {
+                let step = steps::Gather { values: self.shape(op.values), indices: self.shape(op.indices) };
+                (Kernel::Gather(step), vec![with(op.values), with(op.indices)])
+            }
+            Op::Scatter(op) => {
+                let step = steps::Scatter { values: self.shape(op.values), indices: self.shape(op.indices) };
+                (Kernel::Scatter(step), vec![with(op.values), with(op.indices), with(op.input)])
+            }
+            Op::Reverse(op) => {
+                let step = steps::Reverse { input: self.shape(op.input), axis: axis(op.axis) };
+                (Kernel::Reverse(step), vec![with(op.input)])
+            }
+            Op::Tile(op) => {
+                let step = steps::Tile { input: self.shape(op.input), output: output.1 };
+                (Kernel::Tile(step), vec![with(op.input)])
             }
             Op::Clamp(op) => (clamp(op, self.element(op.input)), vec![with(op.input)]),
             Op::Table(op) if self.element(op.input) == ElementType::I8 => {
@@ -163,15 +195,6 @@ impl<'a> Selector<'a> {
                 let step = steps::Transpose { input: self.shape(op.input), perms };
                 (Kernel::Transpose(step), vec![with(op.input)])
             }
-            Op::ArgMax(_)
-            | Op::Conv3d(_)
-            | Op::Gather(_)
-            | Op::MatMul(_)
-            | Op::Resize(_)
-            | Op::Reverse(_)
-            | Op::Scatter(_)
-            | Op::Tile(_)
-            | Op::TransposeConv2d(_) => return Err("is not supported in generated code".to_owned()),
             Op::Reshape(_) => unreachable!("a RESHAPE needs no step"),
             op => {
                 if let Op::Mul(mul) = op
@@ -232,38 +255,28 @@ impl<'a> Selector<'a> {
         Producers { graph: self.graph, producers: &self.producers }
     }
 
-    /// Checks that the kernels of this operator know the element types of its tensors.
-    fn check_elements(&self, node: &Node) -> Result<(), String> {
-        let narrow = matches!(node.op, Op::Conv2d(_) | Op::DepthwiseConv2d(_) | Op::AvgPool2d(_) | Op::MaxPool2d(_));
-        let mut elements = node.op.inputs().into_iter().chain([node.output]).map(|value| self.element(value));
-        match elements.find(|element| !matches!(element, ElementType::I8 | ElementType::I32)) {
-            Some(element) if narrow => Err(format!("{} tensors are not supported", element.name())),
-            _ => Ok(()),
-        }
-    }
-
     /// The step for a RESCALE to i8 and the i32 arithmetic before it, where one kernel does both.
     fn rescaled(&self, op: &ops::Rescale, output: ValueId) -> Result<Option<Selected<'a>>, String> {
         let types = (self.element(op.input), self.element(output));
         let Some(index) = self.sole_producer(op.input) else { return Ok(None) };
-        if types != (ElementType::I32, ElementType::I8) || !self.is_plain(op, output)? {
-            return Ok(None);
-        }
         let node = &self.graph.nodes[index];
         // Parameters per channel belong to the last axis, which a RESHAPE in between may have changed.
         if op.per_channel && node.output != op.input {
             return Ok(None);
         }
-        let (rescale, result) = (self.rescale(op)?, self.shape(node.output));
+        let result = self.shape(node.output);
+        if types == (ElementType::I48, ElementType::I16) {
+            let rescale = self.general_rescale(op, ElementType::I16)?;
+            return self.sums(index, (output, result), Epilogue::GeneralRescale(rescale));
+        }
+        if types != (ElementType::I32, ElementType::I8) || !self.is_plain(op, output)? {
+            return Ok(None);
+        }
+        let rescale = self.rescale(op)?;
+        if let Some(step) = self.sums(index, (output, result), Epilogue::Rescale(rescale))? {
+            return Ok(Some(step));
+        }
         Ok(match &node.op {
-            Op::Conv2d(op) => {
-                let kernel = Kernel::Conv2d(self.conv2d(op, result, rescale)?);
-                Some(self.convolution(kernel, op.input, op.weight, (output, result), index))
-            }
-            Op::DepthwiseConv2d(op) => {
-                let kernel = Kernel::DepthwiseConv2d(self.depthwise_conv2d(op, result, rescale)?);
-                Some(self.convolution(kernel, op.input, op.weight, (output, result), index))
-            }
             Op::ReduceSum(_) if !op.per_channel => self.rescaled_sum(index, rescale, output)?,
             other if !op.per_channel => match operator::binary_i32(other, ElementType::I32.size()) {
                 Some(operator) => {
@@ -339,55 +352,40 @@ impl<'a> Selector<'a> {
         }
     }
 
-    fn convolution(
+    /// The step for the convolution or matrix product at a node, which stores what the epilogue makes of its sums; `None` for
+    /// another operator.
+    fn sums(
         &self,
-        kernel: Kernel<'a>,
-        input: ValueId,
-        weight: ValueId,
-        output: (ValueId, Shape),
         node: usize,
-    ) -> Selected<'a> {
-        // Each weight meets each output position once, in depthwise convolutions too.
-        let [n, oh, ow, _] = output.1.sizes();
-        let macs = (n * oh * ow) as u64 * self.shape(weight).len() as u64;
-        Selected { kernel, inputs: vec![(input, self.shape(input))], output, node, macs }
-    }
-
-    fn conv2d<R>(&self, op: &ops::Conv2d, output: Shape, rescale: R) -> Result<steps::Conv2d<'a, R>, String> {
-        let [_, kh, kw, _] = self.shape(op.weight).sizes();
-        Ok(steps::Conv2d {
-            input: self.shape(op.input),
-            output,
-            kernel: [kh, kw].map(|side| side as u16), // at most 8192 in a valid graph
-            stride: sizes(op.stride),
-            dilation: sizes(op.dilation),
-            pad: sizes(op.pad),
-            input_zero_point: code(op.input_zero_point),
-            weights: self.weights(op.weight, op.weight_zero_point)?,
-            bias: self.words(op.bias)?,
-            rescale,
-        })
-    }
-
-    fn depthwise_conv2d<R>(
-        &self,
-        op: &ops::DepthwiseConv2d,
-        output: Shape,
-        rescale: R,
-    ) -> Result<steps::DepthwiseConv2d<'a, R>, String> {
-        let [kh, kw] = self.shape(op.weight).sizes();
-        Ok(steps::DepthwiseConv2d {
-            input: self.shape(op.input),
-            output,
-            kernel: [kh, kw].map(|side| side as u16), // at most 8192 in a valid graph
-            stride: sizes(op.stride),
-            dilation: sizes(op.dilation),
-            pad: sizes(op.pad),
-            input_zero_point: code(op.input_zero_point),
-            weights: self.weights(op.weight, op.weight_zero_point)?,
-            bias: self.words(op.bias)?,
-            rescale,
-        })
+        output: (ValueId, Shape),
+        epilogue: Epilogue<'a>,
+    ) -> Result<Option<Selected<'a>>, String> {
+        let with = |value| (value, self.shape(value));
+        let op = &self.graph.nodes[node].op;
+        if let Op::MatMul(op) = op {
+            let zero_points = [op.a_zero_point, op.b_zero_point].map(code);
+            let kernel = MatMul { a: self.shape(op.a), b: self.shape(op.b), zero_points, epilogue };
+            let columns = *kernel.b.dims().last().expect("rank 3");
+            let macs = kernel.a.len() as u64 * u64::from(columns);
+            let inputs = vec![with(op.a), with(op.b)];
+            return Ok(Some(Selected { kernel: Kernel::MatMul(kernel), inputs, output, node, macs }));
+        }
+        let Some(layer) = convolution::layer(op, |value| self.shape(value)) else { return Ok(None) };
+        if layer.weight_zero_point != 0 {
+            return Err(format!("a weight zero point of {} is not supported", layer.weight_zero_point));
+        }
+        let kernel = Convolution {
+            window: layer.window,
+            input: self.shape(layer.input),
+            output: output.1,
+            input_zero_point: code(layer.input_zero_point),
+            weights: self.constant(layer.weight)?,
+            bias: self.constant(layer.bias)?,
+            epilogue,
+        };
+        let macs = kernel.window.macs(self.shape(layer.weight).len(), &kernel.input, &kernel.output);
+        let inputs = vec![with(layer.input)];
+        Ok(Some(Selected { kernel: Kernel::Convolution(kernel), inputs, output, node, macs }))
     }
 
     /// Whether a RESCALE is between signed i8 and i32, with single rounding.
@@ -446,14 +444,6 @@ impl<'a> Selector<'a> {
             input_zero_point: code(op.input_zero_point),
             output_zero_point: code(op.output_zero_point),
         })
-    }
-
-    fn weights(&self, value: ValueId, zero_point: i32) -> Result<&'a [i8], String> {
-        if zero_point == 0 {
-            self.i8s(value)
-        } else {
-            Err(format!("a weight zero point of {zero_point} is not supported"))
-        }
     }
 
     fn i8s(&self, value: ValueId) -> Result<&'a [i8], String> {

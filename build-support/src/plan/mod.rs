@@ -1,12 +1,14 @@
 //! Turns a decoded graph into steps of fused kernels and gives every tensor between them a place in the arena.
 
 mod boundary;
+mod convolution;
 #[cfg(test)]
 pub(crate) mod execute;
 mod fuse;
 mod operator;
 mod place;
 
+pub use convolution::{Convolution, Epilogue, MatMul, Window};
 use place::Buffer;
 use quantize_runtime::graph::{ElementType, Graph, Scalar, ValueId};
 use quantize_runtime::operators::any;
@@ -77,18 +79,32 @@ pub enum Source<'a> {
 /// A kernel with everything but the tensors it is called with; constants are the file's own bytes.
 #[derive(Clone, Debug)]
 pub enum Kernel<'a> {
-    /// CONV2D to i8.
-    Conv2d(steps::Conv2d<'a>),
-    /// CONV2D to i32.
-    Conv2dI32(steps::Conv2d<'a, ()>),
-    /// DEPTHWISE_CONV2D to i8.
-    DepthwiseConv2d(steps::DepthwiseConv2d<'a>),
-    /// DEPTHWISE_CONV2D to i32.
-    DepthwiseConv2dI32(steps::DepthwiseConv2d<'a, ()>),
+    /// A convolution; the element types of the operands tell that of its sums.
+    Convolution(Convolution<'a>),
+    /// A product of matrices.
+    MatMul(MatMul<'a>),
     /// AVG_POOL2D.
     AvgPool2d(steps::AvgPool2d),
     /// MAX_POOL2D.
     MaxPool2d(steps::MaxPool2d),
+    /// MAX_POOL2D of f32 in which NaN loses.
+    MaxPool2dNumber(steps::MaxPool2d),
+    /// ARGMAX.
+    ArgMax(steps::ArgMax),
+    /// ARGMAX of f32 in which NaN loses.
+    ArgMaxNumber(steps::ArgMax),
+    /// RESIZE by the nearest element.
+    ResizeNearest(steps::Resize),
+    /// RESIZE by weighing four elements.
+    ResizeBilinear(steps::Resize),
+    /// GATHER.
+    Gather(steps::Gather),
+    /// SCATTER.
+    Scatter(steps::Scatter),
+    /// REVERSE.
+    Reverse(steps::Reverse),
+    /// TILE.
+    Tile(steps::Tile),
     /// CLAMP of i8.
     Clamp(steps::Clamp),
     /// CLAMP of i16.

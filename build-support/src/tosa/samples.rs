@@ -5,7 +5,7 @@ use quantize_runtime::Shape;
 use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
 use quantize_runtime::graph::{Scalar, ValueId};
 use quantize_runtime::interpreter::{Interpreter, Tensor};
-use quantize_runtime::ops::{self, NanMode, Op, RoundingMode};
+use quantize_runtime::ops::{self, AccumulatorType, NanMode, Op, ResizeMode, RoundingMode};
 
 /// Xorshift: the same numbers in every run.
 pub(crate) struct Random(u64);
@@ -138,7 +138,41 @@ impl Builder {
         self.push(rescale, element)
     }
 
-    /// A convolution of an i8 value; most of them are rescaled to i8.
+    /// A constant weight of these dimensions and a bias, of the types of a convolution of `element`, and its accumulator.
+    fn layer(&mut self, element: ElementType, dims: &[u32], outputs: u32) -> (ValueId, ValueId, AccumulatorType) {
+        let (weight, bias, accumulator) = match element {
+            F32 => (F32, F32, AccumulatorType::Fp32),
+            I16 => (I8, I48, AccumulatorType::Int48),
+            _ => (I8, I32, AccumulatorType::Int32),
+        };
+        let mut constant = |element: ElementType, dims: &[u32], limit: i32| {
+            let shape = Shape::new(dims).expect("valid dimensions");
+            let numbers = (0..shape.len()).map(|_| self.random.between(-limit, limit));
+            let bytes = |number: i32| match element {
+                F32 => (number as f32 / 64.0).to_le_bytes().to_vec(),
+                _ => i64::from(number).to_le_bytes()[..element.size()].to_vec(),
+            };
+            let data = numbers.flat_map(bytes).collect();
+            self.lowered.constant(element, shape, data)
+        };
+        let bias_dims = [outputs];
+        (constant(weight, dims, 127), constant(bias, &bias_dims, 1000), accumulator)
+    }
+
+    /// What becomes of sums of products of `element` at times: a rescale, per channel or not.
+    fn finish(&mut self, sums: ValueId, element: ElementType) -> Option<ValueId> {
+        match (self.random.below(5), element) {
+            (0, _) | (_, F32) => Some(sums),
+            (_, I16) => self.general_rescale(sums),
+            (choice, _) => self.rescale(sums, I8, -9, choice > 2),
+        }
+    }
+
+    fn zero_point(&mut self, element: ElementType) -> i32 {
+        if element == I8 { self.random.between(-128, 127) } else { 0 }
+    }
+
+    /// CONV2D or DEPTHWISE_CONV2D of i8, i16 or f32, at times rescaled.
     pub(crate) fn convolution(&mut self, input: ValueId, depthwise: bool) -> Option<ValueId> {
         let &[_, _, _, c] = self.shape(input).dims() else { return None };
         let kernel: [u32; 2] = [1 + self.random.below(3) as u32, 1 + self.random.below(3) as u32];
@@ -147,56 +181,191 @@ impl Builder {
             true => ([kernel[0], kernel[1], c, n], c * n),
             false => ([n, kernel[0], kernel[1], c], n),
         };
-        let shape = Shape::new(&dims).expect("valid dimensions");
-        let weights = self.random.i8s(shape.len());
-        let weight = self.lowered.constant_i8(shape, weights);
-        let bias = (0..outputs).map(|_| self.random.between(-1000, 1000)).collect();
-        let bias = self.lowered.constant_i32(Shape::new(&[outputs]).expect("not zero"), bias);
+        let element = self.element(input);
+        let (weight, bias, accumulator) = self.layer(element, &dims, outputs);
         let pad = [(); 4].map(|()| self.random.between(0, 2));
         let stride = [(); 2].map(|()| self.random.between(1, 2));
         let dilation = [(); 2].map(|()| self.random.between(1, 2));
-        let input_zero_point = self.random.between(-128, 127);
-        let accumulator = if depthwise {
+        let input_zero_point = self.zero_point(element);
+        let result = self.element(bias);
+        let sums = if depthwise {
             let op = ops::DepthwiseConv2d {
                 pad,
                 stride,
                 dilation,
+                accumulator,
                 input,
                 weight,
                 bias,
                 input_zero_point,
                 ..Default::default()
             };
-            self.push(op, I32)?
+            self.push(op, result)?
         } else {
-            let op = ops::Conv2d { pad, stride, dilation, input, weight, bias, input_zero_point, ..Default::default() };
-            self.push(op, I32)?
+            let op = ops::Conv2d {
+                pad,
+                stride,
+                dilation,
+                accumulator,
+                input,
+                weight,
+                bias,
+                input_zero_point,
+                ..Default::default()
+            };
+            self.push(op, result)?
         };
-        match self.random.below(5) {
-            0 => Some(accumulator),
-            choice => self.rescale(accumulator, I8, -9, choice > 2),
+        self.finish(sums, element)
+    }
+
+    /// TRANSPOSE_CONV2D of i8, i16 or f32, at times rescaled.
+    fn transpose_convolution(&mut self, input: ValueId) -> Option<ValueId> {
+        let &[_, _, _, c] = self.shape(input).dims() else { return None };
+        let [kh, kw, n] = [(); 3].map(|()| 1 + self.random.below(3) as u32);
+        let element = self.element(input);
+        let (weight, bias, accumulator) = self.layer(element, &[n, kh, kw, c], n);
+        let mut pad = |kernel: u32| self.random.between(1 - kernel as i32, 2);
+        let out_pad = [pad(kh), pad(kh), pad(kw), pad(kw)];
+        let stride = [(); 2].map(|()| self.random.between(1, 2));
+        let input_zero_point = self.zero_point(element);
+        let op = ops::TransposeConv2d {
+            out_pad,
+            stride,
+            accumulator,
+            input,
+            weight,
+            bias,
+            input_zero_point,
+            ..Default::default()
+        };
+        let sums = self.push(op, self.element(bias))?;
+        self.finish(sums, element)
+    }
+
+    /// CONV3D over the rows, columns and channels of a tensor, at times rescaled.
+    fn convolution_3d(&mut self, input: ValueId) -> Option<ValueId> {
+        let mut shape: Vec<i32> = self.shape(input).dims().iter().map(|&dim| dim as i32).collect();
+        if shape.len() != 4 {
+            return None;
+        }
+        shape.push(1);
+        let element = self.element(input);
+        let [kd, kh, kw, n] = [(); 4].map(|()| 1 + self.random.below(2) as u32);
+        let (weight, bias, accumulator) = self.layer(element, &[n, kd, kh, kw, 1], n);
+        let input = self.push(ops::Reshape { input, shape }, element)?;
+        let op = ops::Conv3d {
+            pad: [(); 6].map(|()| self.random.between(0, 2)),
+            stride: [(); 3].map(|()| self.random.between(1, 2)),
+            dilation: [(); 3].map(|()| self.random.between(1, 2)),
+            accumulator,
+            input,
+            weight,
+            bias,
+            input_zero_point: self.zero_point(element),
+            ..Default::default()
+        };
+        let sums = self.push(op, self.element(bias))?;
+        self.finish(sums, element)
+    }
+
+    /// A tensor as one of rank 3.
+    fn rank3(&mut self, input: ValueId) -> Option<ValueId> {
+        let &[n, h, w, c] = self.shape(input).dims() else { return None };
+        let shape = [n, h * w, c].map(|dim| dim as i32).to_vec();
+        self.push(ops::Reshape { input, shape }, self.element(input))
+    }
+
+    /// MATMUL of a tensor with its transpose or a constant, at times rescaled.
+    fn matmul(&mut self, input: ValueId) -> Option<ValueId> {
+        let a = self.rank3(input)?;
+        let element = self.element(a);
+        let b = match self.random.below(2) {
+            0 => self.push(ops::Transpose { perms: vec![0, 2, 1], input: a }, element)?,
+            _ => {
+                let &[n, _, c] = self.shape(a).dims() else { return None };
+                let shape = Shape::new(&[n, c, 1 + self.random.below(9) as u32]).expect("valid dimensions");
+                let data = self.random.bytes(element, shape.len());
+                self.lowered.constant(element, shape, data)
+            }
+        };
+        let result = match element {
+            F32 => F32,
+            I16 => I48,
+            _ => I32,
+        };
+        let op = ops::MatMul { a, b, a_zero_point: self.zero_point(element), b_zero_point: self.zero_point(element) };
+        let sums = self.push(op, result)?;
+        self.finish(sums, element)
+    }
+
+    /// GATHER of rows, or SCATTER of them to other places.
+    fn rows(&mut self, input: ValueId, scatter: bool) -> Option<ValueId> {
+        let values = self.rank3(input)?;
+        let &[n, k, _] = self.shape(values).dims() else { return None };
+        // Each row at most once.
+        let count = 1 + self.random.below(k as usize) as i32;
+        let first = self.random.between(0, k as i32 - count);
+        let indices = (0..n).flat_map(|_| (first..first + count).rev()).collect();
+        let shape = Shape::new(&[n, count as u32]).expect("valid dimensions");
+        let indices = self.lowered.constant_i32(shape, indices);
+        let rows = self.push(ops::Gather { values, indices }, self.element(values))?;
+        if scatter {
+            self.push(ops::Scatter { values, indices, input: rows }, self.element(values))
+        } else {
+            Some(rows)
         }
     }
 
+    fn resize(&mut self, input: ValueId) -> Option<ValueId> {
+        let &[_, h, w, _] = self.shape(input).dims() else { return None };
+        let mut axis = |size: u32| {
+            let [n, d] = [(); 2].map(|()| self.random.between(1, 4));
+            let offset = self.random.between(-n, n);
+            let span = (size as i32 - 1) * n - offset;
+            // The least border with which the scale divides exactly.
+            let border = (0..d).find(|border| span + border >= 0 && (span + border) % d == 0)?;
+            Some(([n, d], offset, border))
+        };
+        let (([yn, yd], y, border_y), ([xn, xd], x, border_x)) = (axis(h)?, axis(w)?);
+        let mode = [ResizeMode::NearestNeighbor, ResizeMode::Bilinear][self.random.below(2)];
+        let result = match (mode, self.element(input)) {
+            (ResizeMode::Bilinear, I8) => I32,
+            (ResizeMode::Bilinear, I16) => I48,
+            (_, element) => element,
+        };
+        let (scale, offset, border) = ([yn, yd, xn, xd], [y, x], [border_y, border_x]);
+        self.push(ops::Resize { mode, input, scale, offset, border }, result)
+    }
+
+    fn tile(&mut self, input: ValueId) -> Option<ValueId> {
+        let multiples = (0..self.shape(input).rank()).map(|_| self.random.between(1, 2)).collect();
+        self.push(ops::Tile { input, multiples }, self.element(input))
+    }
+
+    fn axis(&mut self, input: ValueId) -> u32 {
+        self.random.below(self.shape(input).rank()) as u32
+    }
+
+    /// AVG_POOL2D or MAX_POOL2D of i8, i16 or f32.
     pub(crate) fn pool(&mut self, input: ValueId, average: bool) -> Option<ValueId> {
         let kernel = [(); 2].map(|()| self.random.between(1, 3));
         let stride = [(); 2].map(|()| self.random.between(1, 2));
         let pad = [kernel[0], kernel[0], kernel[1], kernel[1]].map(|side| self.random.between(0, side - 1));
+        let element = self.element(input);
         if average {
-            let (input_zero_point, output_zero_point) =
-                (self.random.between(-128, 127), self.random.between(-128, 127));
             let op = ops::AvgPool2d {
                 kernel,
                 stride,
                 pad,
+                accumulator: if element == F32 { AccumulatorType::Fp32 } else { AccumulatorType::Int32 },
                 input,
-                input_zero_point,
-                output_zero_point,
-                ..Default::default()
+                input_zero_point: self.zero_point(element),
+                output_zero_point: self.zero_point(element),
             };
-            self.push(op, I8)
+            self.push(op, element)
         } else {
-            self.push(ops::MaxPool2d { kernel, stride, pad, input, ..Default::default() }, I8)
+            let nan_mode = self.nan_mode();
+            self.push(ops::MaxPool2d { kernel, stride, pad, nan_mode, input }, element)
         }
     }
 
@@ -471,7 +640,7 @@ impl Builder {
         if self.shape(a).len() > 3000 {
             return None;
         }
-        match self.random.below(30) {
+        match self.random.below(38) {
             0 => self.convolution(a, false),
             1 => self.convolution(a, true),
             2 => self.pool(a, true),
@@ -526,6 +695,23 @@ impl Builder {
                 self.quantize(a, element)
             }
             26 => self.dequantize(a),
+            27 => self.transpose_convolution(a),
+            28 => self.convolution_3d(a),
+            29 => self.matmul(a),
+            30 => {
+                let scatter = self.random.below(2) == 0;
+                self.rows(a, scatter)
+            }
+            31 => self.resize(a),
+            32 => self.tile(a),
+            33 => {
+                let axis = self.axis(a);
+                self.push(ops::Reverse { axis, input: a }, self.element(a))
+            }
+            34 => {
+                let (axis, nan_mode) = (self.axis(a), self.nan_mode());
+                self.push(ops::ArgMax { axis, nan_mode, input: a }, I32)
+            }
             _ => self.transpose(a),
         }
     }
@@ -569,6 +755,7 @@ pub(crate) fn random_codes(seed: u64, operators: usize) -> Lowered {
     builder.push(ops::Cast { input: y }, Bool);
     builder.grow_to(builder.lowered.graph.nodes.len() + operators);
     let mut results = builder.values.clone();
+    results.retain(|&value| builder.element(value) != I48);
     results.reverse();
     for (index, value) in results.into_iter().take(6).enumerate() {
         let code = match builder.element(value) {
@@ -600,6 +787,14 @@ pub(crate) fn all_operators() -> Lowered {
     while outputs.len() < 8 {
         outputs.extend(builder.convolution(x, outputs.len() % 2 == 1));
     }
+    for convolution in [Builder::transpose_convolution, Builder::convolution_3d, Builder::matmul] {
+        outputs.extend((0..20).find_map(|_| convolution(&mut builder, x)));
+    }
+    outputs.extend((0..20).find_map(|_| builder.resize(x)));
+    outputs.extend([false, true].map(|scatter| builder.rows(x, scatter).expect("valid")));
+    outputs.push(builder.tile(x).expect("valid"));
+    outputs.push(builder.push(ops::Reverse { axis: 2, input: x }, I8).expect("valid"));
+    outputs.push(builder.push(ops::ArgMax { axis: 3, input: x, ..Default::default() }, I32).expect("valid"));
     outputs.push(builder.pool(x, true).expect("valid"));
     outputs.push(builder.pool(x, false).expect("valid"));
     let (table, clamped) = (builder.table(x).expect("valid"), builder.clamp(x).expect("valid"));

@@ -5,14 +5,20 @@
 
 mod portable;
 
-pub use portable::conv2d::{conv2d, conv2d_i32};
-pub use portable::depthwise_conv2d::{depthwise_conv2d, depthwise_conv2d_i32};
+pub use portable::arg_max::{arg_max, arg_max_number};
+pub use portable::conv2d::conv2d;
+pub use portable::conv3d::conv3d;
+pub use portable::depthwise_conv2d::depthwise_conv2d;
 pub use portable::elementwise::{
     cast, cast_from_f32, cast_to_f32, clamp, clamp_f32, clamp_i16, clamp_number, dequantize, quantize, rescale,
     rescale_i8, rescale_i8_to_i32, rescale_i32, rescale_i32_to_i8, table, table_i16, unary, unary_f32,
 };
+pub use portable::indexing::{gather, reverse, scatter, tile};
 pub use portable::integer::{Integer, Wide};
 pub use portable::layout::{concat, copy, pad, slice, transpose};
+pub use portable::matmul::matmul;
 pub use portable::pairs::{binary, binary_f32, compare_f32, rescaled_binary, select};
-pub use portable::pool2d::{avg_pool2d, max_pool2d};
+pub use portable::pool2d::{avg_pool2d, max_pool2d, max_pool2d_f32, max_pool2d_i16, max_pool2d_number};
 pub use portable::reduce::{reduce, reduce_f32, rescaled_sum};
+pub use portable::resize::{resize_bilinear, resize_nearest};
+pub use portable::transpose_conv2d::transpose_conv2d;

@@ -1,12 +1,18 @@
 //! Kernels for any target, in safe Rust.
 
+pub(super) mod arg_max;
 pub(super) mod conv2d;
+pub(super) mod conv3d;
 pub(super) mod depthwise_conv2d;
 pub(super) mod elementwise;
+pub(super) mod indexing;
 pub(super) mod integer;
 pub(super) mod layout;
+pub(super) mod matmul;
 pub(super) mod pairs;
 pub(super) mod pool2d;
 pub(super) mod reduce;
+pub(super) mod resize;
 mod rows;
+pub(super) mod transpose_conv2d;
 mod window;
