@@ -5,6 +5,7 @@
 use crate::config::Dtype;
 use crate::graph::{self, Data, Element, Graph, Node, NodeId, Tensor};
 use crate::ops::Op;
+use crate::passes;
 use crate::quantize::{QuantGraph, QuantParams, QuantWeights, multiplier_and_shift};
 use crate::tosa::Lowered;
 use quantize_runtime::Shape;
@@ -110,6 +111,8 @@ pub(crate) struct Lowering<'a> {
 ///
 /// Numbers that TOSA cannot express, each with its node.
 pub fn lower(source: &QuantGraph) -> Result<Lowered, Vec<String>> {
+    let decomposed = source.float.contains(&true).then(|| passes::decompose_float(source.clone()));
+    let source = decomposed.as_ref().unwrap_or(source);
     let mut lowering = Lowering {
         source,
         output: Lowered::default(),
@@ -198,7 +201,12 @@ impl<'a> Lowering<'a> {
         if let Some(value) = self.values[id.index()] {
             return Ok(value);
         }
-        match self.graph().value(id).constant.as_ref().expect("nodes are lowered in execution order") {
+        self.plain_constant(self.graph().value(id).constant.as_ref().expect("nodes are lowered in execution order"))
+    }
+
+    /// Elements as they are.
+    pub(crate) fn plain_constant(&mut self, data: &Data) -> Result<ValueId, String> {
+        match data {
             Data::F32(data) => self.constant_f32(data.shape(), data.iter().copied().collect()),
             Data::I64(data) => {
                 let words =

@@ -49,13 +49,18 @@ impl Room for Constant {
     }
 
     fn pattern(&self) -> Pattern {
-        Pattern::Own
+        if self.data.real().is_some() { Pattern::Own } else { Pattern::Float }
     }
 
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
         let output = lowering.result_params(node);
         let real = self.data.real().expect("only real numbers are quantized");
         let result = lowering.quantized_constant(real, output)?;
+        lowering.finish(node, result)
+    }
+
+    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        let result = lowering.plain_constant(&self.data)?;
         lowering.finish(node, result)
     }
 }

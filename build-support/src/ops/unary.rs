@@ -5,6 +5,7 @@ use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
 
 mod function;
+mod real;
 
 /// `f(x)` for each element.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -263,6 +264,12 @@ impl Room for Unary {
         let input = lowering.operand(node, 0)?;
         let output = lowering.result_params(node);
         let result = lowering.table(&input, output, |real| self.apply(f64::from(real)) as f32)?;
+        lowering.finish(node, result)
+    }
+
+    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        let input = lowering.operand(node, 0)?;
+        let result = real::lower(lowering, *self, input.id, &input.shape)?;
         lowering.finish(node, result)
     }
 }

@@ -27,6 +27,7 @@ mod decompose_tril;
 mod decompose_var;
 mod decompose_vector_norm;
 mod fold_batch_norm;
+mod fold_scale_into_conv;
 mod names;
 pub(crate) mod pad_avg_pool;
 mod replace_infinities;
@@ -35,10 +36,12 @@ mod unroll_recurrent;
 
 use crate::annotate;
 use crate::config::Recipe;
-use crate::graph::{Element, Graph, Node, Tensor, ValueId};
+use crate::graph::{Element, Graph, Node, NodeId, Tensor, ValueId};
 use crate::ops::Op;
 use crate::ops::constant::Constant;
+use crate::quantize::QuantGraph;
 use names::Names;
+use std::collections::BTreeMap;
 
 /// Gives the tensors that replace a node's results, made by the pieces it pushed; `None` leaves the node as it is.
 type Decompose = fn(&mut Builder<'_>, &Node) -> Option<Vec<ValueId>>;
@@ -59,7 +62,7 @@ const fn everywhere(decompose: Decompose) -> Pass {
 }
 
 /// Each goes over the whole network before the next: a piece meets the passes behind its own.
-const PASSES: [Pass; 28] = [
+const PASSES: [Pass; 27] = [
     quantized(decompose_embedding::run),
     quantized(decompose_attention::run),
     quantized(decompose_logit::run),
@@ -87,11 +90,15 @@ const PASSES: [Pass; 28] = [
     quantized(decompose_sqrt::run),
     quantized(decompose_softmax::run),
     quantized(convert_max_dim::run),
-    quantized(decompose_matmul::run),
 ];
 
+/// Behind all of these.
+const MATMUL: Pass = quantized(decompose_matmul::run);
 /// Behind the replacement of infinities.
 const MASKED_FILL: Pass = everywhere(decompose_masked_fill::run);
+
+/// For float nodes: upstream's quantizer knows one of these.
+const CELLS: Pass = quantized(unroll_recurrent::run_cell);
 
 /// Overloads that upstream writes for its pieces.
 const RESHAPE: &str = "aten.reshape.default";
@@ -107,25 +114,59 @@ pub fn run(graph: &mut Graph, recipe: &Recipe) {
     // Before rules are read: upstream folds whatever the configuration says.
     fold_batch_norm::run(graph);
     let mut selected = annotate::decomposable(graph, recipe);
-    let mut changed = graph.nodes.iter().any(has_scalar(graph));
+    fold_scale_into_conv::run(graph, &mut selected);
+    let mut is_rebuilt = graph.nodes.iter().any(has_scalar(graph));
     for pass in &PASSES {
-        changed |= rewrite(graph, &mut selected, pass);
+        is_rebuilt |= !rewrite(graph, &mut selected, pass).replaced.is_empty();
     }
+    // Most of upstream's passes build a graph anew, which numbers the names; that for products of matrices edits it.
+    if is_rebuilt {
+        names::renumber(graph);
+    }
+    rewrite(graph, &mut selected, &MATMUL);
     replace_infinities::run(graph, &selected);
-    changed |= rewrite(graph, &mut selected, &MASKED_FILL);
-    // Upstream builds a changed graph anew.
-    if changed {
+    if !rewrite(graph, &mut selected, &MASKED_FILL).replaced.is_empty() {
         names::renumber(graph);
     }
     // After decompositions, which make constants: each use of a constant has an observer of its own.
     split_constants::run(graph);
 }
 
+/// Takes the composite operators apart that calibration has seen whole and that stay in float: the float forms of their pieces
+/// are theirs.
+pub(crate) fn decompose_float(mut network: QuantGraph) -> QuantGraph {
+    for pass in [&CELLS].into_iter().chain(&PASSES).chain([&MATMUL, &MASKED_FILL]) {
+        let mut selected = network.float.clone();
+        let done = rewrite(&mut network.graph, &mut selected, pass);
+        if done.replaced.is_empty() {
+            continue;
+        }
+        network.stored.resize(network.graph.value_count(), None);
+        for (old, new) in done.replaced {
+            network.stored[new.index()] = network.stored[old.index()].take();
+        }
+        let places = (0..)
+            .zip(&done.origins)
+            .filter_map(|(new, old)| Some((NodeId(u32::try_from(old.as_ref().copied()?).ok()?), NodeId(new))));
+        let places: BTreeMap<NodeId, NodeId> = places.collect();
+        let nodes = network.graph.nodes.iter().zip(&done.origins);
+        network.read = nodes
+            .map(|(node, old)| {
+                old.map_or_else(|| vec![None; node.inputs.len()], |old| core::mem::take(&mut network.read[old]))
+            })
+            .collect();
+        network.weights = done.origins.iter().map(|old| network.weights[(*old)?].take()).collect();
+        network.fused = done.origins.iter().map(|old| network.fused[(*old)?].map(|id| places[&id])).collect();
+        network.float = done.origins.iter().map(|old| old.is_none_or(|old| network.float[old])).collect();
+    }
+    network
+}
+
 /// Whether an operand is a number that upstream makes a tensor of.
 fn has_scalar(graph: &Graph) -> impl Fn(&Node) -> bool {
     |node| {
         let is_scalar = |&id: &ValueId| graph.value(id).real().is_some_and(|data| data.len() == 1);
-        matches!(node.op, Op::Binary(_)) && node.inputs.iter().any(is_scalar)
+        matches!(node.op, Op::Binary(_) | Op::Compare(_)) && node.inputs.iter().any(is_scalar)
     }
 }
 
@@ -201,8 +242,16 @@ pub(crate) fn without_scopes(node: &Node) -> Node {
     Node { scopes: Vec::new(), ..node.clone() }
 }
 
+/// What a rewrite did.
+struct Rewritten {
+    /// By node after it: the index that it had, `None` for a piece.
+    origins: Vec<Option<usize>>,
+    /// Results of nodes that are no more, and what is in their place.
+    replaced: Vec<(ValueId, ValueId)>,
+}
+
 /// Replaces each selected node for which the pass gives new results by the pieces it pushed, which are selected in turn.
-fn rewrite(graph: &mut Graph, selected: &mut Vec<bool>, pass: &Pass) -> bool {
+fn rewrite(graph: &mut Graph, selected: &mut Vec<bool>, pass: &Pass) -> Rewritten {
     let mut names = Names::new(graph);
     let mut read = vec![false; graph.value_count()];
     let outputs = graph.outputs.iter().map(|output| output.value);
@@ -212,33 +261,37 @@ fn rewrite(graph: &mut Graph, selected: &mut Vec<bool>, pass: &Pass) -> bool {
         .flat_map(|node| node.inputs.iter().copied())
         .chain(outputs)
         .for_each(|id| read[id.index()] = true);
-    let mut replaced: Vec<(ValueId, ValueId)> = Vec::new();
+    let mut done = Rewritten { origins: Vec::new(), replaced: Vec::new() };
     let nodes = core::mem::take(&mut graph.nodes);
     let mut result = Vec::with_capacity(nodes.len());
     let mut result_selected = Vec::with_capacity(nodes.len());
-    for (mut node, &selected) in nodes.into_iter().zip(&*selected) {
+    for (index, (mut node, &selected)) in nodes.into_iter().zip(&*selected).enumerate() {
         for input in &mut node.inputs {
-            if let Some((_, new)) = replaced.iter().find(|(old, _)| old == input) {
+            if let Some((_, new)) = done.replaced.iter().find(|(old, _)| old == input) {
                 *input = *new;
             }
         }
         let mut builder = Builder { graph: &mut *graph, names: &mut names, read: &read, pieces: Vec::new() };
         let new = if selected || pass.everywhere { (pass.decompose)(&mut builder, &node) } else { None };
         match new {
-            None => result.push(node),
+            None => {
+                result.push(node);
+                done.origins.push(Some(index));
+            }
             Some(new) => {
                 result.append(&mut builder.pieces);
-                replaced.extend(node.outputs.into_iter().zip(new));
+                done.origins.resize(result.len(), None);
+                done.replaced.extend(node.outputs.into_iter().zip(new));
             }
         }
         result_selected.resize(result.len(), selected);
     }
     graph.nodes = result;
     *selected = result_selected;
-    for &(old, new) in &replaced {
+    for &(old, new) in &done.replaced {
         graph.replace_uses(old, new);
     }
-    !replaced.is_empty()
+    done
 }
 
 #[cfg(test)]

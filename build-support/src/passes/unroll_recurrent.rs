@@ -8,6 +8,7 @@ use crate::ops::cat::Cat;
 use crate::ops::clamp::Clamp;
 use crate::ops::linear::Linear;
 use crate::ops::recurrent::{Cell, Recurrent};
+use crate::ops::recurrent_cell::RecurrentCell;
 use crate::ops::select::Select;
 use crate::ops::slice::Slice;
 use crate::ops::unary::Unary;
@@ -17,15 +18,19 @@ const SELECT_COPY: &str = "aten.select_copy.int";
 const UNSQUEEZE: &str = "aten.unsqueeze.default";
 
 pub(super) fn run(builder: &mut Builder<'_>, node: &Node) -> Option<Vec<ValueId>> {
-    match &node.op {
-        Op::Recurrent(network) => Some(unroll(builder, node, *network)),
+    match node.op {
+        Op::Recurrent(network) => Some(unroll(builder, node, network)),
         // Upstream's quantizer knows no other cell.
-        Op::RecurrentCell(cell) if cell.cell == Cell::Lstm => {
-            let states = cell.cell.states();
-            Some(step(builder, node, cell.cell, node.inputs[0], &node.inputs[1..=states], &node.inputs[1 + states..]))
-        }
+        Op::RecurrentCell(RecurrentCell { cell: Cell::Lstm }) => run_cell(builder, node),
         _ => None,
     }
+}
+
+/// One step.
+pub(super) fn run_cell(builder: &mut Builder<'_>, node: &Node) -> Option<Vec<ValueId>> {
+    let Op::RecurrentCell(RecurrentCell { cell }) = node.op else { return None };
+    let states = cell.states();
+    Some(step(builder, node, cell, node.inputs[0], &node.inputs[1..=states], &node.inputs[1 + states..]))
 }
 
 fn unroll(builder: &mut Builder<'_>, node: &Node, network: Recurrent) -> Vec<ValueId> {
