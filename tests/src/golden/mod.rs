@@ -71,6 +71,9 @@ impl Case {
     /// A configuration that this version does not have.
     pub fn recipe(&self) -> Result<Recipe, String> {
         let json = self.json("config.json");
+        if json["qat"] == Value::Bool(true) {
+            return Err("quantization-aware training".to_owned());
+        }
         let text = |call: &Value, key: &str| call[key].as_str().unwrap_or_else(|| panic!("{key} of {call}")).to_owned();
         let rule = |call: &Value| {
             let target = match call["call"].as_str() {

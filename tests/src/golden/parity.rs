@@ -81,7 +81,7 @@ impl Parity {
     /// What keeps the model from being annotated.
     pub fn measure(case: &Case, file: &str) -> Result<Self, String> {
         let ours = caught(|| case.annotated(file))?;
-        let upstream = Prepared::new(case);
+        let upstream = caught(|| Ok(Prepared::new(case)))?;
         let alignment = Alignment::new(&upstream, &ours);
         let mut parity = Self { strays: alignment.unpaired.clone(), ..Self::default() };
         parity.strays.extend(alignment.misplaced.iter().cloned());
