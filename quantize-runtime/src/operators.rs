@@ -5,7 +5,6 @@
 
 use crate::float;
 use crate::rescale::multiply;
-use core::fmt::Debug;
 
 /// An operator on one number.
 #[diagnostic::on_unimplemented(
@@ -13,7 +12,7 @@ use core::fmt::Debug;
     label = "computed by the crate libm",
     note = "write `quantize-runtime = {{ version = \"0.1\", features = [\"libm\"] }}` under `[dependencies]` in Cargo.toml"
 )]
-pub trait Unary<T>: Debug {
+pub trait Unary<T> {
     /// The result for `x`.
     fn apply(&self, x: T) -> T;
 }
@@ -24,7 +23,7 @@ pub trait Unary<T>: Debug {
     label = "computed by the crate libm",
     note = "write `quantize-runtime = {{ version = \"0.1\", features = [\"libm\"] }}` under `[dependencies]` in Cargo.toml"
 )]
-pub trait Binary<T, O = T>: Debug {
+pub trait Binary<T, O = T> {
     /// The result for `a` and `b`.
     fn apply(&self, a: T, b: T) -> O;
 }

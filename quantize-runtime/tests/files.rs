@@ -246,7 +246,7 @@ fn read_and_run(file: &[u8]) {
 #[test]
 fn damaged_files_never_panic() {
     let Some(fixtures) = shared("vgf/fixtures") else { return };
-    for model in ["fully_connected_i8", "inverted_residual_i8", "pools_i8"] {
+    for model in ["fully_connected_i8", "inverted_residual_i8", "pools_i8", "misc_ops", "rescale_mix", "select_bool"] {
         damage(&read(&fixtures.join(model).join("model-0.5.0.vgf")));
     }
 }

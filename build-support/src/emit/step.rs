@@ -340,7 +340,7 @@ impl Embedded<'_> {
     }
 
     fn general_rescale(self, rescale: &GeneralRescale<'_>) -> TokenStream {
-        let (multiplier, shift) = (self.elements(Bool, rescale.multiplier), self.i8s(rescale.shift));
+        let (multiplier, shift) = (self.bytes(rescale.multiplier), self.i8s(rescale.shift));
         let [scale32, double_round] = [rescale.scale32, rescale.double_round].map(literal);
         let [wrap, min, max] = [rescale.input_wrap, rescale.min, rescale.max].map(literal);
         let [input_zero_point, output_zero_point] = [rescale.input_zero_point, rescale.output_zero_point].map(literal);
@@ -384,12 +384,16 @@ impl Embedded<'_> {
     /// A whole constant as elements of this type.
     fn elements(self, element: ElementType, data: &[u8]) -> TokenStream {
         match element {
-            Bool => self.part(data, |offset, len| quote!(bytes::bytes(&VGF.0, #offset, #len))),
+            Bool => self.bytes(data),
             I8 => self.i8s(bytes::as_i8s(data)),
             I16 => self.part(bytes::as_halves(data), |offset, len| quote!(bytes::halves(&VGF.0, #offset, #len))),
             I32 | F32 => self.words(bytes::as_words(data)),
             I48 => self.part(bytes::as_longs(data), |offset, len| quote!(bytes::longs(&VGF.0, #offset, #len))),
         }
+    }
+
+    fn bytes(self, data: &[u8]) -> TokenStream {
+        self.part(data, |offset, len| quote!(bytes::bytes(&VGF.0, #offset, #len)))
     }
 
     fn i8s(self, elements: &[i8]) -> TokenStream {
