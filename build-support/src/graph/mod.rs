@@ -35,6 +35,19 @@ pub struct Value {
     pub element: Element,
     /// The data of a parameter or constant.
     pub constant: Option<Data>,
+    /// The parameters that the model itself quantizes the tensor with; no samples are needed for these.
+    pub given: Option<Given>,
+}
+
+/// Parameters of int8 codes that came with a model: `real = (code - zero_point) · scale`, for codes -128..=127.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Given {
+    /// One for the tensor, or one for each index of `axis`.
+    pub scales: Vec<f32>,
+    /// The axis of several scales.
+    pub axis: usize,
+    /// The code of zero.
+    pub zero_point: i32,
 }
 
 impl Value {
@@ -115,14 +128,14 @@ impl Graph {
     /// Adds a tensor that a node or the caller of the model provides.
     pub fn add_value(&mut self, name: impl Into<String>, kind: Type) -> ValueId {
         let Type { element, shape } = kind;
-        self.push_value(Value { name: name.into(), shape, element, constant: None })
+        self.push_value(Value { name: name.into(), shape, element, constant: None, given: None })
     }
 
     /// Adds a tensor known at build time.
     pub fn add_constant(&mut self, name: impl Into<String>, data: impl Into<Data>) -> ValueId {
         let data = data.into();
         let (shape, element) = (data.shape().to_vec(), data.element());
-        self.push_value(Value { name: name.into(), shape, element, constant: Some(data) })
+        self.push_value(Value { name: name.into(), shape, element, constant: Some(data), given: None })
     }
 
     fn push_value(&mut self, value: Value) -> ValueId {
@@ -134,6 +147,16 @@ impl Graph {
     /// The tensor behind an id.
     pub fn value(&self, id: ValueId) -> &Value {
         &self.values[id.index()]
+    }
+
+    /// Notes the parameters that the model gives a tensor.
+    pub(crate) fn give(&mut self, id: ValueId, given: Given) {
+        self.values[id.index()].given = Some(given);
+    }
+
+    /// Whether the model brings parameters of its own.
+    pub fn is_quantized(&self) -> bool {
+        self.values.iter().any(|value| value.given.is_some())
     }
 
     /// Types of some tensors.

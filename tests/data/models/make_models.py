@@ -51,15 +51,15 @@ def small(file, seed):
 def unsupported(file):
     """Six nodes of three kinds that have no int8 form here, between linear layers that do."""
     rng = np.random.default_rng(3)
-    nodes, arrays, x = [], {"axis": np.array(1, np.int64)}, "x"
+    nodes, arrays, x = [], {}, "x"
     for i in range(4):
         arrays |= parameters(rng, f"blocks.{i}.fc", 4, 4)
         nodes += [linear(x, f"linear_{i}", f"blocks.{i}.fc"),
-                  node("Gelu", [f"linear_{i}"], f"gelu_{i}", f"blocks.{i}.act", "torch.nn.modules.activation.GELU",
-                       "aten.gelu.default", approximate="none")]
-        x = f"gelu_{i}"
-    nodes += [node("CumSum", [x, "axis"], "cumsum", "mixer", "__main__.Mixer", "aten.cumsum.default"),
-              node("Erf", ["cumsum"], "y", "head", "__main__.Head", "aten.erf.default")]
+                  node("ThresholdedRelu", [f"linear_{i}"], f"threshold_{i}", f"blocks.{i}.act",
+                       "torch.nn.modules.activation.Threshold", "aten.threshold.default", alpha=0.5)]
+        x = f"threshold_{i}"
+    nodes += [node("Hardmax", [x], "hardmax", "mixer", "__main__.Mixer", "aten.argmax.default"),
+              node("Erf", ["hardmax"], "y", "head", "__main__.Head", "aten.erf.default")]
     write(file, nodes, {"x": [1, 4], "y": [1, 4]}, arrays)
 
 

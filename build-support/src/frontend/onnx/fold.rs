@@ -34,7 +34,9 @@ pub(super) fn fold(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Option<V
         // The second operand gives no more than its type.
         "CastLike" => {
             let element = importer.kind(node, 1)?.element;
-            return Some(vec![cast(importer.known(node, 0)?, element, None)]);
+            let kind = importer.data_types.get(node.proto.input.get(1)?);
+            let range = kind.and_then(|&kind| tensor::integer_range(kind));
+            return Some(vec![cast(importer.known(node, 0)?, element, range)]);
         }
         _ => {}
     }
@@ -510,6 +512,11 @@ impl Known<'_> {
         array.accumulate_axis_inplace(Axis(axis), |&before, value| *value = value.wrapping_add(before));
         Some(Data::I64(array))
     }
+}
+
+/// A scalar as a tensor of some rank.
+pub(super) fn lifted(scalar: &Data, rank: usize) -> Data {
+    moved!(scalar, array => array.to_shape(vec![1; rank]).expect("one element").into_owned())
 }
 
 fn standard<T: Clone>(array: ArrayD<T>) -> ArrayD<T> {

@@ -2,6 +2,8 @@
 
 mod external;
 mod fold;
+#[cfg(test)]
+mod node_tests;
 mod operators;
 mod proto;
 mod scopes;
@@ -10,7 +12,7 @@ mod tensor;
 use super::shapes::{self, Declared, Dim, Shapes};
 use super::unsupported::{Unsupported, report_unsupported};
 use super::{Import, Problem};
-use crate::graph::{Data, Element, Graph, Output, Scope, Type, ValueId};
+use crate::graph::{Data, Element, Given, Graph, Output, Scope, Type, ValueId};
 use crate::ops::Op;
 pub use external::External;
 use prost::Message;
@@ -60,6 +62,7 @@ pub fn import(shown: &str, bytes: &[u8], external: &External, shapes: &Shapes) -
         functions: &model.functions,
         graph: Graph::default(),
         names: BTreeMap::new(),
+        data_types: BTreeMap::new(),
         // What an honest model computes from its weights is not much larger than these.
         budget: size.saturating_mul(4).saturating_add(1 << 24),
         nodes: 0,
@@ -82,6 +85,8 @@ enum Entry {
     Value(ValueId),
     /// A list of tensors.
     Sequence(Vec<ValueId>),
+    /// The codes of a tensor, before they are dequantized.
+    Quantized(ValueId, Given),
     /// A result that its operator's import does not compute.
     Absent,
     /// The result of an operator that could not be imported; what depends on it is not reported again.
@@ -94,6 +99,8 @@ struct Importer<'a> {
     functions: &'a [proto::Function],
     graph: Graph,
     names: BTreeMap<String, Entry>,
+    /// The data types of constants in the file.
+    data_types: BTreeMap<String, i32>,
     /// Elements that constant folding may still make.
     budget: usize,
     /// Nodes imported so far.
@@ -125,6 +132,7 @@ impl<'a> Importer<'a> {
             match self.names.get(name) {
                 Some(Entry::Value(value)) => self.graph.outputs.push(Output { name: name.clone(), value: *value }),
                 Some(Entry::Sequence(_)) => self.error(format!("output `{name}` is a list of tensors")),
+                Some(Entry::Quantized(..)) => self.error(format!("output `{name}` is quantized; dequantize it")),
                 Some(Entry::Absent) => self.error(format!("output `{name}` is a result that is not supported")),
                 Some(Entry::Missing) => {}
                 None => self.error(format!("output `{name}` is computed by no node")),
@@ -136,7 +144,7 @@ impl<'a> Importer<'a> {
         for tensor in &source.initializer {
             let entry = match tensor::decode(tensor, self.external) {
                 Ok(data) => {
-                    self.note_precision(&tensor.name, tensor.data_type);
+                    self.note_type(&tensor.name, tensor.data_type);
                     Entry::Value(self.graph.add_constant(tensor.name.clone(), data))
                 }
                 Err(problem) => {
@@ -160,7 +168,7 @@ impl<'a> Importer<'a> {
             self.names.insert(input.name.clone(), Entry::Missing);
             match declare(input) {
                 Ok((input, kind, element)) => {
-                    self.note_precision(&input.name, kind);
+                    self.note_type(&input.name, kind);
                     declared.push(input);
                     elements.push(element);
                 }
@@ -185,7 +193,8 @@ impl<'a> Importer<'a> {
         self.errors.push(message.into());
     }
 
-    fn note_precision(&mut self, name: &str, kind: i32) {
+    fn note_type(&mut self, name: &str, kind: i32) {
+        self.data_types.insert(name.to_owned(), kind);
         if kind != proto::data_type::FLOAT && tensor::element(kind) == Ok(Element::F32) {
             self.narrowed.push((name.to_owned(), kind));
         }
@@ -267,7 +276,7 @@ impl<'a> Importer<'a> {
         if node.is("Constant") {
             let data = fold::constant(node, self.external)?;
             if let Some(tensor) = node.attribute("value").and_then(|attribute| attribute.t.as_ref()) {
-                self.note_precision(&node.scopes.name(node.proto), tensor.data_type);
+                node.proto.output.first().into_iter().for_each(|name| self.note_type(name, tensor.data_type));
             }
             return Ok(vec![self.constant(node, data)]);
         }
@@ -344,6 +353,7 @@ impl<'a> Importer<'a> {
         match node.inputs.get(index).and_then(Option::as_ref) {
             Some(Entry::Value(id)) => Ok(*id),
             Some(Entry::Sequence(_)) => Err(format!("operand {index} is a list of tensors")),
+            Some(Entry::Quantized(..)) => Err(format!("operand {index} is quantized and is not dequantized")),
             _ => Err(format!("operand {index} is missing")),
         }
     }

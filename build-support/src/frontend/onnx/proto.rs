@@ -54,6 +54,8 @@ pub(crate) struct Graph {
     pub input: Vec<ValueInfo>,
     #[prost(message, repeated, tag = "12")]
     pub output: Vec<ValueInfo>,
+    #[prost(message, repeated, tag = "13")]
+    pub value_info: Vec<ValueInfo>,
     #[prost(message, repeated, tag = "15")]
     pub sparse_initializer: Vec<SparseTensor>,
     #[prost(message, repeated, tag = "16")]
@@ -112,6 +114,8 @@ pub(crate) struct Attribute {
     pub floats: Vec<f32>,
     #[prost(int64, repeated, tag = "8")]
     pub ints: Vec<i64>,
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub strings: Vec<Vec<u8>>,
     /// In a function: the name of the caller's attribute that stands here.
     #[prost(string, tag = "21")]
     pub ref_attr_name: String,
@@ -150,6 +154,8 @@ pub(crate) struct ValueInfo {
     pub name: String,
     #[prost(message, optional, tag = "2")]
     pub r#type: Option<Type>,
+    #[prost(message, repeated, tag = "4")]
+    pub metadata_props: Vec<Entry>,
 }
 
 #[derive(Clone, PartialEq, Message)]

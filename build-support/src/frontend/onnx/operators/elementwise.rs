@@ -2,24 +2,40 @@
 
 use super::{one, same, shape_of, unary};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode, proto, tensor};
+use crate::graph::{Data, Element, Tensor, ValueId};
+use crate::ops::abs::Abs;
 use crate::ops::binary::Binary;
+use crate::ops::cast::Cast;
+use crate::ops::choose::Choose;
 use crate::ops::clamp::{Clamp, ClampKind};
+use crate::ops::compare::Compare;
+use crate::ops::prelu::Prelu;
 use crate::ops::unary::Unary;
+use crate::ops::view::View;
 
 pub(super) fn binary(importer: &mut Importer<'_>, node: &OnnxNode<'_>, op: Binary) -> Result<Vec<Entry>, String> {
-    let mut inputs = vec![importer.tensor(node, 0)?, importer.tensor(node, 1)?];
-    // Scalars become tensors of the other operand's rank, as upstream lifts them.
+    let inputs = lifted(importer, node, [0, 1])?;
+    importer.push(node, op, inputs)
+}
+
+/// Two operands. Scalars become tensors of the other operand's rank, as upstream lifts them.
+fn lifted(importer: &mut Importer<'_>, node: &OnnxNode<'_>, indices: [usize; 2]) -> Result<Vec<ValueId>, String> {
+    let inputs = [importer.tensor(node, indices[0])?, importer.tensor(node, indices[1])?];
+    let mut lifted = inputs.to_vec();
     for index in 0..2 {
         let rank = shape_of(importer, inputs[1 - index]).len();
-        if let Some(data) = importer.known(node, index)
+        if let Some(data) = &importer.graph.value(inputs[index]).constant
             && data.shape().is_empty()
-            && let Some(scalar) = data.real()
         {
-            let lifted = ndarray::ArrayD::from_elem(vec![1; rank], *scalar.first().ok_or("a scalar without a value")?);
-            inputs[index] = importer.graph.add_constant(node.proto.input[index].clone(), lifted);
+            let data = super::super::fold::lifted(data, rank);
+            let given = importer.graph.value(inputs[index]).given.clone();
+            lifted[index] = importer.graph.add_constant(node.proto.input[indices[index]].clone(), data);
+            if let Some(given) = given {
+                importer.graph.give(lifted[index], given);
+            }
         }
     }
-    importer.push(node, op, inputs)
+    Ok(lifted)
 }
 
 /// A function of two operands, applied to one or more from the left.
@@ -33,6 +49,88 @@ pub(super) fn variadic(importer: &mut Importer<'_>, node: &OnnxNode<'_>, op: Bin
         result = one(importer.push(node, op, vec![result, operand])?)?;
     }
     Ok(same(result))
+}
+
+pub(super) fn mean(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let sum = one(variadic(importer, node, Binary::Add)?)?;
+    let factor = Tensor::from_elem(vec![1; shape_of(importer, sum).len()], 1.0 / node.inputs.len() as f32); // a few operands
+    let factor = importer.graph.add_constant(format!("{}.factor", node.scopes.name(node.proto)), factor);
+    importer.push(node, Binary::Mul, vec![sum, factor])
+}
+
+/// A function of one operand where the exponent is one constant.
+pub(super) fn pow(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let exponent = importer.known(node, 1).and_then(|data| match data {
+        Data::F32(array) if array.len() == 1 => array.first().map(|&exponent| f64::from(exponent)),
+        Data::I64(array) if array.len() == 1 => array.first().map(|&exponent| exponent as f64), // of a few bits
+        _ => None,
+    });
+    let rank = importer.kind(node, 1).map_or(0, |kind| kind.shape.len());
+    match exponent {
+        Some(exponent) if rank <= importer.kind(node, 0).map_or(0, |kind| kind.shape.len()) => {
+            unary(importer, node, Unary::Pow { exponent })
+        }
+        _ => binary(importer, node, Binary::Pow),
+    }
+}
+
+pub(super) fn prelu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let (input, slope) = (importer.tensor(node, 0)?, importer.tensor(node, 1)?);
+    let (shape, slopes) = (shape_of(importer, input), shape_of(importer, slope));
+    // One slope, or one for each channel in the form `[C, 1, …]`.
+    let count: usize = slopes.iter().product();
+    let per_channel = shape.len() >= 2
+        && slopes.len() == shape.len() - 1
+        && slopes[0] == shape[1]
+        && slopes[1..].iter().all(|&dim| dim == 1);
+    if count != 1 && !per_channel {
+        return Err(format!("has slopes of shape {slopes:?} for {shape:?}; one, or one for each channel is supported"));
+    }
+    let slope = one(importer.push(node, View { shape: vec![count] }, vec![slope])?)?;
+    importer.push(node, Prelu, vec![input, slope])
+}
+
+pub(super) fn celu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    unary(importer, node, Unary::Celu { alpha: node.float("alpha", 1.0).into() })
+}
+
+pub(super) fn elu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    unary(importer, node, Unary::elu(node.float("alpha", 1.0).into()))
+}
+
+pub(super) fn gelu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    match node.text("approximate") {
+        None | Some("none") => unary(importer, node, Unary::Gelu),
+        Some("tanh") => unary(importer, node, Unary::GeluTanh),
+        Some(other) => Err(format!("approximates by `{other}`")),
+    }
+}
+
+pub(super) fn leaky_relu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    unary(importer, node, Unary::LeakyRelu { slope: node.float("alpha", 0.01).into() })
+}
+
+pub(super) fn selu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let given = |name: &str| node.attribute(name).map(|attribute| f64::from(attribute.f));
+    match (given("alpha"), given("gamma")) {
+        (None, None) => unary(importer, node, Unary::Selu),
+        (alpha, gamma) => {
+            let Unary::Elu { alpha: own_alpha, scale, input_scale } = Unary::SELU else { unreachable!("an elu") };
+            let (alpha, scale) = (alpha.unwrap_or(own_alpha), gamma.unwrap_or(scale));
+            unary(importer, node, Unary::Elu { alpha, scale, input_scale })
+        }
+    }
+}
+
+pub(super) fn softplus(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    unary(importer, node, Unary::Softplus { beta: 1.0, threshold: 20.0 })
+}
+
+pub(super) fn swish(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    match node.float("alpha", 1.0) {
+        1.0 => unary(importer, node, Unary::Silu),
+        alpha => Err(format!("alpha {alpha}; only 1 is supported")),
+    }
 }
 
 pub(super) fn clip(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
@@ -59,23 +157,54 @@ pub(super) fn hard_sigmoid(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> 
     unary(importer, node, Unary::HardSigmoid)
 }
 
-/// A conversion that keeps the elements: between types that are computed as the same one.
+/// A conversion to another type; between types that are computed as the same one nothing changes.
 pub(super) fn cast(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
-    let input = importer.tensor(node, 0)?;
-    let to = i32::try_from(node.int("to", 0)).unwrap_or_default();
-    let (from, into) = (importer.graph.value(input).element, tensor::element(to)?);
-    if from == into {
-        return Ok(same(input));
-    }
-    Err(format!("from {from:?} to {}", proto::data_type::name(to)))
+    convert(importer, node, i32::try_from(node.int("to", 0)).unwrap_or_default())
 }
 
 /// A conversion to the type of operand 1.
 pub(super) fn cast_like(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
-    let (input, like) = (importer.tensor(node, 0)?, importer.tensor(node, 1)?);
-    let (from, into) = (importer.graph.value(input).element, importer.graph.value(like).element);
-    if from == into {
+    let like = importer.tensor(node, 1)?;
+    let to = node.proto.input.get(1).and_then(|name| importer.data_types.get(name)).copied();
+    let to = to.unwrap_or(match importer.graph.value(like).element {
+        Element::F32 => proto::data_type::FLOAT,
+        Element::I64 => proto::data_type::INT64,
+        Element::Bool => proto::data_type::BOOL,
+    });
+    convert(importer, node, to)
+}
+
+fn convert(importer: &mut Importer<'_>, node: &OnnxNode<'_>, to: i32) -> Result<Vec<Entry>, String> {
+    let (input, element) = (importer.tensor(node, 0)?, tensor::element(to)?);
+    let from = importer.graph.value(input).element;
+    let narrows = tensor::integer_range(to).is_some_and(|(min, _)| min > i64::from(i32::MIN));
+    if narrows && from != Element::Bool {
+        return Err(format!("to {}, whose numbers wrap around", proto::data_type::name(to)));
+    }
+    if from == element {
         return Ok(same(input));
     }
-    Err(format!("from {from:?} to {into:?}"))
+    importer.push(node, Cast { element }, vec![input])
+}
+
+pub(super) fn compare(importer: &mut Importer<'_>, node: &OnnxNode<'_>, op: Compare) -> Result<Vec<Entry>, String> {
+    let inputs = lifted(importer, node, [0, 1])?;
+    importer.push(node, op, inputs)
+}
+
+pub(super) fn choose(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let condition = importer.tensor(node, 0)?;
+    let mut inputs = vec![condition];
+    inputs.extend(lifted(importer, node, [1, 2])?);
+    importer.push(node, Choose, inputs)
+}
+
+/// `x / (1 + |x|)`
+pub(super) fn softsign(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let size = one(importer.push(node, Abs, vec![input])?)?;
+    let unit = Tensor::from_elem(vec![1; shape_of(importer, input).len()], 1.0);
+    let unit = importer.graph.add_constant(format!("{}.one", node.scopes.name(node.proto)), unit);
+    let divisor = one(importer.push(node, Binary::Add, vec![size, unit])?)?;
+    importer.push(node, Binary::Div, vec![input, divisor])
 }

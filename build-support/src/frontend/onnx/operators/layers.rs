@@ -2,10 +2,13 @@
 
 use super::elementwise::binary;
 use super::pools::{only_images, pads};
-use super::{pair, same, shape_of};
+use super::{one, pair, same, shape_of, sizes};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
-use crate::graph::{Tensor, ValueId};
-use crate::ops::{batch_norm::BatchNorm, binary::Binary, conv2d::Conv2d, linear::Linear};
+use crate::graph::{Given, Tensor, ValueId};
+use crate::ops::{
+    batch_norm::BatchNorm, binary::Binary, conv_transpose2d::ConvTranspose2d, conv2d::Conv2d, linear::Linear,
+    matmul::MatMul, permute::Permute,
+};
 
 pub(super) fn conv(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let mut inputs = vec![importer.tensor(node, 0)?, weight(importer, node, 1)?];
@@ -31,21 +34,54 @@ fn weight(importer: &Importer<'_>, node: &OnnxNode<'_>, index: usize) -> Result<
     importer.tensor(node, index)
 }
 
+/// A linear layer where the second matrix and the summand are constants, else a product and a sum.
 pub(super) fn gemm(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
-    if node.int("transA", 0) != 0 || node.float("alpha", 1.0) != 1.0 || node.float("beta", 1.0) != 1.0 {
-        return Err("only the form of a linear layer is supported yet: no transA, alpha and beta 1".to_owned());
+    let is_plain = node.int("transA", 0) == 0 && node.float("alpha", 1.0) == 1.0 && node.float("beta", 1.0) == 1.0;
+    let channels =
+        importer.kind(node, 1).and_then(|kind| Some(*kind.shape.get(1 - usize::from(node.int("transB", 0) != 0))?));
+    let bias = || {
+        let bias = importer.known(node, 2)?.real()?.broadcast(vec![1, channels?])?.to_owned();
+        bias.into_shape_with_order(vec![channels?]).ok()
+    };
+    let bias: Option<Tensor> = bias();
+    if !is_plain || importer.known(node, 1).is_none() || node.has(2) && bias.is_none() {
+        return general_gemm(importer, node);
     }
     let weights = constant_weight(importer, node, 1, node.int("transB", 0) == 0)?;
-    let channels = shape_of(importer, weights)[0];
     let mut inputs = vec![importer.tensor(node, 0)?, weights];
-    if node.has(2) {
-        let bias =
-            importer.known(node, 2).and_then(|bias| bias.real()?.broadcast(vec![1, channels]).map(|b| b.to_owned()));
-        let bias = bias.ok_or("its bias is no constant vector")?;
-        let bias: Tensor = bias.into_shape_with_order(vec![channels]).map_err(|error| error.to_string())?;
+    if let Some(bias) = bias {
         inputs.push(importer.graph.add_constant(node.proto.input[2].clone(), bias));
     }
     importer.push(node, Linear, inputs)
+}
+
+/// `alpha · A · B + beta · C`
+fn general_gemm(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let mut operands = Vec::new();
+    for (index, name) in [(0, "transA"), (1, "transB")] {
+        let mut operand = importer.tensor(node, index)?;
+        if node.int(name, 0) != 0 {
+            operand = one(importer.push(node, Permute { perm: vec![1, 0] }, vec![operand])?)?;
+        }
+        operands.push(operand);
+    }
+    let mut result = one(importer.push(node, MatMul::Mm, operands)?)?;
+    result = scaled(importer, node, result, node.float("alpha", 1.0))?;
+    if node.has(2) {
+        let summand = importer.tensor(node, 2)?;
+        let summand = scaled(importer, node, summand, node.float("beta", 1.0))?;
+        return importer.push(node, Binary::Add, vec![result, summand]);
+    }
+    Ok(same(result))
+}
+
+fn scaled(importer: &mut Importer<'_>, node: &OnnxNode<'_>, value: ValueId, factor: f32) -> Result<ValueId, String> {
+    if factor == 1.0 {
+        return Ok(value);
+    }
+    let factor = Tensor::from_elem(vec![1; shape_of(importer, value).len()], factor);
+    let factor = importer.graph.add_constant(format!("{}.factor", node.scopes.name(node.proto)), factor);
+    one(importer.push(node, Binary::Mul, vec![value, factor])?)
 }
 
 /// The matrix of a linear layer as `[O, I]`.
@@ -57,18 +93,68 @@ fn constant_weight(
 ) -> Result<ValueId, String> {
     let weights = importer.known(node, index).and_then(|data| data.real()).filter(|weights| weights.ndim() == 2);
     let weights = weights.ok_or("only products with a constant matrix are supported yet")?;
+    let id = importer.tensor(node, index)?;
     if !transpose {
-        return importer.tensor(node, index);
+        return Ok(id);
     }
     let transposed: Tensor = weights.t().as_standard_layout().into_owned();
-    Ok(importer.graph.add_constant(node.proto.input[index].clone(), transposed))
+    let given = importer.graph.value(id).given.clone();
+    let id = importer.graph.add_constant(node.proto.input[index].clone(), transposed);
+    if let Some(given) = given {
+        importer.graph.give(id, Given { axis: 1 - given.axis.min(1), ..given });
+    }
+    Ok(id)
 }
 
-/// A linear layer without bias; its bias may follow as an Add of the same ATen node.
+/// A linear layer without bias where the second operand is a constant matrix; its bias may follow as an Add of the same ATen node.
 pub(super) fn matmul(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let is_layer = importer.known(node, 1).is_some_and(|weights| weights.shape().len() == 2);
+    let is_product = node.scopes.target.as_deref().is_some_and(|target| target != "aten.linear.default");
+    let input = importer.tensor(node, 0)?;
+    if !is_layer || is_product || importer.known(node, 0).is_some() {
+        let other = importer.tensor(node, 1)?;
+        return importer.push(node, MatMul::Any, vec![input, other]);
+    }
     let weights = constant_weight(importer, node, 1, true)?;
-    let inputs = vec![importer.tensor(node, 0)?, weights];
-    importer.push(node, Linear, inputs)
+    importer.push(node, Linear, vec![input, weights])
+}
+
+pub(super) fn conv_transpose(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let mut inputs = vec![importer.tensor(node, 0)?, weight(importer, node, 1)?];
+    if node.has(2) {
+        inputs.push(weight(importer, node, 2)?);
+    }
+    let (input, weights) = (shape_of(importer, inputs[0]), shape_of(importer, inputs[1]));
+    only_images(input)?;
+    only_images(weights)?;
+    let (stride, dilation) = (pair(node, "strides", 1)?, pair(node, "dilations", 1)?);
+    let given = sizes(node, "output_padding", 2, 0)?;
+    let mut output_pad = [given[0], given[1]];
+    // What the windows cover; padding takes from it.
+    let full = [0, 1].map(|axis| {
+        (input[2 + axis] - 1) * stride[axis] + dilation[axis] * (weights[2 + axis].max(1) - 1) + 1 + output_pad[axis]
+    });
+    let wanted = match (node.ints("output_shape"), node.text("auto_pad")) {
+        (Some(_), _) => Some(pair(node, "output_shape", 0)?),
+        (None, Some("SAME_UPPER" | "SAME_LOWER")) => Some([0, 1].map(|axis| input[2 + axis] * stride[axis])),
+        (None, Some("VALID")) => Some(full),
+        (None, _) => None,
+    };
+    let pad = match wanted {
+        None => {
+            let pads = sizes(node, "pads", 4, 0)?;
+            [[pads[0], pads[2]], [pads[1], pads[3]]]
+        }
+        Some(wanted) => [0, 1].map(|axis| {
+            let total = full[axis].saturating_sub(wanted[axis]);
+            output_pad[axis] += wanted[axis].saturating_sub(full[axis]);
+            let half = total / 2;
+            if node.text("auto_pad") == Some("SAME_UPPER") { [half, total - half] } else { [total - half, half] }
+        }),
+    };
+    let groups = usize::try_from(node.int("group", 1)).ok().filter(|&groups| groups > 0);
+    let groups = groups.ok_or("attribute `group` is not positive")?;
+    importer.push(node, ConvTranspose2d { stride, pad, output_pad, dilation, groups }, inputs)
 }
 
 pub(super) fn add(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {

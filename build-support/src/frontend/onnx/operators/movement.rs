@@ -4,7 +4,12 @@ use super::{one, same, shape_of, size, sizes, unary};
 use crate::frontend::onnx::tensor::{reshape_target, wrap_index};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::ValueId;
-use crate::ops::{broadcast_shape, cat::Cat, pad::Pad, permute::Permute, slice::Slice, view::View};
+use crate::ops::select::Select;
+use crate::ops::{
+    broadcast_shape, cat::Cat, expand::Expand, index_select::IndexSelect, masked_fill::MaskedFill, pad::Pad,
+    permute::Permute, repeat::Repeat, slice::Slice, tril::Tril, view::View,
+};
+use ndarray::ArrayD;
 
 const OUTSIDE: &str = "has an axis outside its operand";
 
@@ -256,36 +261,137 @@ pub(super) fn sequence_at(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> R
     Ok(same(values[index.ok_or("its index is not known, or outside the list")?]))
 }
 
-/// Only an expansion that changes nothing.
 pub(super) fn expand(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let input = importer.tensor(node, 0)?;
     let wanted = importer.known_integers(node, 1).ok_or("its shape is computed at run time")?;
-    let wanted: Option<Vec<usize>> = wanted.iter().map(|&dim| size(dim)).collect();
-    let shape = wanted.and_then(|wanted| broadcast_shape(shape_of(importer, input), &wanted));
-    if shape.as_deref() == Some(shape_of(importer, input)) {
+    let dims: Option<Vec<usize>> = wanted.iter().map(|&dim| size(dim)).collect();
+    let shape = dims.and_then(|dims| broadcast_shape(shape_of(importer, input), &dims));
+    let shape = shape.ok_or_else(|| format!("an expansion of {:?} to {wanted:?}", shape_of(importer, input)))?;
+    if shape == shape_of(importer, input) {
         return Ok(same(input));
     }
-    Err(String::new())
+    importer.push(node, Expand { shape }, vec![input])
 }
 
-/// Only the Gather that torch writes for `as_strided`: all elements in their own order.
-pub(super) fn gather(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+pub(super) fn tile(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let input = importer.tensor(node, 0)?;
-    let shape = shape_of(importer, input).to_vec();
-    let indices =
-        importer.known(node, 1).and_then(|data| data.integers()).ok_or("its indices are computed at run time")?;
-    let identity = shape.len() == 1 && indices.iter().copied().eq(0..shape[0] as i64) && node.int("axis", 0) == 0;
-    if node.scopes.target.as_deref() != Some("aten.as_strided.default") || !identity {
-        return Err(String::new());
+    let repeats = importer.known_integers(node, 1).ok_or("its repetitions are computed at run time")?;
+    let repeats: Option<Vec<usize>> = repeats.iter().map(|&count| size(count)).collect();
+    importer.push(node, Repeat { repeats: repeats.ok_or("has negative repetitions")? }, vec![input])
+}
+
+/// `[N, C, H, W]` with blocks of channels moved into space.
+///
+/// Source: ONNX, DepthToSpace.
+pub(super) fn depth_to_space(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let (&[n, c, h, w], block) = (shape_of(importer, input), block_size(node)?) else {
+        return Err("needs an operand of four dimensions".to_owned());
+    };
+    let rest = c / (block * block);
+    let (blocks, perm) = match node.text("mode") {
+        None | Some("DCR") => (vec![n, block, block, rest, h, w], vec![0, 3, 4, 1, 5, 2]),
+        Some("CRD") => (vec![n, rest, block, block, h, w], vec![0, 1, 4, 2, 5, 3]),
+        Some(other) => return Err(format!("unknown mode `{other}`")),
+    };
+    regroup(importer, node, [blocks, vec![n, rest, h * block, w * block]], perm)
+}
+
+/// `[N, C, H, W]` with blocks of space moved into channels.
+///
+/// Source: ONNX, SpaceToDepth.
+pub(super) fn space_to_depth(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let (&[n, c, h, w], block) = (shape_of(importer, input), block_size(node)?) else {
+        return Err("needs an operand of four dimensions".to_owned());
+    };
+    let (rows, columns) = (h / block, w / block);
+    let blocks = vec![n, c, rows, block, columns, block];
+    let result = vec![n, c * block * block, rows, columns];
+    regroup(importer, node, [blocks, result], vec![0, 3, 5, 1, 2, 4])
+}
+
+fn block_size(node: &OnnxNode<'_>) -> Result<usize, String> {
+    let block = size(node.int("blocksize", 0)).filter(|block| (1..=1 << 15).contains(block));
+    block.ok_or_else(|| "has no positive `blocksize`".to_owned())
+}
+
+/// A view, a permutation of it, and another view.
+fn regroup(
+    importer: &mut Importer<'_>,
+    node: &OnnxNode<'_>,
+    shapes: [Vec<usize>; 2],
+    perm: Vec<usize>,
+) -> Result<Vec<Entry>, String> {
+    let [before, after] = shapes;
+    let input = importer.tensor(node, 0)?;
+    let blocks = one(importer.push(node, View { shape: before }, vec![input])?)?;
+    let moved = one(importer.push(node, Permute { perm }, vec![blocks])?)?;
+    importer.push(node, View { shape: after }, vec![moved])
+}
+
+/// Elements of an axis: one by a constant number, or those at indices of any shape.
+pub(super) fn gather(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let (input, indices) = (importer.tensor(node, 0)?, importer.tensor(node, 1)?);
+    let dims = shape_of(importer, input).to_vec();
+    let axis = wrap_index(node.int("axis", 0), dims.len()).ok_or(OUTSIDE)?;
+    let known = importer.known_integers(node, 1);
+    if let Some(indices) = &known
+        && indices.iter().any(|&index| wrap_index(index, dims[axis]).is_none())
+    {
+        return Err(format!("has an index outside axis {axis} of {dims:?}"));
     }
-    // `as_strided` of all elements in order is no operator of the model: it and the flattening before it are removed.
+    let counts = shape_of(importer, indices).to_vec();
+    let shape = [&dims[..axis], &counts, &dims[axis + 1..]].concat();
+    if let Some([index]) = known.as_deref()
+        && counts.is_empty()
+    {
+        let index = wrap_index(*index, dims[axis]).expect("checked above");
+        return importer.push(node, Select { axis, index }, vec![input]);
+    }
+    if known.as_deref().is_some_and(|known| known.iter().copied().eq(0..dims[axis] as i64)) {
+        return all_elements(importer, node, input, shape);
+    }
+    if counts.len() == 1 {
+        return importer.push(node, IndexSelect { axis }, vec![input, indices]);
+    }
+    let flat = one(importer.push(node, View { shape: vec![counts.iter().product()] }, vec![indices])?)?;
+    let rows = one(importer.push(node, IndexSelect { axis }, vec![input, flat])?)?;
+    importer.push(node, View { shape }, vec![rows])
+}
+
+/// A Gather of all elements in their order changes no more than the shape. torch writes it for `as_strided`, which is no
+/// operator of the model: with the flattening before it, it is removed.
+fn all_elements(
+    importer: &mut Importer<'_>,
+    node: &OnnxNode<'_>,
+    input: ValueId,
+    shape: Vec<usize>,
+) -> Result<Vec<Entry>, String> {
     let source = match importer.graph.nodes.last() {
         Some(view) if view.output() == input && matches!(view.op, crate::ops::Op::View(_)) => view.inputs[0],
         _ => input,
     };
-    let wanted = indices.shape().to_vec();
-    if shape_of(importer, source) == wanted {
+    if shape_of(importer, source) == shape {
         return Ok(same(source));
     }
-    importer.push(node, View { shape: wanted }, vec![source])
+    importer.push(node, View { shape }, vec![source])
+}
+
+/// A triangle of the last two axes; the upper one is chosen by a mask.
+pub(super) fn trilu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let diagonal = match (importer.known_integers(node, 1), node.has(1)) {
+        (Some(offset), _) => offset.first().copied().unwrap_or(0),
+        (None, true) => return Err("its diagonal is computed at run time".to_owned()),
+        (None, false) => 0,
+    };
+    if node.int("upper", 1) == 0 {
+        return importer.push(node, Tril { diagonal }, vec![input]);
+    }
+    let &[.., rows, columns] = shape_of(importer, input) else { return Err("needs two dimensions or more".to_owned()) };
+    let below = |row: usize, column: usize| (column as i64 - row as i64) < diagonal; // sizes of a tensor
+    let mask = ArrayD::from_shape_fn(vec![rows, columns], |at| below(at[0], at[1]));
+    let mask = importer.graph.add_constant(format!("{}.mask", node.scopes.name(node.proto)), mask);
+    importer.push(node, MaskedFill { value: 0.0 }, vec![input, mask])
 }

@@ -3,7 +3,9 @@
 use super::{pair, shape_of, sizes};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::ValueId;
-use crate::ops::{adaptive_avg_pool2d::AdaptiveAvgPool2d, avg_pool2d::AvgPool2d, max_pool2d::MaxPool2d};
+use crate::ops::{
+    adaptive_avg_pool2d::AdaptiveAvgPool2d, amax::Amax, avg_pool2d::AvgPool2d, max_pool2d::MaxPool2d, mean::Mean,
+};
 
 /// Padding of a two-dimensional window: ONNX lists all starts, then all ends.
 pub(super) fn pads(
@@ -102,4 +104,19 @@ fn adaptive_output(
     let shape = shape_of(importer, input);
     let exact = (0..2).all(|axis| kernel[axis] == stride[axis] && shape[2 + axis].is_multiple_of(kernel[axis]));
     (adaptive && exact).then(|| [shape[2] / kernel[0], shape[3] / kernel[1]])
+}
+
+pub(super) fn global_average_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let rank = shape_of(importer, input).len();
+    if rank == 4 {
+        return importer.push(node, AdaptiveAvgPool2d { output: [1, 1] }, vec![input]);
+    }
+    importer.push(node, Mean { axes: (2..rank).collect(), keep_dims: true }, vec![input])
+}
+
+pub(super) fn global_max_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let axes = (2..shape_of(importer, input).len()).collect();
+    importer.push(node, Amax { largest: true, axes, keep_dims: true }, vec![input])
 }

@@ -1,9 +1,17 @@
 //! Reductions along axes.
 
-use super::{shape_of, unary};
+use super::{one, shape_of, unary};
 use crate::frontend::onnx::tensor::wrap_index;
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
-use crate::ops::{adaptive_avg_pool2d::AdaptiveAvgPool2d, mean::Mean, sum::Sum};
+use crate::ops::adaptive_avg_pool2d::AdaptiveAvgPool2d;
+use crate::ops::amax::Amax;
+use crate::ops::binary::Binary;
+use crate::ops::cumsum::Cumsum;
+use crate::ops::mean::Mean;
+use crate::ops::prod::Prod;
+use crate::ops::sum::Sum;
+use crate::ops::unary::Unary;
+use crate::ops::vector_norm::{Order, VectorNorm};
 
 /// Axes of a reduction, ascending, and whether they stay.
 fn reduction(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<(Vec<usize>, bool), String> {
@@ -40,4 +48,53 @@ pub(super) fn mean(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<V
 pub(super) fn sum(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let (axes, keep_dims) = reduction(importer, node)?;
     unary(importer, node, Sum { axes, keep_dims })
+}
+
+pub(super) fn l1(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let (axes, keep_dims) = reduction(importer, node)?;
+    unary(importer, node, VectorNorm { order: Order::One, axes, keep_dims })
+}
+
+pub(super) fn l2(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let (axes, keep_dims) = reduction(importer, node)?;
+    unary(importer, node, VectorNorm { order: Order::Two, axes, keep_dims })
+}
+
+pub(super) fn extreme(importer: &mut Importer<'_>, node: &OnnxNode<'_>, largest: bool) -> Result<Vec<Entry>, String> {
+    let (axes, keep_dims) = reduction(importer, node)?;
+    unary(importer, node, Amax { largest, axes, keep_dims })
+}
+
+pub(super) fn product(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let (axes, keep_dims) = reduction(importer, node)?;
+    unary(importer, node, Prod { axes, keep_dims })
+}
+
+pub(super) fn sum_square(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let (axes, keep_dims) = reduction(importer, node)?;
+    let input = importer.tensor(node, 0)?;
+    let squares = one(importer.push(node, Binary::Mul, vec![input, input])?)?;
+    importer.push(node, Sum { axes, keep_dims }, vec![squares])
+}
+
+pub(super) fn log_sum(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let sum = one(sum(importer, node)?)?;
+    importer.push(node, Unary::Log, vec![sum])
+}
+
+pub(super) fn log_sum_exp(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let (axes, keep_dims) = reduction(importer, node)?;
+    let powers = one(unary(importer, node, Unary::Exp)?)?;
+    let sum = one(importer.push(node, Sum { axes, keep_dims }, vec![powers])?)?;
+    importer.push(node, Unary::Log, vec![sum])
+}
+
+pub(super) fn cumulative_sum(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    if node.int("exclusive", 0) != 0 || node.int("reverse", 0) != 0 {
+        return Err("exclusive and reverse sums are not supported".to_owned());
+    }
+    let input = importer.tensor(node, 0)?;
+    let axis = importer.known_integers(node, 1).ok_or("its axis is computed at run time")?;
+    let axis = axis.first().and_then(|&axis| wrap_index(axis, shape_of(importer, input).len()));
+    importer.push(node, Cumsum { axis: axis.ok_or("has an axis outside its operand")? }, vec![input])
 }
