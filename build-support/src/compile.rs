@@ -1,7 +1,7 @@
 //! One attribute through all stages: the list of section "Data flow" in ARCHITECTURE.md, top to bottom.
 
 use crate::annotate::{Annotation, annotate};
-use crate::calibrate::{Dataset, calibrate, dataset};
+use crate::calibrate::{self, Dataset, calibrate, dataset};
 use crate::config::{Dtype, Known, Recipe};
 use crate::files::Folder;
 use crate::frontend::{self, Model};
@@ -50,13 +50,14 @@ impl Sources {
             let (shown, path) = (shown.to_owned(), crate_folder.join(shown));
             samples.push(SampleFile { at, input, shown, path, error: None });
         };
-        match &attr.calibration.value {
-            Calibration::Files(files) => {
+        match attr.calibration.as_ref().map(|calibration| &calibration.value) {
+            None => {}
+            Some(Calibration::Files(files)) => {
                 let index =
                     |index| if files.len() == 1 { ArgPath::Calibration } else { ArgPath::CalibrationFile(index) };
                 files.iter().enumerate().for_each(|(i, file)| add(index(i), None, &file.value));
             }
-            Calibration::Named(files) => {
+            Some(Calibration::Named(files)) => {
                 for (input, file) in files {
                     add(ArgPath::CalibrationInput(input.clone()), Some(input.clone()), &file.value);
                 }
@@ -181,21 +182,30 @@ fn generate(site: &Site, sources: &Sources, diagnostics: &mut Diagnostics) -> Op
     }
     let mut graph = import(attr, sources, diagnostics)?;
     let mut recipe = Recipe::new(attr);
+    let is_quantized = graph.is_quantized();
+    if is_quantized {
+        let message = "the model brings its own parameters: this rule has no effect";
+        recipe.rules.iter().for_each(|rule| diagnostics.warning(rule.argument.clone(), message));
+        recipe = Recipe::given();
+    }
     recipe.complete_types(&graph, diagnostics);
     let imported = Known::new(&graph);
     passes::run(&mut graph, &recipe);
     recipe.check(&imported, &graph, diagnostics);
-    let dataset = open_samples(&graph, sources, diagnostics);
-    let mut dataset = dataset.filter(|_| !diagnostics.has_errors())?;
+    let dataset = if is_quantized { None } else { open_samples(&graph, sources, diagnostics) };
+    if diagnostics.has_errors() {
+        return None;
+    }
 
     let annotation = annotate(&graph, &recipe);
     report_float(&graph, &annotation, &recipe, diagnostics);
     if diagnostics.has_errors() {
         return None;
     }
-    let params = match calibrate(&graph, &annotation, &mut dataset) {
-        Ok(params) => params,
-        Err(message) => {
+    let params = match dataset.map(|mut dataset| calibrate(&graph, &annotation, &mut dataset)) {
+        None => calibrate::given(&graph, &annotation),
+        Some(Ok(params)) => params,
+        Some(Err(message)) => {
             diagnostics.error(ArgPath::Calibration, message);
             return None;
         }
@@ -257,6 +267,11 @@ fn import(attr: &Attr, sources: &Sources, diagnostics: &mut Diagnostics) -> Opti
 /// Opens the samples of every input; reports all files that do not fit.
 fn open_samples(graph: &Graph, sources: &Sources, diagnostics: &mut Diagnostics) -> Option<Dataset> {
     let names: Vec<&str> = graph.inputs.iter().map(|&id| graph.value(id).name.as_str()).collect();
+    if sources.samples.is_empty() {
+        let message = "`#[quantize]` names no samples; add `calibration = \"models/….npy\"`";
+        diagnostics.error(ArgPath::Attribute, message);
+        return None;
+    }
     let is_named = sources.samples.iter().any(|sample| sample.input.is_some());
     if names.len() > 1 && !is_named {
         let files: Vec<String> = names.iter().map(|name| format!("{name} = \"….npy\"")).collect();

@@ -226,6 +226,12 @@ impl Config {
 }
 
 impl Recipe {
+    /// For a model that brings its own parameters: they are the only rule.
+    pub fn given() -> Self {
+        let rule = Rule { target: Target::Global, config: Some(Config::PER_CHANNEL), argument: ArgPath::Model };
+        Self { rules: vec![rule], precedence: Precedence::Last }
+    }
+
     /// The rules of an attribute.
     pub fn new(attr: &Attr) -> Self {
         let explicit = attr.rules.iter().enumerate().map(|(index, rule)| Rule {

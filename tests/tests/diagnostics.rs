@@ -21,6 +21,7 @@ const MISTAKES: [(&str, &str); 18] = [
     calibration(vibration = "models/vibration.npy", current = "models/current.npy")"#,
     ),
     ("unnamed_samples", r#"model = "models/pump.onnx", calibration = "models/vibration.npy", global = int8"#),
+    ("missing_calibration", r#"model = "models/net.onnx", global = int8"#),
     ("no_samples", r#"model = "models/net.onnx", calibration = "models/no_samples.npy", global = int8"#),
     ("not_a_number", r#"model = "models/net.onnx", calibration = "models/nan.npy", global = int8"#),
     (

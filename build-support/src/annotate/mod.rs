@@ -7,6 +7,7 @@
 //! Source: oracle of VgfQuantizer, sections 2 to 6 and 9.
 
 mod composable;
+mod given;
 mod legacy;
 mod places;
 mod shared;
@@ -88,6 +89,9 @@ impl Annotation {
 
 /// Annotates a network whose composite operators are decomposed.
 pub fn annotate(graph: &Graph, recipe: &Recipe) -> Annotation {
+    if graph.is_quantized() {
+        return given::annotate(graph, recipe);
+    }
     let mut annotator = Annotator::new(graph, recipe);
     match recipe.precedence {
         Precedence::Last => annotator.compose(),
@@ -98,6 +102,9 @@ pub fn annotate(graph: &Graph, recipe: &Recipe) -> Annotation {
 
 /// By [`NodeId`]: whether passes may take a composite operator apart, because a rule quantizes it.
 pub(crate) fn decomposable(graph: &Graph, recipe: &Recipe) -> Vec<bool> {
+    if graph.is_quantized() {
+        return graph.node_ids().map(|id| given::may_decompose(graph, id)).collect();
+    }
     match recipe.precedence {
         Precedence::Last => {
             let mut annotator = Annotator::new(graph, recipe);

@@ -45,6 +45,15 @@ pub fn calibrate(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) 
     Ok(Params(observers.iter().zip(&annotation.observers).map(params).collect()))
 }
 
+/// The parameters of every group of a network that brings its own.
+pub fn given(graph: &Graph, annotation: &Annotation) -> Params {
+    let params = |observed: &Observed| {
+        let given = graph.value(observed.value).given.as_ref().expect("groups are of tensors with parameters");
+        QuantParams::int8(given.scales[0], given.zero_point)
+    };
+    Params(annotation.observers.iter().map(params).collect())
+}
+
 /// The float result of the network, in the order of its outputs.
 ///
 /// # Errors

@@ -32,6 +32,7 @@ mod names;
 pub(crate) mod pad_avg_pool;
 mod replace_infinities;
 mod split_constants;
+mod spread_parameters;
 mod unroll_recurrent;
 
 use crate::annotate;
@@ -127,6 +128,10 @@ pub fn run(graph: &mut Graph, recipe: &Recipe) {
     replace_infinities::run(graph, &selected);
     if !rewrite(graph, &mut selected, &MASKED_FILL).replaced.is_empty() {
         names::renumber(graph);
+    }
+    // After decompositions, which make tensors.
+    if graph.is_quantized() {
+        spread_parameters::run(graph);
     }
     // After decompositions, which make constants: each use of a constant has an observer of its own.
     split_constants::run(graph);
@@ -290,6 +295,9 @@ fn rewrite(graph: &mut Graph, selected: &mut Vec<bool>, pass: &Pass) -> Rewritte
     *selected = result_selected;
     for &(old, new) in &done.replaced {
         graph.replace_uses(old, new);
+        if let Some(given) = graph.value(old).given.clone() {
+            graph.give(new, given);
+        }
     }
     done
 }

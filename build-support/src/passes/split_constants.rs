@@ -27,7 +27,11 @@ fn split(graph: &mut Graph, read: &mut [ValueId], seen: &mut BTreeSet<ValueId>) 
         } else if let Some(data) = &graph.value(original).constant {
             if !seen.insert(original) {
                 let (name, data) = (graph.value(original).name.clone(), data.clone());
+                let given = graph.value(original).given.clone();
                 *id = graph.add_constant(name, data);
+                if let Some(given) = given {
+                    graph.give(*id, given);
+                }
             }
             copies.push((original, *id));
         }

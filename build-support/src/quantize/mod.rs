@@ -5,6 +5,7 @@ pub mod weights;
 
 pub(crate) use multiplier::multiplier_and_shift;
 pub use weights::QuantWeights;
+pub(crate) use weights::channel_axis;
 
 use crate::annotate::{Annotation, GroupId};
 use crate::config::Dtype;

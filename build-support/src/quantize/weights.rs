@@ -12,7 +12,7 @@ use ndarray::Axis;
 pub struct QuantWeights {
     /// Dimensions of the weight.
     pub shape: Vec<usize>,
-    /// The weight's codes, -127..=127 or -7..=7, zero point 0.
+    /// The weight's codes, -127..=127 or -7..=7, zero point 0; -128 where the model itself has it.
     pub codes: Vec<i8>,
     /// The weight's scale: one per output channel, or one.
     pub scales: Vec<f32>,
@@ -32,11 +32,13 @@ impl QuantWeights {
         let weight = constant(1).expect("annotation checks that weights are constants");
         let axis = channel_axis(&graph.node(layer).op);
         let channels = weight.shape()[axis];
-        let scales = weight_scales(weight, axis, scheme);
+        let given = &graph.value(graph.node(layer).inputs[1]).given;
+        let scales = given.as_ref().map_or_else(|| weight_scales(weight, axis, scheme), |given| given.scales.clone());
+        let qmin = if given.is_some() { i32::from(i8::MIN) } else { -scheme.qmax };
         // The scales of a transposed convolution in groups are fewer: its lowering refuses them.
         let scale_of = |channel: usize| scales[channel % scales.len()];
         let quantize = |(row, elements): (usize, &[f32])| {
-            let params = symmetric(Dtype::Int8, scale_of(row % channels), scheme.qmax);
+            let params = QuantParams { qmin, ..symmetric(Dtype::Int8, scale_of(row % channels), scheme.qmax) };
             elements.iter().map(move |&x| params.quantize(x) as i8).collect::<Vec<_>>()
         };
         let row = weight.shape()[axis + 1..].iter().product();
@@ -80,7 +82,7 @@ fn symmetric(dtype: Dtype, scale: f32, qmax: i32) -> QuantParams {
 }
 
 /// The axis that scales per channel belong to.
-fn channel_axis(op: &Op) -> usize {
+pub(crate) fn channel_axis(op: &Op) -> usize {
     if let Op::ConvTranspose2d(conv) = op { conv.channel_axis() } else { 0 }
 }
 

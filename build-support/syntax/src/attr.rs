@@ -26,8 +26,8 @@ impl<T: PartialEq> PartialEq for Spanned<T> {
 pub struct Attr {
     /// Model file, relative to the crate's folder.
     pub model: Spanned<String>,
-    /// Sample files, relative to the crate's folder.
-    pub calibration: Spanned<Calibration>,
+    /// Sample files, relative to the crate's folder; a model that is quantized already needs none.
+    pub calibration: Option<Spanned<Calibration>>,
     /// Dimensions of inputs by name, in source order; names differ.
     pub shapes: Vec<(String, Spanned<Vec<usize>>)>,
     /// Configuration of whatever no rule matches; without it such nodes stay float.
@@ -285,18 +285,11 @@ impl Attr {
         }
         let given = |name: &str| seen.iter().any(|seen| seen == name);
         // A ready VGF would bring its own parameters, so one mistake stays one error.
-        if !given("vgf") && !parser.unclear {
-            if !given("model") {
-                parser.missing("`#[quantize]` names no model; add `model = \"models/….onnx\"`");
-            }
-            if !given("calibration") {
-                parser.missing("`#[quantize]` names no samples; add `calibration = \"models/….npy\"`");
-            }
+        if !given("vgf") && !parser.unclear && !given("model") {
+            parser.missing("`#[quantize]` names no model; add `model = \"models/….onnx\"`");
         }
-        match (parser.errors, model, calibration) {
-            (None, Some(model), Some(calibration)) => {
-                Ok(Attr { model, calibration, shapes, global, rules, precedence })
-            }
+        match (parser.errors, model) {
+            (None, Some(model)) => Ok(Attr { model, calibration, shapes, global, rules, precedence }),
             (errors, ..) => Err(errors.expect("whatever is absent was reported")),
         }
     }
@@ -573,7 +566,9 @@ mod tests {
     #[test]
     fn inputs_may_be_keywords() {
         let attr = attr(r#"model = "m", calibration(type = "t.npy", r#in = "i.npy")"#);
-        let Calibration::Named(files) = attr.calibration.value else { panic!("named files") };
+        let Some(Calibration::Named(files)) = attr.calibration.map(|calibration| calibration.value) else {
+            panic!("named files")
+        };
         assert_eq!(files.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["type", "in"]);
     }
 

@@ -9,7 +9,10 @@ use crate::attr::{
 /// Arguments in a fixed order, rules in source order, defaults spelled out or left out; it parses to an equal [`Attr`].
 impl Display for Attr {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        write!(f, "model = {:?}, {}", self.model.value, self.calibration.value)?;
+        write!(f, "model = {:?}", self.model.value)?;
+        if let Some(calibration) = &self.calibration {
+            write!(f, ", {}", calibration.value)?;
+        }
         if !self.shapes.is_empty() {
             let shape = |(input, dims): &(String, Spanned<Vec<usize>>)| format!("{input} = {:?}", dims.value);
             write!(f, ", shape({})", self.shapes.iter().map(shape).collect::<Vec<_>>().join(", "))?;
@@ -111,6 +114,7 @@ mod tests {
     #[test]
     fn canonical_text_parses_to_the_same_attribute() {
         check(r#"calibration="c.npy",model="m.onnx""#, r#"model = "m.onnx", calibration = "c.npy""#);
+        check(r#"model = "m""#, r#"model = "m""#);
         check(r#"model = "m", calibration = ["a", "b"],"#, r#"model = "m", calibration = ["a", "b"]"#);
         check(r#"model = "m", calibration = ["a"], profile = int"#, r#"model = "m", calibration = "a""#);
         check(

@@ -163,15 +163,21 @@ impl Attr {
         match path {
             ArgPath::Attribute => None,
             ArgPath::Model => Some(self.model.span),
-            ArgPath::Calibration => Some(self.calibration.span),
-            ArgPath::CalibrationFile(index) => match &self.calibration.value {
-                Calibration::Files(files) => files.get(*index).map(|file| file.span),
-                Calibration::Named(_) => Some(self.calibration.span),
-            },
-            ArgPath::CalibrationInput(input) => match &self.calibration.value {
-                Calibration::Named(files) => files.iter().find(|(name, _)| name == input).map(|(_, file)| file.span),
-                Calibration::Files(_) => Some(self.calibration.span),
-            },
+            ArgPath::Calibration => self.calibration.as_ref().map(|calibration| calibration.span),
+            ArgPath::CalibrationFile(index) => {
+                self.calibration.as_ref().and_then(|calibration| match &calibration.value {
+                    Calibration::Files(files) => files.get(*index).map(|file| file.span),
+                    Calibration::Named(_) => Some(calibration.span),
+                })
+            }
+            ArgPath::CalibrationInput(input) => {
+                self.calibration.as_ref().and_then(|calibration| match &calibration.value {
+                    Calibration::Named(files) => {
+                        files.iter().find(|(name, _)| name == input).map(|(_, file)| file.span)
+                    }
+                    Calibration::Files(_) => Some(calibration.span),
+                })
+            }
             ArgPath::Shape(input) => self.shapes.iter().find(|(name, _)| name == input).map(|(_, dims)| dims.span),
             ArgPath::Global => self.global.as_ref().map(|config| config.span),
             ArgPath::Io => boundary(&Selector::Io).map(|rule| rule.span),

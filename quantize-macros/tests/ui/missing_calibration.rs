@@ -1,6 +1,0 @@
-use quantize_macros::quantize;
-
-#[quantize(model = "kws.onnx")]
-struct Kws;
-
-fn main() {}
