@@ -8,7 +8,7 @@ use quantize_tests::fixture::Fixture;
 use quantize_tests::{npy, repository};
 
 /// A mistake: name of its module and golden file, arguments of its attribute.
-const MISTAKES: [(&str, &str); 18] = [
+const MISTAKES: [(&str, &str); 20] = [
     ("missing_model", r#"model = "models/absent.onnx", calibration = "models/calib.npy", global = int8"#),
     ("not_onnx", r#"model = "models/notes.txt", calibration = "models/calib.npy", global = int8"#),
     ("missing_samples", r#"model = "models/net.onnx", calibration = "models/absent.npy", global = int8"#),
@@ -55,6 +55,12 @@ const MISTAKES: [(&str, &str); 18] = [
     module(name = "encoder", config = None)"#,
     ),
     ("unsupported", r#"model = "models/unsupported.onnx", calibration = "models/calib.npy", global = int8"#),
+    ("open_shape", r#"model = "models/dynamic.pt2", calibration = "models/calib.npy", global = int8"#),
+    (
+        "wrong_input_shape",
+        r#"model = "models/dynamic.pt2", calibration = "models/calib.npy", global = int8,
+    shape(x = [1, 3, 8], y = [2])"#,
+    ),
     ("no_such_input", r#"model = "models/net.onnx", calibration(y = "models/calib.npy"), global = int8"#),
 ];
 
@@ -96,6 +102,7 @@ fn every_mistake_is_explained() {
     let fixture = Fixture::new(env!("CARGO_TARGET_TMPDIR"), "mistakes", "mistakes");
     fixture.copy("tests/data/models/small.onnx", "models/net.onnx");
     fixture.copy("tests/data/models/unsupported.onnx", "models/unsupported.onnx");
+    fixture.copy("tests/data/models/dynamic.pt2", "models/dynamic.pt2");
     fixture.write("models/notes.txt", "the model is on the other disk\n");
     let ramp: Vec<f32> = (0..32).map(|i| i as f32 / 16.0 - 1.0).collect();
     fixture.write("models/calib.npy", npy::bytes(&[8, 4], &ramp));

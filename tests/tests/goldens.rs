@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
+use std::rc::Rc;
 
 use quantize_build::calibrate::observer::Observer;
 use quantize_build::config::Config;
@@ -81,9 +82,10 @@ fn observers_fed_with_recorded_streams_are_equal_bit_for_bit() {
 
 #[test]
 fn covered_cases_are_upstreams() {
-    for case in Case::named(&CASES) {
-        let name = &case.name;
-        let parity = Parity::measure(&case, "model.onnx").unwrap_or_else(|error| panic!("{name}: {error}"));
+    let models = |case| ["model.onnx", "model.pt2"].map(|model| (Rc::clone(&case), model));
+    for (case, model) in Case::named(&CASES).into_iter().map(Rc::new).flat_map(models) {
+        let name = format!("{}/{model}", case.name);
+        let parity = Parity::measure(&case, model).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(parity.missing, None, "{name}");
         assert!(parity.strays.is_empty(), "{name}: {:?}", parity.strays);
         for (what, share) in [

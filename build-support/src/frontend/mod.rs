@@ -1,6 +1,7 @@
 //! Model files to float networks.
 
 pub mod onnx;
+pub mod pt2;
 mod shapes;
 mod unsupported;
 
@@ -81,11 +82,7 @@ impl Model {
 pub fn import(model: &Model, shapes: &Shapes) -> Result<Import, Vec<Problem>> {
     let Model { shown, bytes, external } = model;
     if is_archive(bytes) {
-        let message = format!(
-            "`{shown}` is a PyTorch archive; exported programs (.pt2) are not supported yet: write an ONNX file with \
-             `torch.onnx.export(model, args, \"model.onnx\", dynamo=True)`"
-        );
-        return Err(vec![message.into()]);
+        return pt2::import(shown, bytes, shapes);
     }
     onnx::import(shown, bytes, external, shapes)
 }

@@ -1,0 +1,255 @@
+//! Raw weights with strides → tensors in standard order, of the element types that the network has.
+
+use super::schema::{Size, TensorMeta};
+use crate::graph::{Data, Element};
+use ndarray::{ArrayD, IxDyn};
+
+/// Number of torch's `ScalarType`.
+pub(super) mod scalar_type {
+    pub(in super::super) const BYTE: i64 = 1;
+    pub(in super::super) const CHAR: i64 = 2;
+    pub(in super::super) const SHORT: i64 = 3;
+    pub(in super::super) const INT: i64 = 4;
+    pub(in super::super) const LONG: i64 = 5;
+    pub(in super::super) const HALF: i64 = 6;
+    pub(in super::super) const FLOAT: i64 = 7;
+    pub(in super::super) const DOUBLE: i64 = 8;
+    pub(in super::super) const BOOL: i64 = 12;
+    pub(in super::super) const BFLOAT16: i64 = 13;
+    pub(in super::super) const UINT16: i64 = 28;
+    pub(in super::super) const UINT32: i64 = 34;
+
+    /// How torch calls a data type.
+    pub(in super::super) fn name(value: i64) -> &'static str {
+        match value {
+            BYTE => "uint8",
+            CHAR => "int8",
+            SHORT => "int16",
+            INT => "int32",
+            LONG => "int64",
+            HALF => "float16",
+            FLOAT => "float32",
+            DOUBLE => "float64",
+            9 => "complex32",
+            10 => "complex64",
+            11 => "complex128",
+            BOOL => "bool",
+            BFLOAT16 => "bfloat16",
+            UINT16 => "uint16",
+            29..=33 => "float8",
+            UINT32 => "uint32",
+            35 => "uint64",
+            _ => "an unknown data type",
+        }
+    }
+}
+
+/// What the elements of a tensor of this data type are in the network.
+pub(super) fn element(dtype: i64) -> Result<Element, String> {
+    use scalar_type::{BFLOAT16, BOOL, BYTE, CHAR, DOUBLE, FLOAT, HALF, INT, LONG, SHORT, UINT16, UINT32};
+    match dtype {
+        HALF | BFLOAT16 | FLOAT | DOUBLE => Ok(Element::F32),
+        BYTE | CHAR | SHORT | INT | LONG | UINT16 | UINT32 => Ok(Element::I64),
+        BOOL => Ok(Element::Bool),
+        other => Err(format!("has data type {}, which is not supported", scalar_type::name(other))),
+    }
+}
+
+/// A tensor that was read, and whether numbers of another precision were lost or gained.
+pub(super) struct Decoded {
+    pub(super) data: Data,
+    /// Its data type, where it is a float other than float32 and worth a warning.
+    pub(super) converted: Option<i64>,
+}
+
+/// Number of elements of these dimensions, at most `limit`.
+pub(super) fn element_count(shape: &[usize], limit: usize) -> Result<usize, String> {
+    let count = shape.iter().try_fold(1_usize, |count, &dim| count.checked_mul(dim)).filter(|&count| count <= limit);
+    count.ok_or_else(|| format!("has shape {shape:?}, which is more than this importer takes"))
+}
+
+/// Fixed dimensions of a tensor.
+pub(super) fn dimensions(sizes: &[Size]) -> Result<Vec<usize>, String> {
+    let size = |size: &Size| size.known().and_then(|size| usize::try_from(size).ok());
+    sizes.iter().map(size).collect::<Option<_>>().ok_or_else(|| "has dimensions that are no numbers".to_owned())
+}
+
+/// Reads a tensor of at most `limit` elements out of the bytes of its storage.
+pub(super) fn decode(meta: &TensorMeta, storage: &[u8], limit: usize) -> Result<Decoded, String> {
+    const STRIDED: i64 = 7;
+    if meta.layout.is_some_and(|layout| layout != STRIDED) {
+        return Err("is sparse; make it dense before the export".to_owned());
+    }
+    let kind = element(meta.dtype)?;
+    let shape = dimensions(&meta.sizes)?;
+    let count = element_count(&shape, limit)?;
+    let read = Reader { storage, shape: &shape, count, places: places(meta, &shape, count)? };
+    use scalar_type::{BFLOAT16, BYTE, CHAR, DOUBLE, HALF, INT, LONG, SHORT, UINT16, UINT32};
+    let mut converted = None;
+    let data = match (kind, meta.dtype) {
+        (Element::Bool, _) => Data::Bool(read.array(|[byte]| byte != 0)?),
+        (Element::I64, BYTE) => Data::I64(read.array(|[byte]| i64::from(byte))?),
+        (Element::I64, CHAR) => Data::I64(read.array(|word| i64::from(i8::from_le_bytes(word)))?),
+        (Element::I64, SHORT) => Data::I64(read.array(|word| i64::from(i16::from_le_bytes(word)))?),
+        (Element::I64, UINT16) => Data::I64(read.array(|word| i64::from(u16::from_le_bytes(word)))?),
+        (Element::I64, INT) => Data::I64(read.array(|word| i64::from(i32::from_le_bytes(word)))?),
+        (Element::I64, UINT32) => Data::I64(read.array(|word| i64::from(u32::from_le_bytes(word)))?),
+        (Element::I64, LONG) => Data::I64(read.array(i64::from_le_bytes)?),
+        (Element::F32, HALF) => {
+            converted = Some(HALF);
+            Data::F32(read.array(|word| widen_half(u16::from_le_bytes(word)))?)
+        }
+        (Element::F32, BFLOAT16) => {
+            converted = Some(BFLOAT16);
+            Data::F32(read.array(|word| f32::from_bits(u32::from(u16::from_le_bytes(word)) << 16))?)
+        }
+        (Element::F32, DOUBLE) => {
+            let wide: ArrayD<f64> = read.array(f64::from_le_bytes)?;
+            let narrow = wide.mapv(|x| x as f32); // the warning below says that bits are lost
+            let is_exact = |(&wide, &narrow): (&f64, &f32)| wide.is_nan() || f64::from(narrow) == wide;
+            converted = (!wide.iter().zip(&narrow).all(is_exact)).then_some(DOUBLE);
+            Data::F32(narrow)
+        }
+        (Element::I64 | Element::F32, _) => Data::F32(read.array(f32::from_le_bytes)?),
+    };
+    Ok(Decoded { data, converted })
+}
+
+/// Where the elements are in their storage.
+enum Places {
+    /// One after the other from here.
+    Run(usize),
+    /// Index of each element in standard order.
+    Each(Vec<usize>),
+}
+
+fn places(meta: &TensorMeta, shape: &[usize], count: usize) -> Result<Places, String> {
+    let strides = dimensions(&meta.strides).map_err(|_| "has unknown strides".to_owned())?;
+    let offset = match &meta.storage_offset {
+        Some(offset) => {
+            offset.known().and_then(|offset| usize::try_from(offset).ok()).ok_or("has an unknown offset")?
+        }
+        None => 0,
+    };
+    if strides.len() != shape.len() {
+        return Err(format!("has {} dimensions and {} strides", shape.len(), strides.len()));
+    }
+    let mut run = 1_usize;
+    let is_run = shape.iter().zip(&strides).rev().all(|(&dim, &stride)| {
+        let fits = dim == 1 || stride == run;
+        run = run.saturating_mul(dim);
+        fits
+    });
+    if is_run || count == 0 {
+        return Ok(Places::Run(offset));
+    }
+    let mut places = vec![offset];
+    // Dimension by dimension, outermost first: each place becomes one a step along the dimension.
+    for (&dim, &stride) in shape.iter().zip(&strides) {
+        let steps = |place: usize| (0..dim).map(move |step| place.checked_add(step.checked_mul(stride)?));
+        let next: Option<Vec<usize>> = places.into_iter().flat_map(steps).collect();
+        places = next.ok_or("has strides that leave its storage")?;
+    }
+    Ok(Places::Each(places))
+}
+
+struct Reader<'a> {
+    storage: &'a [u8],
+    shape: &'a [usize],
+    count: usize,
+    places: Places,
+}
+
+impl Reader<'_> {
+    fn array<const N: usize, T>(&self, read: impl Fn([u8; N]) -> T) -> Result<ArrayD<T>, String> {
+        let words = self.storage.as_chunks::<N>().0;
+        let elements: Option<Vec<T>> = match &self.places {
+            Places::Run(_) if self.count == 0 => Some(Vec::new()),
+            Places::Run(start) => start
+                .checked_add(self.count)
+                .and_then(|end| words.get(*start..end))
+                .map(|words| words.iter().map(|&word| read(word)).collect()),
+            Places::Each(places) => places.iter().map(|&place| words.get(place).map(|&word| read(word))).collect(),
+        };
+        let elements = elements.ok_or_else(|| {
+            format!("has shape {:?} over a storage of {} bytes: too few", self.shape, self.storage.len())
+        })?;
+        Ok(ArrayD::from_shape_vec(IxDyn(self.shape), elements).expect("as many elements as the shape has"))
+    }
+}
+
+/// IEEE binary16 in f32: every value of the one is a value of the other.
+fn widen_half(bits: u16) -> f32 {
+    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f32::from(bits & 0x3ff) / 1024.0);
+    let magnitude = match exponent {
+        0 => fraction * 2.0_f32.powi(-14),
+        31 if fraction == 0.0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => (1.0 + fraction) * 2.0_f32.powi(exponent - 15),
+    };
+    if bits >> 15 == 1 { -magnitude } else { magnitude }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta(dtype: i64, sizes: &[i64], strides: &[i64], offset: i64) -> TensorMeta {
+        let list = |values: &[i64]| values.iter().map(|&size| Size::AsInt(size)).collect();
+        let storage_offset = Some(Size::AsInt(offset));
+        TensorMeta { dtype, sizes: list(sizes), strides: list(strides), storage_offset, layout: Some(7) }
+    }
+
+    fn floats(meta: &TensorMeta, storage: &[f32]) -> Result<Vec<f32>, String> {
+        let bytes: Vec<u8> = storage.iter().flat_map(|x| x.to_le_bytes()).collect();
+        let decoded = decode(meta, &bytes, 100)?;
+        Ok(decoded.data.real().expect("floats").iter().copied().collect())
+    }
+
+    #[test]
+    fn strides_and_offsets_are_honoured() {
+        let storage = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        let transposed = meta(scalar_type::FLOAT, &[3, 2], &[1, 3], 1);
+        assert_eq!(floats(&transposed, &storage), Ok(vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0]));
+        let broadcast = meta(scalar_type::FLOAT, &[2, 2], &[0, 1], 5);
+        assert_eq!(floats(&broadcast, &storage), Ok(vec![5.0, 6.0, 5.0, 6.0]));
+        assert_eq!(floats(&meta(scalar_type::FLOAT, &[], &[], 2), &storage), Ok(vec![2.0]));
+        assert_eq!(floats(&meta(scalar_type::FLOAT, &[0, 2], &[2, 1], 0), &[]), Ok(vec![]));
+    }
+
+    #[test]
+    fn tensors_stay_in_their_storage_and_below_the_limit() {
+        for (sizes, strides, offset) in [
+            (&[8][..], &[1][..], 0),
+            (&[2], &[7], 0),
+            (&[2], &[i64::MAX], 1),
+            (&[i64::MAX, 4], &[0, 0], 0),
+            (&[101], &[0], 0),
+        ] {
+            assert!(
+                floats(&meta(scalar_type::FLOAT, sizes, strides, offset), &[0.0; 7]).is_err(),
+                "{sizes:?} {strides:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn half_precision_is_widened_exactly() {
+        // From the table of binary16 values: 1, -2, largest, smallest normal, smallest subnormal, infinity.
+        let values =
+            [(0x3c00, 1.0), (0xc000, -2.0), (0x7bff, 65504.0), (0x0400, 6.103_515_6e-5), (0x0001, 5.960_464_5e-8)];
+        for (bits, expected) in values {
+            assert_eq!(widen_half(bits), expected, "{bits:#x}");
+        }
+        assert_eq!(widen_half(0xfc00), f32::NEG_INFINITY);
+        assert!(widen_half(0x7e00).is_nan());
+    }
+
+    #[test]
+    fn only_lossy_narrowing_is_told() {
+        let converted =
+            |x: f64| decode(&meta(scalar_type::DOUBLE, &[1], &[1], 0), &x.to_le_bytes(), 1).unwrap().converted;
+        assert_eq!(converted(0.5), None);
+        assert_eq!(converted(0.1), Some(scalar_type::DOUBLE));
+    }
+}
