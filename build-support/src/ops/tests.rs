@@ -3,10 +3,17 @@
 use super::conv_transpose2d::ConvTranspose2d;
 use super::expand::Expand;
 use super::flip::Flip;
+use super::gather::Gather;
+use super::index::Index;
+use super::index_put::IndexPut;
 use super::index_select::IndexSelect;
 use super::matmul::MatMul;
+use super::pixel_shuffle::PixelShuffle;
 use super::repeat::Repeat;
 use super::repeat_interleave::RepeatInterleave;
+use super::stack::Stack;
+use super::strided_slice::StridedSlice;
+use super::upsample::{Interpolation, Upsample};
 use super::{Op, Pattern};
 use crate::config::{Config, Dtype};
 use crate::graph::{Data, Element, Graph, Node, Output, Tensor};
@@ -199,4 +206,56 @@ fn mirror_images() {
 fn selections_by_index() {
     check(IndexSelect { axis: 0 }, &[real(&[4, 3]), integers(&[3], &[3, 0, 3])], MOVED);
     check(IndexSelect { axis: 1 }, &[real(&[2, 4, 3]), integers(&[2], &[2, 1])], MOVED);
+}
+
+#[test]
+fn selections_by_indices_of_several_axes() {
+    check_with(Index { axis: 0 }.into(), &[real(&[4, 3]), integers(&[3], &[3, 0, -1])], MOVED, false);
+    let operands = [real(&[2, 4, 3, 2]), integers(&[2, 1], &[3, 0]), integers(&[2], &[2, 1])];
+    check(Index { axis: 1 }, &operands, MOVED);
+}
+
+#[test]
+fn elements_with_an_index_each() {
+    check(Gather { axis: 1 }, &[real(&[3, 4, 2]), integers(&[2, 3, 2], &[0, 1, 2, 3, 3, 2, 1, 0, 2, 2, 0, 3])], MOVED);
+    check(Gather { axis: 0 }, &[real(&[3, 2]), integers(&[1, 2], &[2, 0])], MOVED);
+}
+
+#[test]
+fn replacements() {
+    check(IndexPut, &[real(&[4, 3]), integers(&[2], &[2, 0]), real(&[2, 3])], MOVED);
+    let operands = [real(&[4, 3, 2]), integers(&[2, 1], &[2, 0]), integers(&[2], &[1, 2]), real(&[2])];
+    check(IndexPut, &operands, MOVED);
+}
+
+#[test]
+fn stacks() {
+    for axis in 0..=2 {
+        check(Stack { axis }, &[real(&[2, 3]), real(&[2, 3])], MOVED);
+    }
+}
+
+#[test]
+fn every_so_many_elements() {
+    for (start, end, step) in [(0, 8, 2), (1, 8, 3), (1, 7, 3), (0, 7, 4), (2, 3, 5), (7, 8, 2)] {
+        check(StridedSlice { axis: 1, start, end, step }, &[real(&[2, 8, 3])], MOVED);
+    }
+}
+
+#[test]
+fn channels_as_pixels() {
+    check(PixelShuffle::Shuffle(2), &[real(&[2, 8, 3, 2])], MOVED);
+    check(PixelShuffle::Unshuffle(2), &[real(&[2, 3, 4, 6])], MOVED);
+}
+
+#[test]
+fn larger_and_smaller_images() {
+    let image = [real(&[2, 3, 4, 6])];
+    let sizes = [[8, 12], [4, 9], [7, 5], [1, 1], [2, 3]];
+    for output in sizes {
+        check(Upsample { output, factors: None, mode: Interpolation::Nearest }, &image, MOVED);
+        check(Upsample { output, factors: None, mode: Interpolation::Bilinear }, &image, ROUNDED);
+        check(Upsample { output, factors: None, mode: Interpolation::BilinearAlignedCorners }, &image, ROUNDED);
+    }
+    check(Upsample { output: [6, 9], factors: Some([1.5, 1.6]), mode: Interpolation::Nearest }, &image, MOVED);
 }

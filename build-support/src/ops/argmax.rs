@@ -1,0 +1,108 @@
+//! Where the largest element is.
+
+use super::{Pattern, Room};
+use crate::graph::{Data, Element, Node, Tensor, Type};
+use crate::lower::Lowering;
+use ndarray::{ArrayD, Axis};
+use quantize_runtime::graph::ElementType;
+use quantize_runtime::ops;
+
+/// The index of the first largest element along an axis; an integer.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct ArgMax {
+    /// The axis; `None` for all elements in the order of memory.
+    pub axis: Option<usize>,
+    /// Whether the axis stays, with size 1.
+    pub keep_dims: bool,
+}
+
+impl Room for ArgMax {
+    const NAME: &'static str = "argmax";
+
+    fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String> {
+        let mut shape = inputs[0].to_vec();
+        match self.axis {
+            Some(axis) if axis >= shape.len() => return Err(format!("axis {axis} of {shape:?}")),
+            Some(axis) if self.keep_dims => shape[axis] = 1,
+            Some(axis) => _ = shape.remove(axis),
+            None if self.keep_dims => shape.fill(1),
+            None => shape.clear(),
+        }
+        Ok(shape)
+    }
+
+    fn evaluate(&self, _: &[&Tensor]) -> Tensor {
+        unreachable!("the result holds integers")
+    }
+
+    fn infer_all(&self, inputs: &[Type]) -> Result<Vec<Type>, String> {
+        if inputs[0].element != Element::F32 {
+            return Err("the operand holds no real numbers".to_owned());
+        }
+        Ok(vec![Type { element: Element::I64, shape: self.infer(&[&inputs[0].shape])? }])
+    }
+
+    fn evaluate_all(&self, inputs: &[&Data]) -> Vec<Data> {
+        let input = inputs[0].real().expect("checked at import");
+        let shape = self.infer(&[input.shape()]).expect("checked at import");
+        let beats = |value: f32, best: f32| !best.is_nan() && (value > best || value.is_nan());
+        let first_largest = |values: &mut dyn Iterator<Item = f32>| {
+            let mut best = (0, f32::NEG_INFINITY);
+            for (index, value) in (0_i64..).zip(values) {
+                if beats(value, best.1) {
+                    best = (index, value);
+                }
+            }
+            best.0
+        };
+        let indices: Vec<i64> = match self.axis {
+            Some(axis) => input.map_axis(Axis(axis), |lane| first_largest(&mut lane.iter().copied())).iter().copied().collect(),
+            None => vec![first_largest(&mut input.iter().copied())],
+        };
+        vec![ArrayD::from_shape_vec(shape, indices).expect("an index for each element").into()]
+    }
+
+    fn target(&self) -> &'static str {
+        "aten.argmax.default"
+    }
+
+    fn pattern(&self) -> Pattern {
+        Pattern::Float
+    }
+
+    /// ARGMAX and RESHAPE.
+    fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        let input = lowering.operand(node, 0)?;
+        let (value, shape, axis) = match self.axis {
+            Some(axis) => (input.id, input.shape, axis),
+            None => {
+                let flat = vec![input.shape.iter().product()];
+                (lowering.reshape(input.id, &flat)?, flat, 0)
+            }
+        };
+        let mut reduced = shape;
+        reduced.remove(axis);
+        let op = ops::ArgMax { axis: axis as u32, input: value, ..Default::default() };
+        let result = lowering.push(ops::Op::ArgMax(op), ElementType::I32, &reduced)?;
+        lowering.finish(node, result)
+    }
+
+    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        self.lower(lowering, node)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_largest_wins() {
+        let x: Data = Tensor::from_shape_vec(vec![2, 3], vec![1.0, 3.0, 3.0, 2.0, 0.0, 1.0]).unwrap().into();
+        let of = |axis| ArgMax { axis, keep_dims: false }.evaluate_all(&[&x]).remove(0);
+        let indices = |axis| of(axis).integers().unwrap().iter().copied().collect::<Vec<_>>();
+        assert_eq!(indices(Some(1)), [1, 0]);
+        assert_eq!(indices(Some(0)), [1, 0, 0]);
+        assert_eq!(indices(None), [1]);
+    }
+}
