@@ -44,12 +44,5 @@ impl Room for MaskedFill {
         "aten.masked_fill.Scalar"
     }
 
-    /// Becomes `where` whatever rules say.
-    fn pattern(&self) -> Pattern {
-        Pattern::Float
-    }
-
-    fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
-        Err(lowering.not_decomposed(node))
-    }
+    composite!();
 }

@@ -276,6 +276,7 @@ rooms! {
     repeat::Repeat,
     repeat_interleave::RepeatInterleave,
     roll::Roll,
+    scatter::Scatter,
     select::Select,
     slice::Slice,
     softmax::Softmax,

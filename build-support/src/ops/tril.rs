@@ -40,12 +40,5 @@ impl Room for Tril {
         "aten.tril.default"
     }
 
-    /// Becomes `where` whatever rules say.
-    fn pattern(&self) -> Pattern {
-        Pattern::Float
-    }
-
-    fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
-        Err(lowering.not_decomposed(node))
-    }
+    composite!();
 }

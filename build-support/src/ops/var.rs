@@ -1,11 +1,11 @@
-//! Variance over axes; decomposed before annotation.
+//! Variance and standard deviation over axes; the variance is decomposed before annotation.
 
 use super::sum::{reduce, reduced_shape};
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
 
-/// `Σ (x - mean)² / (N - correction)` over some axes.
+/// `Σ (x - mean)² / (N - correction)` over some axes, or the root of that.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Var {
     /// Axes, ascending, each once.
@@ -14,6 +14,8 @@ pub struct Var {
     pub keep_dims: bool,
     /// Subtracted from the number of elements; PyTorch's default is 1.
     pub correction: usize,
+    /// Whether it is `std`, which upstream's quantizer does not know.
+    pub root: bool,
 }
 
 impl Var {
@@ -42,12 +44,19 @@ impl Room for Var {
         let mean = reduce(input, &self.axes, true).mapv(|sum| sum / count as f32);
         let difference = input - &mean;
         let divisor = self.divisor(input.shape()) as f32;
-        reduce(&(&difference * &difference), &self.axes, self.keep_dims).mapv(|sum| sum / divisor)
+        let variance = reduce(&(&difference * &difference), &self.axes, self.keep_dims).mapv(|sum| sum / divisor);
+        if self.root { variance.mapv(libm::sqrtf) } else { variance }
     }
 
     fn target(&self) -> &'static str {
-        "aten.var.correction"
+        if self.root { "aten.std.correction" } else { "aten.var.correction" }
     }
 
-    composite!();
+    fn pattern(&self) -> Pattern {
+        if self.root { Pattern::Float } else { Pattern::Own }
+    }
+
+    fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        Err(lowering.not_decomposed(node))
+    }
 }

@@ -49,7 +49,7 @@ fn normalize(builder: &mut Builder<'_>, node: &Node, x: ValueId, norm: &Norm) ->
     let outside = without_scopes(node);
     let mean = builder.push(&outside, Mean { axes: axes(), keep_dims: true }, &[x]);
     let centered = builder.push(&outside, Binary::Sub, &[x, mean]);
-    let variance = builder.push(node, Var { axes: axes(), keep_dims: true, correction: 0 }, &[x]);
+    let variance = builder.push(node, Var { axes: axes(), keep_dims: true, correction: 0, root: false }, &[x]);
     let eps = builder.scalar(node, norm.eps, norm.parameter.len());
     let variance = builder.push(node, Binary::Add, &[variance, eps]);
     let factor = builder.push(node, Unary::Rsqrt, &[variance]);

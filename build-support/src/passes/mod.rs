@@ -20,6 +20,7 @@ mod decompose_mean;
 mod decompose_not_equal;
 mod decompose_prelu;
 mod decompose_remainder;
+mod decompose_scatter;
 mod decompose_sign;
 mod decompose_softmax;
 mod decompose_sqrt;
@@ -63,7 +64,8 @@ const fn everywhere(decompose: Decompose) -> Pass {
 }
 
 /// Each goes over the whole network before the next: a piece meets the passes behind its own.
-const PASSES: [Pass; 27] = [
+const PASSES: [Pass; 28] = [
+    everywhere(decompose_scatter::run),
     quantized(decompose_embedding::run),
     quantized(decompose_attention::run),
     quantized(decompose_logit::run),
@@ -193,6 +195,11 @@ impl Builder<'_> {
     /// Type of a tensor's elements.
     pub(crate) fn element(&self, id: ValueId) -> Element {
         self.graph.value(id).element
+    }
+
+    /// The data of a float constant.
+    pub(crate) fn constant_data(&self, id: ValueId) -> Option<&Tensor> {
+        self.graph.value(id).real()
     }
 
     /// Whether somebody reads a result of the node being decomposed.
@@ -367,7 +374,7 @@ mod tests {
         check_equal(layer_norm::LayerNorm { dims: 2, eps: 1e-5, weight: true, bias: false }, &[&[2, 3, 4], &[3, 4]]);
         let group_norm = group_norm::GroupNorm { groups: 2, eps: 1e-5, weight: true, bias: true };
         check_equal(group_norm, &[&[2, 4, 3], &[4], &[4]]);
-        check_equal(var::Var { axes: vec![0, 2], keep_dims: false, correction: 1 }, &[&[2, 3, 4]]);
+        check_equal(var::Var { axes: vec![0, 2], keep_dims: false, correction: 1, root: false }, &[&[2, 3, 4]]);
         check_equal(mean::Mean { axes: vec![1, 3], keep_dims: false }, &[&[2, 3, 2, 2, 2]]);
         check_equal(prelu::Prelu, &[&[2, 3, 2], &[3]]);
         check_equal(glu::Glu { axis: 1 }, &[&[2, 4]]);
@@ -376,6 +383,8 @@ mod tests {
         check_equal(norm, &[&[2, 5]]);
         check_equal(add_alpha::AddAlpha { alpha: 0.5, subtract: true }, &[&[2, 3], &[3]]);
         check_equal(Unary::Sign, &[&[3, 4]]);
+        check_equal(scatter::Scatter::Select { axis: 1, index: 2 }, &[&[3, 4], &[3]]);
+        check_equal(scatter::Scatter::Slice { axis: 1, start: 1, end: 3 }, &[&[3, 4], &[3, 2]]);
         let attention = |causal| attention::Attention { scale: None, causal };
         check_equal(attention(false), &[&[1, 2, 3, 4], &[1, 2, 5, 4], &[1, 2, 5, 6], &[3, 5]]);
         check_equal(attention(true), &[&[2, 3, 4], &[2, 3, 4], &[2, 3, 4]]);

@@ -6,6 +6,7 @@ use crate::ops::Op;
 use crate::ops::binary::Binary;
 use crate::ops::cat::Cat;
 use crate::ops::clamp::Clamp;
+use crate::ops::constant::Constant;
 use crate::ops::linear::Linear;
 use crate::ops::recurrent::{Cell, Recurrent};
 use crate::ops::recurrent_cell::RecurrentCell;
@@ -42,6 +43,7 @@ fn unroll(builder: &mut Builder<'_>, node: &Node, network: Recurrent) -> Vec<Val
     let of_result = |builder: &Builder<'_>, index: usize| {
         if builder.is_read(node.outputs[index]) { node.clone() } else { without_scopes(node) }
     };
+    let initial: Vec<ValueId> = node.inputs[1..=states].iter().map(|&state| zeros(builder, node, state)).collect();
     let mut sequence = node.inputs[0];
     let mut finals: Vec<Vec<ValueId>> = vec![Vec::new(); states];
     for layer in 0..network.layers {
@@ -49,7 +51,7 @@ fn unroll(builder: &mut Builder<'_>, node: &Node, network: Recurrent) -> Vec<Val
         let mut final_of = Vec::new();
         for direction in 0..network.directions() {
             let run = layer * network.directions() + direction;
-            let mut state: Vec<ValueId> = node.inputs[1..=states]
+            let mut state: Vec<ValueId> = initial
                 .iter()
                 .map(|&initial| builder.push_as(SELECT_COPY, node, Select { axis: 0, index: run }, &[initial]))
                 .collect();
@@ -92,6 +94,13 @@ fn unroll(builder: &mut Builder<'_>, node: &Node, network: Recurrent) -> Vec<Val
         })
         .collect();
     [sequence].into_iter().chain(finals).collect()
+}
+
+/// An initial state; where the exporter made it of zeros, made once for all directions and layers.
+fn zeros(builder: &mut Builder<'_>, node: &Node, state: ValueId) -> ValueId {
+    let data = builder.constant_data(state).filter(|data| data.iter().all(|&x| x == 0.0));
+    let Some(data) = data.cloned() else { return state };
+    builder.push(node, Constant { data: data.into(), target: "aten.zeros.default" }, &[])
 }
 
 /// The states after a step.
