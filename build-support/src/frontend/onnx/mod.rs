@@ -2,11 +2,14 @@
 
 mod external;
 mod fold;
+mod fx;
 #[cfg(test)]
 mod node_tests;
 mod operators;
 mod proto;
+mod raise;
 mod scopes;
+mod signatures;
 mod tensor;
 
 use super::shapes::{self, Declared, Dim, Shapes};
@@ -16,7 +19,7 @@ use crate::graph::{Data, Element, Given, Graph, Output, Scope, Type, ValueId};
 use crate::ops::Op;
 pub use external::External;
 use prost::Message;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Opsets whose operators have the meaning that the rooms implement.
@@ -62,6 +65,8 @@ pub fn import(shown: &str, bytes: &[u8], external: &External, shapes: &Shapes) -
         functions: &model.functions,
         graph: Graph::default(),
         names: BTreeMap::new(),
+        placeholders: BTreeMap::new(),
+        renamed: BTreeSet::new(),
         data_types: BTreeMap::new(),
         // What an honest model computes from its weights is not much larger than these.
         budget: size.saturating_mul(4).saturating_add(1 << 24),
@@ -99,6 +104,10 @@ struct Importer<'a> {
     functions: &'a [proto::Function],
     graph: Graph,
     names: BTreeMap<String, Entry>,
+    /// Names of parameters in the file, by those that torch's exporter has for them.
+    placeholders: BTreeMap<String, String>,
+    /// Operators of which some were turned back into others: numbers in the names of nodes have shifted.
+    renamed: BTreeSet<String>,
     /// The data types of constants in the file.
     data_types: BTreeMap<String, i32>,
     /// Elements that constant folding may still make.
@@ -126,7 +135,22 @@ impl<'a> Importer<'a> {
         if self.graph.inputs.is_empty() && self.errors.is_empty() {
             self.error("the model has no inputs".to_owned());
         }
-        self.import_nodes(&source.node, None, 0);
+        self.note_placeholders(source);
+        let groups = raise::groups(source);
+        let grouped: BTreeSet<usize> = groups.values().flat_map(|group| &group.nodes).copied().collect();
+        for (index, node) in source.node.iter().enumerate() {
+            match groups.get(&index) {
+                Some(group) => {
+                    if self.import_group(source, group).is_none() {
+                        group.nodes.iter().for_each(|&node| self.import_nodes(&source.node[node..=node], None, 0));
+                    }
+                }
+                // The others of a group wait for its last node.
+                None if grouped.contains(&index) => {}
+                None => self.import_nodes(core::slice::from_ref(node), None, 0),
+            }
+        }
+        self.renumber();
         for output in &source.output {
             let name = &output.name;
             match self.names.get(name) {
@@ -191,6 +215,27 @@ impl<'a> Importer<'a> {
 
     fn error(&mut self, message: String) {
         self.errors.push(message.into());
+    }
+
+    /// Reads how torch calls the parameters, whose names in the file are those of the model.
+    fn note_placeholders(&mut self, source: &proto::Graph) {
+        for value in &source.value_info {
+            let is_name = |entry: &&proto::Entry| entry.key == "pkg.torch.onnx.original_node_name";
+            if let Some(entry) = value.metadata_props.iter().find(is_name) {
+                self.placeholders.insert(entry.value.clone(), value.name.clone());
+            }
+        }
+        // `p_fc_weight: PARAMETER target='fc.weight'`, a line each.
+        let is_signature = |entry: &&proto::Entry| entry.key == "pkg.torch.export.ExportedProgram.graph_signature";
+        let signature = source.metadata_props.iter().find(is_signature).map_or("", |entry| &entry.value);
+        for line in signature.lines() {
+            if let Some((name, rest)) = line.split_once(": ")
+                && let Some((_, target)) = rest.split_once("target='")
+            {
+                let target = target.split('\'').next().unwrap_or(target);
+                self.placeholders.insert(name.to_owned(), target.to_owned());
+            }
+        }
     }
 
     fn note_type(&mut self, name: &str, kind: i32) {

@@ -24,7 +24,7 @@ use archive::Archive;
 use schema::{Argument, InputSpec, Int, OutputSpec};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
-use tensor::scalar_type;
+pub(super) use tensor::scalar_type;
 
 /// Reads a model.
 ///
@@ -61,6 +61,22 @@ pub fn import(shown: &str, bytes: &[u8], shapes: &Shapes) -> Result<Import, Vec<
     importer.finish(shown)
 }
 
+/// Adds an operator of ATen to a network that another front-end builds, and gives its results; `None` for an overload that is not
+/// imported.
+///
+/// `budget`: elements that constants may have, which is reduced by those of the results.
+pub(super) fn import_operator(
+    graph: &mut Graph,
+    budget: &mut usize,
+    call: &Call<'_>,
+) -> Option<Result<Vec<ValueId>, String>> {
+    let import = operators::import_of(call.target)?;
+    let mut importer = Importer { graph: core::mem::take(graph), budget: *budget, ..Importer::new(0) };
+    let results = import(&mut importer, call);
+    (*graph, *budget) = (importer.graph, importer.budget);
+    Some(results)
+}
+
 fn parse<T: DeserializeOwned>(json: &[u8], what: &str) -> Result<T, String> {
     serde_json::from_slice(json).map_err(|error| format!("has {what} in a form that is not supported: {error}"))
 }
@@ -93,7 +109,7 @@ struct Importer {
 
 /// An argument with its names looked up.
 #[derive(Clone, Debug)]
-enum Arg<'a> {
+pub(super) enum Arg<'a> {
     None,
     Tensor(ValueId),
     Tensors(Vec<Option<ValueId>>),
@@ -108,15 +124,15 @@ enum Arg<'a> {
 }
 
 /// A node of the program with its arguments looked up.
-struct Call<'a> {
+pub(super) struct Call<'a> {
     /// Name of the ATen node.
-    name: &'a str,
+    pub(super) name: &'a str,
     /// Overload, `aten.conv2d.default`.
-    target: &'a str,
-    scopes: Vec<Scope>,
-    args: Vec<(&'a str, Arg<'a>)>,
+    pub(super) target: &'a str,
+    pub(super) scopes: Vec<Scope>,
+    pub(super) args: Vec<(&'a str, Arg<'a>)>,
     /// Names of its results; of a list of tensors those of its elements.
-    results: Vec<&'a str>,
+    pub(super) results: Vec<&'a str>,
 }
 
 impl Importer {
@@ -480,6 +496,17 @@ impl Importer {
             Ok(Import { graph: self.graph, warnings: self.warnings })
         } else {
             Err(self.errors)
+        }
+    }
+}
+
+impl Arg<'_> {
+    /// The tensors in it.
+    pub(super) fn tensors(&self) -> Vec<ValueId> {
+        match self {
+            Self::Tensor(id) => vec![*id],
+            Self::Tensors(ids) => ids.iter().flatten().copied().collect(),
+            _ => Vec::new(),
         }
     }
 }

@@ -5,19 +5,19 @@ use crate::graph::{Data, Element};
 use ndarray::{ArrayD, IxDyn};
 
 /// Number of torch's `ScalarType`.
-pub(super) mod scalar_type {
-    pub(in super::super) const BYTE: i64 = 1;
-    pub(in super::super) const CHAR: i64 = 2;
-    pub(in super::super) const SHORT: i64 = 3;
-    pub(in super::super) const INT: i64 = 4;
-    pub(in super::super) const LONG: i64 = 5;
-    pub(in super::super) const HALF: i64 = 6;
-    pub(in super::super) const FLOAT: i64 = 7;
-    pub(in super::super) const DOUBLE: i64 = 8;
-    pub(in super::super) const BOOL: i64 = 12;
-    pub(in super::super) const BFLOAT16: i64 = 13;
-    pub(in super::super) const UINT16: i64 = 28;
-    pub(in super::super) const UINT32: i64 = 34;
+pub(in crate::frontend) mod scalar_type {
+    pub(in crate::frontend) const BYTE: i64 = 1;
+    pub(in crate::frontend) const CHAR: i64 = 2;
+    pub(in crate::frontend) const SHORT: i64 = 3;
+    pub(in crate::frontend) const INT: i64 = 4;
+    pub(in crate::frontend) const LONG: i64 = 5;
+    pub(in crate::frontend) const HALF: i64 = 6;
+    pub(in crate::frontend) const FLOAT: i64 = 7;
+    pub(in crate::frontend) const DOUBLE: i64 = 8;
+    pub(in crate::frontend) const BOOL: i64 = 12;
+    pub(in crate::frontend) const BFLOAT16: i64 = 13;
+    pub(in crate::frontend) const UINT16: i64 = 28;
+    pub(in crate::frontend) const UINT32: i64 = 34;
 
     /// How torch calls a data type.
     pub(in super::super) fn name(value: i64) -> &'static str {

@@ -76,9 +76,14 @@ pub(super) fn pow(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Ve
 
 pub(super) fn prelu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let (input, slope) = (importer.tensor(node, 0)?, importer.tensor(node, 1)?);
-    let (shape, slopes) = (shape_of(importer, input), shape_of(importer, slope));
-    // One slope, or one for each channel in the form `[C, 1, …]`.
+    let (shape, mut slopes) = (shape_of(importer, input), shape_of(importer, slope));
+    // One slope, or one for each channel in the form `[C, 1, …]` with or without a batch of 1.
     let count: usize = slopes.iter().product();
+    if let [1, rest @ ..] = slopes
+        && slopes.len() == shape.len()
+    {
+        slopes = rest;
+    }
     let per_channel = shape.len() >= 2
         && slopes.len() == shape.len() - 1
         && slopes[0] == shape[1]

@@ -1,0 +1,546 @@
+//! Raises what torch decomposed back to the ATen operator it came from.
+//!
+//! torch quantizes before it decomposes, so that a rule speaks of `gelu` where the file has Div, Erf, Add and Mul. All ONNX
+//! nodes of one ATen node carry its name and its text. A group of them is replaced by the operator of the text where the file
+//! agrees: the group reads no tensor but the text's operands, and its result has the shape that the file gives. Elsewhere (a
+//! tool has changed the file, or the operator is not known) the ONNX nodes are imported one by one.
+
+use super::fx::{self, Value};
+use super::scopes::Scopes;
+use super::{Entry, Importer, proto, signatures};
+use crate::frontend::pt2::{self, Arg};
+use crate::graph::{Data, ValueId};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Elements of a list that are looked at.
+const MAX_ITEMS: usize = 1 << 12;
+
+/// Operators whose result is a list of tensors.
+const LISTS: [&str; 5] = [
+    "aten.chunk.default",
+    "aten.split.Tensor",
+    "aten.split_with_sizes.default",
+    "aten.unbind.int",
+    "aten.unsafe_split.Tensor",
+];
+
+/// The ONNX nodes of one ATen node.
+#[derive(Debug)]
+pub(super) struct Group<'a> {
+    /// Indices in the graph, ascending.
+    pub(super) nodes: Vec<usize>,
+    pub(super) call: fx::Call<'a>,
+    /// Tensors that it reads and another group, or nobody, makes.
+    pub(super) reads: BTreeSet<&'a str>,
+    /// Tensors that it makes for others, in order.
+    pub(super) makes: Vec<&'a str>,
+    /// Where it makes a list: which elements are taken out, and how torch calls them.
+    items: Vec<(usize, &'a str)>,
+}
+
+/// The groups of a graph, by the index of their last node.
+pub(super) fn groups(graph: &proto::Graph) -> BTreeMap<usize, Group<'_>> {
+    let mut texts: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, node) in graph.node.iter().enumerate() {
+        // Constants may have readers in other groups.
+        if let Some(text) = text(node).filter(|_| node.op_type != "Constant") {
+            texts.entry(text).or_default().push(index);
+        }
+    }
+    let mut readers: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (index, node) in graph.node.iter().enumerate() {
+        node.input.iter().for_each(|name| readers.entry(name).or_default().push(index));
+    }
+    let returned: BTreeSet<&str> = graph.output.iter().map(|output| output.name.as_str()).collect();
+    let mut groups = BTreeMap::new();
+    for (text, nodes) in texts {
+        let Some(call) = fx::Call::parse(text) else { continue };
+        let last = nodes[nodes.len() - 1];
+        let is_outside = |reader: &&usize| nodes.binary_search(reader).is_err();
+        let made: BTreeSet<&str> = names(graph, &nodes, |node| &node.output).collect();
+        let reads = names(graph, &nodes, |node| &node.input).filter(|name| !made.contains(name)).collect();
+        let is_for_others = |name: &&str| {
+            returned.contains(name) || readers.get(name).is_some_and(|readers| readers.iter().any(|r| is_outside(&r)))
+        };
+        let makes: Vec<&str> = names(graph, &nodes, |node| &node.output).filter(is_for_others).collect();
+        // The group is imported where its last node is: nobody may need a result before.
+        let first_reader = makes.iter().flat_map(|name| readers.get(name)).flatten().filter(is_outside).min();
+        if first_reader.is_none_or(|&reader| reader > last) {
+            groups.insert(last, Group { nodes, call, reads, makes, items: Vec::new() });
+        }
+    }
+    name_items(&mut groups);
+    merge(&mut groups);
+    groups
+}
+
+fn text(node: &proto::Node) -> Option<&str> {
+    let entry = node.metadata_props.iter().find(|entry| entry.key == "pkg.torch.onnx.fx_node")?;
+    Some(&entry.value)
+}
+
+/// Names that the nodes read or make, without those of absent operands.
+fn names<'a>(
+    graph: &'a proto::Graph,
+    nodes: &[usize],
+    of: impl Fn(&'a proto::Node) -> &'a Vec<String>,
+) -> impl Iterator<Item = &'a str> {
+    let names: Vec<&str> = nodes.iter().flat_map(|&index| of(&graph.node[index])).map(String::as_str).collect();
+    names.into_iter().filter(|name| !name.is_empty())
+}
+
+/// Notes the names of what is taken out of lists.
+fn name_items(groups: &mut BTreeMap<usize, Group<'_>>) {
+    let mut items: BTreeMap<&str, Vec<(usize, &str)>> = BTreeMap::new();
+    for group in groups.values().filter(|group| group.call.target == "operator.getitem") {
+        if let [Value::Node(list), Value::Int(index)] = group.call.args[..]
+            && let Ok(index) = usize::try_from(index)
+            && index < MAX_ITEMS
+        {
+            items.entry(list).or_default().push((index, group.call.name));
+        }
+    }
+    for group in groups.values_mut() {
+        group.items = items.remove(group.call.name).unwrap_or_default();
+    }
+}
+
+/// Joins what torch's own decompositions, which run before the export, made of one operator.
+fn merge(groups: &mut BTreeMap<usize, Group<'_>>) {
+    let lasts: Vec<usize> = groups.keys().copied().collect();
+    for last in lasts {
+        let Some(second) = groups.get(&last) else { continue };
+        let Some(Value::Node(source)) = second.call.args.first() else { continue };
+        // The operand is made by another group, and for this one alone.
+        let is_source =
+            |group: &Group<'_>| group.call.name == *source && second.reads.iter().any(|r| group.makes == [*r]);
+        let Some((&before, first)) = groups.range(..last).rev().find(|(_, group)| is_source(group)) else { continue };
+        let target = match (first.call.target, second.call.target) {
+            // A reshape of what is not contiguous.
+            ("aten.clone.default", "aten._unsafe_view.default") => "aten.reshape.default",
+            _ => continue,
+        };
+        let first = groups.remove(&before).expect("found above");
+        let second = groups.get_mut(&last).expect("found above");
+        second.call.target = target;
+        second.call.args[0] = first.call.args[0].clone();
+        second.reads.retain(|name| !first.makes.contains(name));
+        second.reads.extend(first.reads);
+        second.nodes.splice(0..0, first.nodes);
+    }
+}
+
+/// An operator of ATen, as the shared table knows it.
+struct Operator<'a> {
+    target: &'a str,
+    args: Vec<(&'a str, Arg<'a>)>,
+}
+
+impl Importer<'_> {
+    /// Imports a group as one operator. `None`, and nothing has changed: its nodes are to be imported one by one.
+    pub(super) fn import_group(&mut self, source: &proto::Graph, group: &Group<'_>) -> Option<()> {
+        let scopes = Scopes::read(&source.node[group.nodes[0]]);
+        let operator = self.operator(&group.call, &scopes)?;
+        self.agrees(group, &operator)?;
+        let (first, name) = (self.graph.nodes.len(), group.call.name);
+        let renamed = base(operator.target) != stem(name);
+        let call = pt2::Call {
+            name: if renamed { base(operator.target) } else { name },
+            target: operator.target,
+            scopes: scopes.modules,
+            args: operator.args,
+            results: result_names(source, group)?,
+        };
+        let results = pt2::import_operator(&mut self.graph, &mut self.budget, &call)?;
+        let results = results.ok().and_then(|results| {
+            let places = places(source, group, results.len())?;
+            self.has_shapes(source, group, &places, &results).then_some((places, results))
+        });
+        let Some((places, results)) = results else {
+            self.graph.nodes.truncate(first);
+            return None;
+        };
+        if renamed {
+            self.renamed.extend([base(operator.target).to_owned(), stem(name).to_owned()]);
+        }
+        for (&place, make) in places.iter().zip(&group.makes) {
+            let entry = match is_sequence(source, group, make) {
+                true => Entry::Sequence(results.clone()),
+                false => Entry::Value(results[place]),
+            };
+            self.names.insert((*make).to_owned(), entry);
+        }
+        Some(())
+    }
+
+    /// Whether the group reads nothing but the operator's operands and small constants, which belong to the decomposition.
+    fn agrees(&self, group: &Group<'_>, operator: &Operator<'_>) -> Option<()> {
+        let operands: BTreeSet<ValueId> = operator.args.iter().flat_map(|(_, arg)| arg.tensors()).collect();
+        let is_fine = |name: &&str| match self.names.get(*name) {
+            Some(Entry::Value(id)) => {
+                let constant = self.graph.value(*id).constant.as_ref();
+                operands.contains(id) || constant.is_some_and(|data| data.real().is_none_or(|array| array.len() == 1))
+            }
+            _ => false,
+        };
+        group.reads.iter().all(is_fine).then_some(())
+    }
+
+    /// Whether the results have the shapes that the file gives them.
+    fn has_shapes(&self, source: &proto::Graph, group: &Group<'_>, places: &[usize], results: &[ValueId]) -> bool {
+        let declared = |name: &str| source.value_info.iter().chain(&source.output).find(|value| value.name == name);
+        places.iter().zip(&group.makes).all(|(&place, make)| {
+            let Some(&id) = results.get(place) else { return false };
+            let shape = declared(make).and_then(|value| value.r#type.as_ref()?.tensor_type.as_ref()?.shape.as_ref());
+            let own = &self.graph.value(id).shape;
+            is_sequence(source, group, make)
+                || shape.is_none_or(|shape| {
+                    // A symbol stands for any size.
+                    let fits = |(dim, &own): (&proto::Dimension, &usize)| {
+                        dim.dim_value.is_none_or(|size| usize::try_from(size) == Ok(own))
+                    };
+                    shape.dim.len() == own.len() && shape.dim.iter().zip(own).all(fits)
+                })
+        })
+    }
+
+    /// The operator of a text with its arguments looked up, as torch had it before the export.
+    fn operator<'a>(&self, call: &fx::Call<'a>, scopes: &Scopes) -> Option<Operator<'a>> {
+        let names = signatures::arguments(call.target)?.split(' ');
+        let mut args = Vec::new();
+        for (name, value) in names.zip(&call.args).chain(call.kwargs.iter().map(|(name, value)| (*name, value))) {
+            args.push((name, self.argument(value)?));
+        }
+        let plain = Operator { target: call.target, args };
+        Some(self.before_export(plain, scopes))
+    }
+
+    fn argument<'a>(&self, value: &Value<'a>) -> Option<Arg<'a>> {
+        Some(match value {
+            Value::None => Arg::None,
+            Value::Bool(value) => Arg::Bool(*value),
+            Value::Int(value) => Arg::Int(*value),
+            Value::Float(value) => Arg::Float(*value),
+            Value::Word(word) => data_type(word).map_or(Arg::Text(word), Arg::DataType),
+            Value::Node(name) => Arg::Tensor(self.node_result(name)?),
+            Value::List(items) => self.list(items)?,
+        })
+    }
+
+    /// A list of tensors, some of which may be absent, or of integers, some of which may be sizes that the file computes.
+    fn list<'a>(&self, items: &[Value<'_>]) -> Option<Arg<'a>> {
+        let size = |item: &Value<'_>| match item {
+            Value::Int(value) => Some(*value),
+            Value::Node(name) => match self.graph.value(self.node_result(name)?).constant.as_ref()? {
+                Data::I64(array) if array.len() == 1 => array.first().copied(),
+                _ => None,
+            },
+            _ => None,
+        };
+        let tensor = |item: &Value<'_>| match item {
+            Value::None => Some(None),
+            Value::Node(name) => self.node_result(name).map(Some),
+            _ => None,
+        };
+        let has_numbers = items.iter().any(|item| matches!(item, Value::Int(_)));
+        match items.iter().map(tensor).collect::<Option<Vec<_>>>() {
+            Some(tensors) if !tensors.is_empty() && !has_numbers => Some(Arg::Tensors(tensors)),
+            _ => items.iter().map(size).collect::<Option<Vec<_>>>().map(Arg::Ints),
+        }
+    }
+
+    /// The tensor of a node of the text: torch calls parameters otherwise than the file does.
+    fn node_result(&self, name: &str) -> Option<ValueId> {
+        let own = self.placeholders.get(name).map_or(name, String::as_str);
+        match self.names.get(own)? {
+            Entry::Value(id) => Some(*id),
+            _ => None,
+        }
+    }
+
+    /// Whether an argument is a number, which the exporter may make a tensor of.
+    fn is_number(&self, arg: Option<&(&str, Arg<'_>)>) -> bool {
+        match arg {
+            Some((_, Arg::Int(_) | Arg::Float(_))) => true,
+            Some((_, Arg::Tensor(id))) => {
+                let value = self.graph.value(*id);
+                value.constant.is_some() && value.name.starts_with("scalar_tensor")
+            }
+            _ => false,
+        }
+    }
+
+    /// What torch rewrites before it exports is turned back.
+    fn before_export<'a>(&self, operator: Operator<'a>, scopes: &Scopes) -> Operator<'a> {
+        let Operator { target, mut args } = operator;
+        let shape = |args: &[(&str, Arg<'_>)]| match args.first() {
+            Some((_, Arg::Tensor(id))) => self.graph.value(*id).shape.clone(),
+            _ => Vec::new(),
+        };
+        let target = match target {
+            // `adaptive_avg_pool2d(x, 1)`: a mean that was written as one has other axes.
+            "aten.mean.dim" if shape(&args).len() == 4 && is_pooling_mean(&args) => {
+                args.truncate(1);
+                args.push(("output_size", Arg::Ints(vec![1, 1])));
+                "aten.adaptive_avg_pool2d.default"
+            }
+            "aten.avg_pool2d.default" => match adaptive_output(&args, &shape(&args), scopes) {
+                Some(output) => {
+                    args.truncate(1);
+                    args.push(("output_size", Arg::Ints(output)));
+                    "aten.adaptive_avg_pool2d.default"
+                }
+                None => target,
+            },
+            "aten._native_batch_norm_legit_no_training.default" => "aten.batch_norm.default",
+            "aten.convolution.default" => {
+                let transposed = args.iter().any(|arg| matches!(arg, ("transposed", Arg::Bool(true))));
+                args.retain(|(name, _)| *name != "transposed" && (transposed || *name != "output_padding"));
+                match (transposed, shape(&args).len()) {
+                    (false, 3) => "aten.conv1d.default",
+                    (false, 4) => "aten.conv2d.default",
+                    (false, 5) => "aten.conv3d.default",
+                    (true, 3) => "aten.conv_transpose1d.default",
+                    (true, 4) => "aten.conv_transpose2d.input",
+                    _ => target,
+                }
+            }
+            // A number less a tensor.
+            "aten.sub.Tensor" if self.is_number(args.first()) => {
+                args.swap(0, 1);
+                args[0].0 = "self";
+                args[1].0 = "other";
+                "aten.rsub.Scalar"
+            }
+            "aten.view.default" if scopes.class() == "torch.nn.modules.flatten.Flatten" => {
+                let shape = shape(&args);
+                flatten(&mut args, &shape)
+            }
+            "aten._to_copy.default" | "prims.convert_element_type.default" => {
+                args.iter_mut().take(1).for_each(|(name, _)| *name = "self");
+                "aten.to.dtype"
+            }
+            "prims.var.default" => {
+                args.iter_mut().for_each(|(name, _)| {
+                    *name = match *name {
+                        "inp" => "self",
+                        "dims" => "dim",
+                        other => other,
+                    }
+                });
+                "aten.var.correction"
+            }
+            other => other,
+        };
+        Operator { target, args }
+    }
+
+    /// Numbers the nodes anew whose names an operator turned back has taken or left.
+    pub(super) fn renumber(&mut self) {
+        for base in core::mem::take(&mut self.renamed) {
+            let mut count = 0;
+            for node in &mut self.graph.nodes {
+                let number = node.name.strip_prefix(&base).map(|rest| rest.strip_prefix('_').unwrap_or(rest));
+                if number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit())) {
+                    node.name = if count == 0 { base.clone() } else { format!("{base}_{count}") };
+                    count += 1;
+                }
+            }
+        }
+    }
+}
+
+/// The name that torch makes node names of: that of the operator without its overload.
+fn base(target: &str) -> &str {
+    target.split('.').nth(1).unwrap_or(target)
+}
+
+/// A node's name without its number.
+fn stem(name: &str) -> &str {
+    match name.rsplit_once('_') {
+        Some((stem, number)) if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) => stem,
+        _ => name,
+    }
+}
+
+/// Names of the operator's results; `None` for a list where the file does not say which elements are used.
+fn result_names<'a>(source: &proto::Graph, group: &Group<'a>) -> Option<Vec<&'a str>> {
+    let named = |places: Vec<(usize, &'a str)>| {
+        let count = places.iter().map(|(place, _)| place + 1).max().unwrap_or(0);
+        let mut names = vec![group.call.name; count];
+        places.into_iter().for_each(|(place, name)| names[place] = name);
+        names
+    };
+    let places =
+        group.makes.iter().map(|make| Some((position(source, group, make)?, *make))).collect::<Option<Vec<_>>>();
+    match (&group.makes[..], places) {
+        (&[make], _) if is_sequence(source, group, make) => Some(named(group.items.clone())),
+        (_, Some(places)) => Some(named(places)),
+        _ if LISTS.contains(&group.call.target) => None,
+        _ => Some(group.makes.clone()),
+    }
+}
+
+/// The places of what a group makes among the results of its operator; `None` where the file does not say.
+fn places(source: &proto::Graph, group: &Group<'_>, results: usize) -> Option<Vec<usize>> {
+    match group.makes[..] {
+        [make] if is_sequence(source, group, make) => Some(vec![0]),
+        [_] if results == 1 => Some(vec![0]),
+        // All are there, and torch makes them in order.
+        _ if results == group.makes.len() => {
+            let places: Option<Vec<usize>> = group.makes.iter().map(|make| position(source, group, make)).collect();
+            Some(places.unwrap_or_else(|| (0..results).collect()))
+        }
+        _ => group.makes.iter().map(|make| position(source, group, make).filter(|&place| place < results)).collect(),
+    }
+    .filter(|places| places.iter().collect::<BTreeSet<_>>().len() == places.len())
+}
+
+/// The place of a tensor among the results of the ONNX operator that has several.
+fn position(source: &proto::Graph, group: &Group<'_>, name: &str) -> Option<usize> {
+    let mut name = name;
+    // Through what only changes the form of a result; each step goes back in the file.
+    for _ in 0..=group.nodes.len() {
+        let makes = |node: &&proto::Node| node.output.iter().any(|output| output == name);
+        let node = group.nodes.iter().map(|&index| &source.node[index]).find(makes)?;
+        match node.op_type.as_str() {
+            "Transpose" | "Reshape" | "Squeeze" | "Unsqueeze" | "Concat" | "Identity" | "Cast" => {
+                name = node.input.first()?
+            }
+            "ArgMax" | "ArgMin" => return Some(1),
+            "ReduceMax" | "ReduceMin" => return Some(0),
+            "LSTM" | "GRU" | "RNN" | "TopK" | "MaxPool" | "Split" => {
+                return node.output.iter().position(|output| output == name);
+            }
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// Whether a tensor is a list of tensors in the file.
+fn is_sequence(source: &proto::Graph, group: &Group<'_>, name: &str) -> bool {
+    let mut nodes = group.nodes.iter().map(|&index| &source.node[index]);
+    nodes.any(|node| node.op_type == "SplitToSequence" && node.output.iter().any(|output| output == name))
+}
+
+/// torch's number of a data type.
+fn data_type(word: &str) -> Option<i64> {
+    use pt2::scalar_type;
+    Some(match word.strip_prefix("torch.")? {
+        "uint8" => scalar_type::BYTE,
+        "int8" => scalar_type::CHAR,
+        "int16" => scalar_type::SHORT,
+        "int32" => scalar_type::INT,
+        "int64" => scalar_type::LONG,
+        "float16" => scalar_type::HALF,
+        "float32" => scalar_type::FLOAT,
+        "float64" => scalar_type::DOUBLE,
+        "bool" => scalar_type::BOOL,
+        "bfloat16" => scalar_type::BFLOAT16,
+        _ => return None,
+    })
+}
+
+fn is_pooling_mean(args: &[(&str, Arg<'_>)]) -> bool {
+    let has = |name: &str, is: &dyn Fn(&Arg<'_>) -> bool| args.iter().any(|(known, arg)| *known == name && is(arg));
+    has("dim", &|arg| matches!(arg, Arg::Ints(axes) if axes[..] == [-1, -2]))
+        && has("keepdim", &|arg| matches!(arg, Arg::Bool(true)))
+}
+
+/// The result's size, if the pool was `adaptive_avg_pool2d`, which torch exports as a pool with a kernel, an equal stride and no
+/// other argument. A module says which one it was; a function with just these arguments is taken for the adaptive one, as
+/// `avg_pool2d(x, k)` is written without the stride.
+fn adaptive_output(args: &[(&str, Arg<'_>)], shape: &[usize], scopes: &Scopes) -> Option<Vec<i64>> {
+    let [_, (_, Arg::Ints(kernel)), (_, Arg::Ints(stride))] = args else { return None };
+    let class = scopes.class();
+    if class.starts_with("torch.nn.modules.pooling.") && class != "torch.nn.modules.pooling.AdaptiveAvgPool2d" {
+        return None;
+    }
+    let &[_, _, height, width] = shape else { return None };
+    let outputs = [height, width].into_iter().zip(kernel).map(|(size, &kernel)| {
+        let size = i64::try_from(size).ok()?;
+        (kernel > 0 && size % kernel == 0).then(|| size / kernel)
+    });
+    if kernel != stride || kernel.len() != 2 { None } else { outputs.collect() }
+}
+
+/// The module `Flatten` calls `flatten`, which torch exports as a view: the axes are those that became one.
+fn flatten<'a>(args: &mut Vec<(&'a str, Arg<'a>)>, shape: &[usize]) -> &'a str {
+    let Some((_, Arg::Ints(wanted))) = args.get(1) else { return "aten.view.default" };
+    let same = |(a, b): &(&usize, &i64)| i64::try_from(**a) == Ok(**b);
+    let start = shape.iter().zip(wanted).take_while(same).count().min(shape.len().saturating_sub(1));
+    let end = shape.len().saturating_sub(wanted.len()) + start;
+    let axes = [("start_dim", start), ("end_dim", end)];
+    args.truncate(1);
+    args.extend(axes.map(|(name, axis)| (name, Arg::Int(axis as i64)))); // of a few dimensions
+    "aten.flatten.using_ints"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(op_type: &str, inputs: &[&str], output: &str, text: &str) -> proto::Node {
+        let entry = proto::Entry { key: "pkg.torch.onnx.fx_node".to_owned(), value: text.to_owned() };
+        proto::Node {
+            op_type: op_type.to_owned(),
+            input: inputs.iter().map(|&name| name.to_owned()).collect(),
+            output: vec![output.to_owned()],
+            metadata_props: vec![entry],
+            ..Default::default()
+        }
+    }
+
+    fn call(name: &str, target: &str, args: &str) -> String {
+        format!("%{name} : [num_users=1] = call_function[target=torch.ops.{target}](args = ({args}), kwargs = {{}})")
+    }
+
+    fn graph(node: Vec<proto::Node>, output: &str) -> proto::Graph {
+        let output = proto::ValueInfo { name: output.to_owned(), ..Default::default() };
+        proto::Graph { node, output: vec![output], ..Default::default() }
+    }
+
+    #[test]
+    fn nodes_of_one_text_are_a_group() {
+        let text = call("rsqrt", "aten.rsqrt.default", "%x,");
+        let nodes = vec![node("Sqrt", &["x"], "val_0", &text), node("Reciprocal", &["val_0"], "rsqrt", &text)];
+        let graph = graph(nodes, "rsqrt");
+        let groups = groups(&graph);
+        let group = &groups[&1];
+        assert_eq!(
+            (group.call.target, &group.nodes[..], &group.makes[..]),
+            ("aten.rsqrt.default", &[0, 1][..], &["rsqrt"][..])
+        );
+        assert_eq!(group.reads, BTreeSet::from(["x"]));
+    }
+
+    #[test]
+    fn a_result_needed_inside_another_operator_leaves_the_nodes_alone() {
+        let (first, second) = (call("a", "aten.rsqrt.default", "%x,"), call("b", "aten.relu.default", "%a,"));
+        let nodes = vec![
+            node("Sqrt", &["x"], "val_0", &first),
+            node("Relu", &["val_0"], "b", &second),
+            node("Reciprocal", &["val_0"], "a", &first),
+        ];
+        assert!(!groups(&graph(nodes, "a")).contains_key(&2));
+    }
+
+    #[test]
+    fn a_clone_for_a_view_is_a_reshape() {
+        let (first, second) = (
+            call("clone", "aten.clone.default", "%x,"),
+            call("_unsafe_view", "aten._unsafe_view.default", "%clone, [6]"),
+        );
+        let nodes = vec![
+            node("Identity", &["x"], "clone", &first),
+            node("Reshape", &["clone", "shape"], "_unsafe_view", &second),
+        ];
+        let graph = graph(nodes, "_unsafe_view");
+        let groups = groups(&graph);
+        assert_eq!(groups.keys().collect::<Vec<_>>(), [&1]);
+        let group = &groups[&1];
+        assert_eq!((group.call.target, &group.nodes[..]), ("aten.reshape.default", &[0, 1][..]));
+        assert_eq!(group.reads, BTreeSet::from(["shape", "x"]));
+    }
+}
