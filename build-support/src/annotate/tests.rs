@@ -269,7 +269,7 @@ fn observers_of_one_tensor_are_shared_where_codes_agree_and_chained_where_not() 
 fn pools_give_their_operands_observer_to_whoever_takes_over_their_specification() {
     let mut net = Net::default();
     let (x, y) = (net.input("x"), net.input("y"));
-    let pool = MaxPool2d { kernel: [1, 1], stride: [1, 1], pad: [[0; 2]; 2] };
+    let pool = MaxPool2d { kernel: [1, 1], stride: [1, 1], pad: [[0; 2]; 2], dilation: [1, 1] };
     let p = net.push("p", "a", pool, &[x]);
     let c = net.push("c", "", Cat { axis: 1 }, &[y, p]);
     net.output(c);
@@ -380,7 +380,7 @@ fn in_the_older_quantizer_some_operators_take_over_their_operands_parameters() {
     let mut net = Net::default();
     let x = net.input("x");
     let a = net.push("a", "a", Unary::Sigmoid, &[x]);
-    let p = net.push("p", "p", MaxPool2d { kernel: [1, 1], stride: [1, 1], pad: [[0; 2]; 2] }, &[a]);
+    let p = net.push("p", "p", MaxPool2d { kernel: [1, 1], stride: [1, 1], pad: [[0; 2]; 2], dilation: [1, 1] }, &[a]);
     let v = net.push("v", "v", View { shape: SHAPE.to_vec() }, &[p]);
     net.output(v);
     let rules = [(module("a"), SNORM), (GLOBAL, INT8)];

@@ -18,23 +18,44 @@ pub struct AvgPool2d {
     /// Whether padding counts as zeros (PyTorch's default) or not at all. Where it counts, the pass
     /// [`crate::passes::pad_avg_pool`] has made it explicit before calibration.
     pub count_include_pad: bool,
+    /// What rounding the size up adds behind the padding, below and on the right; it never counts.
+    pub ceil: [usize; 2],
+    /// What the sum is divided by instead of the number of elements that count.
+    pub divisor: Option<usize>,
+}
+
+impl AvgPool2d {
+    /// Padding and what rounding up adds.
+    fn reach(&self) -> [[usize; 2]; 2] {
+        [0, 1].map(|axis| [self.pad[axis][0], self.pad[axis][1] + self.ceil[axis]])
+    }
+
+    /// How many elements of a window from `start` on count along one axis, padding included.
+    fn counted(&self, axis: usize, input: usize, at: usize) -> usize {
+        let start = at * self.stride[axis];
+        (start + self.kernel[axis]).min(input + self.pad[axis][0] + self.pad[axis][1]) - start
+    }
 }
 
 impl Room for AvgPool2d {
     const NAME: &'static str = "avg_pool2d";
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String> {
-        pool_shape(inputs[0], self.kernel, self.stride, self.pad)
+        if self.divisor == Some(0) {
+            return Err("a pool divided by 0".to_owned());
+        }
+        pool_shape(inputs[0], self.kernel, self.stride, [1, 1], self.reach())
     }
 
     fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
         let shape = self.infer(&[inputs[0].shape()]).expect("checked at import");
         Tensor::from_shape_fn(shape, |at| {
             let at = [at[0], at[1], at[2], at[3]];
-            let (sum, count) = window(inputs[0], at, self.kernel, self.stride, self.pad)
+            let (sum, count) = window(inputs[0], at, self.kernel, self.stride, [1, 1], self.reach())
                 .fold((0.0_f32, 0_usize), |(sum, count), x| (sum + x, count + 1));
-            let count = if self.count_include_pad { self.kernel.iter().product() } else { count };
-            sum / count as f32
+            let padded = || self.counted(0, inputs[0].shape()[2], at[2]) * self.counted(1, inputs[0].shape()[3], at[3]);
+            let count = if self.count_include_pad { padded() } else { count };
+            sum / self.divisor.unwrap_or(count) as f32
         })
     }
 
@@ -49,7 +70,7 @@ impl Room for AvgPool2d {
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
         let input = lowering.operand(node, 0)?;
         let input = lowering.transposed(&input, NCHW_TO_NHWC)?;
-        let (input, pad) = lowering.fit_windows(&input, &self.kernel, self.stride, [1, 1], self.pad)?;
+        let (input, pad) = lowering.fit_windows(&input, &self.kernel, self.stride, [1, 1], self.reach())?;
         let shape = &lowering.graph().value(node.output()).shape;
         let shape = [shape[0], shape[2], shape[3], shape[1]];
         // Both zero points are equal and cancel, but for the direction in which ties round: the quantized zero point,

@@ -4,6 +4,7 @@ use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
 use ndarray::{ArrayD, ArrayViewD, Axis, Slice as Span};
+use quantize_runtime::graph::ValueId;
 
 /// Elements `start`, `start + step`, … below `end` of an axis.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -54,15 +55,27 @@ impl Room for StridedSlice {
         Pattern::Shared
     }
 
-    /// SLICE of the span, RESHAPE so that each element begins a row of `step` elements, SLICE, RESHAPE; where the span ends
-    /// within a row, that row's first element comes by a CONCAT.
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
         let input = lowering.operand(node, 0)?;
-        let outer: usize = input.shape[..self.axis].iter().product();
-        let inner: usize = input.shape[self.axis + 1..].iter().product();
-        let value = lowering.reshape(input.id, &[outer, input.shape[self.axis], inner])?;
+        let result = self.apply(lowering, input.id, &input.shape)?;
+        lowering.finish(node, result)
+    }
+}
+
+impl StridedSlice {
+    /// SLICE of the span, RESHAPE so that each element begins a row of `step` elements, SLICE, RESHAPE; where the span ends
+    /// within a row, that row's first element comes by a CONCAT.
+    pub(super) fn apply(
+        &self,
+        lowering: &mut Lowering<'_>,
+        input: ValueId,
+        shape: &[usize],
+    ) -> Result<ValueId, String> {
+        let outer: usize = shape[..self.axis].iter().product();
+        let inner: usize = shape[self.axis + 1..].iter().product();
+        let value = lowering.reshape(input, &[outer, shape[self.axis], inner])?;
         // As many whole rows as lie inside the input, which may be more than the span has.
-        let rows = ((input.shape[self.axis] - self.start) / self.step).min(self.count());
+        let rows = ((shape[self.axis] - self.start) / self.step).min(self.count());
         let mut parts = Vec::new();
         if rows > 0 {
             let span = lowering.slice(value, &[0, self.start, 0], &[outer, rows * self.step, inner])?;
@@ -75,6 +88,8 @@ impl Room for StridedSlice {
             parts.push(lowering.slice(value, &[0, last, 0], &[outer, 1, inner])?);
         }
         let result = lowering.concat(&parts, 1)?;
-        lowering.finish(node, result)
+        let mut shape = shape.to_vec();
+        shape[self.axis] = self.count();
+        lowering.reshape(result, &shape)
     }
 }

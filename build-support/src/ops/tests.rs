@@ -1,5 +1,6 @@
 //! The integer form of each operator against its float form, as lowered, rewritten and planned.
 
+use super::avg_pool2d::AvgPool2d;
 use super::conv_transpose2d::ConvTranspose2d;
 use super::expand::Expand;
 use super::flip::Flip;
@@ -8,6 +9,7 @@ use super::index::Index;
 use super::index_put::IndexPut;
 use super::index_select::IndexSelect;
 use super::matmul::MatMul;
+use super::max_pool2d::MaxPool2d;
 use super::pixel_shuffle::PixelShuffle;
 use super::repeat::Repeat;
 use super::repeat_interleave::RepeatInterleave;
@@ -258,4 +260,21 @@ fn larger_and_smaller_images() {
         check(Upsample { output, factors: None, mode: Interpolation::BilinearAlignedCorners }, &image, ROUNDED);
     }
     check(Upsample { output: [6, 9], factors: Some([1.5, 1.6]), mode: Interpolation::Nearest }, &image, MOVED);
+}
+
+#[test]
+fn maxima_of_windows() {
+    let image = [real(&[2, 3, 7, 6])];
+    let pool = MaxPool2d { kernel: [2, 3], stride: [1, 1], pad: [[0, 0], [0, 0]], dilation: [1, 1] };
+    check(MaxPool2d { stride: [2, 3], pad: [[1, 0], [0, 2]], ..pool }, &image, MOVED);
+    check(MaxPool2d { dilation: [2, 2], ..pool }, &image, MOVED);
+    check(MaxPool2d { dilation: [3, 2], stride: [2, 3], pad: [[1, 2], [4, 0]], ..pool }, &image, MOVED);
+}
+
+#[test]
+fn means_of_windows() {
+    let image = [real(&[2, 3, 7, 6])];
+    let [kernel, stride] = [[2, 3], [2, 2]];
+    let (pad, ceil) = ([[1, 0], [0, 1]], [0, 1]);
+    check(AvgPool2d { kernel, stride, pad, count_include_pad: false, ceil, divisor: None }, &image, ROUNDED);
 }

@@ -14,6 +14,7 @@ use crate::ops::{
     conv2d::Conv2d,
     linear::Linear,
     max_pool2d::MaxPool2d,
+    max_pool2d::ceil_pad,
     mean::Mean,
     pad::Pad,
     permute::Permute,
@@ -311,38 +312,49 @@ fn adaptive_avg_pool2d(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<V
     importer.push(call, AdaptiveAvgPool2d { output: positive_pair(call, "output_size", 1)? }, &[input])
 }
 
-/// Kernel, stride and padding of a pool.
-type Pool = ([usize; 2], [usize; 2], [[usize; 2]; 2]);
+/// The windows of a pool.
+struct Windows {
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    pad: [[usize; 2]; 2],
+    dilation: [usize; 2],
+    /// What rounding the size up adds behind the padding.
+    ceil: [usize; 2],
+}
 
-fn pool(importer: &Importer, call: &Call<'_>, input: ValueId) -> Result<Pool, String> {
-    only_images(importer.shape(input))?;
-    if call.flag("ceil_mode", false)? {
-        return Err("ceil_mode is not supported yet".to_owned());
-    }
-    if positive_pair(call, "dilation", 1)? != [1, 1] {
-        return Err("dilation is not supported yet".to_owned());
-    }
-    let kernel = positive_pair(call, "kernel_size", 1)?;
+fn windows(importer: &Importer, call: &Call<'_>, input: ValueId) -> Result<Windows, String> {
+    let input = importer.shape(input);
+    only_images(input)?;
+    let (kernel, dilation) = (positive_pair(call, "kernel_size", 1)?, positive_pair(call, "dilation", 1)?);
     // The stride is the kernel's size where it is left out or empty.
     let is_empty = call.ints("stride", &[])?.is_empty();
     let stride = if is_empty { kernel } else { positive_pair(call, "stride", 1)? };
-    Ok((kernel, stride, pair(call, "padding", 0)?.map(|pad| [pad, pad])))
+    let pad = pair(call, "padding", 0)?.map(|pad| [pad, pad]);
+    let mut ceil = [0; 2];
+    if call.flag("ceil_mode", false)? {
+        for axis in 0..2 {
+            let extra = ceil_pad(input[2 + axis], kernel[axis], stride[axis], dilation[axis], pad[axis]);
+            ceil[axis] = extra.ok_or("no window fits the padded input")?;
+        }
+    }
+    Ok(Windows { kernel, stride, pad, dilation, ceil })
 }
 
 fn max_pool2d(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let (kernel, stride, pad) = pool(importer, call, input)?;
-    importer.push(call, MaxPool2d { kernel, stride, pad }, &[input])
+    let Windows { kernel, stride, mut pad, dilation, ceil } = windows(importer, call, input)?;
+    (pad[0][1], pad[1][1]) = (pad[0][1] + ceil[0], pad[1][1] + ceil[1]);
+    importer.push(call, MaxPool2d { kernel, stride, pad, dilation }, &[input])
 }
 
 fn avg_pool2d(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let (kernel, stride, pad) = pool(importer, call, input)?;
-    if call.has("divisor_override") {
-        return Err("divisor_override is not supported yet".to_owned());
-    }
+    let Windows { kernel, stride, pad, ceil, .. } = windows(importer, call, input)?;
+    let divisor = if call.has("divisor_override") { Some(call.int("divisor_override", 1)?) } else { None };
+    let divisor = divisor.map(|divisor| usize::try_from(divisor).map_err(|_| format!("a divisor of {divisor}")));
     let count_include_pad = call.flag("count_include_pad", true)?;
-    importer.push(call, AvgPool2d { kernel, stride, pad, count_include_pad }, &[input])
+    let pool = AvgPool2d { kernel, stride, pad, count_include_pad, ceil, divisor: divisor.transpose()? };
+    importer.push(call, pool, &[input])
 }
 
 fn clamp(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {

@@ -4,7 +4,8 @@ use super::{pair, shape_of, sizes};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::ValueId;
 use crate::ops::{
-    adaptive_avg_pool2d::AdaptiveAvgPool2d, amax::Amax, avg_pool2d::AvgPool2d, max_pool2d::MaxPool2d, mean::Mean,
+    adaptive_avg_pool2d::AdaptiveAvgPool2d, amax::Amax, avg_pool2d::AvgPool2d, max_pool2d::MaxPool2d,
+    max_pool2d::ceil_pad, mean::Mean,
 };
 
 /// Padding of a two-dimensional window: ONNX lists all starts, then all ends.
@@ -43,40 +44,53 @@ pub(super) fn only_images(input: &[usize]) -> Result<(), String> {
     Err(format!("only two-dimensional windows are supported yet; this one has an input of {} dimensions", input.len()))
 }
 
-/// Kernel, stride and padding of a pool.
-type Pool = ([usize; 2], [usize; 2], [[usize; 2]; 2]);
+/// The windows of a pool.
+struct Windows {
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    pad: [[usize; 2]; 2],
+    dilation: [usize; 2],
+    /// What rounding the size up adds behind the padding.
+    ceil: [usize; 2],
+}
 
-fn pool(importer: &Importer<'_>, node: &OnnxNode<'_>, input: ValueId) -> Result<Pool, String> {
+fn windows(importer: &Importer<'_>, node: &OnnxNode<'_>, input: ValueId) -> Result<Windows, String> {
     let input = shape_of(importer, input);
     only_images(input)?;
-    if node.int("ceil_mode", 0) != 0 {
-        return Err("ceil_mode is not supported yet".to_owned());
-    }
-    if node.ints("dilations").is_some_and(|dilations| dilations != [1, 1]) {
-        return Err("dilation is not supported yet".to_owned());
-    }
     if node.attribute("kernel_shape").is_none() {
         return Err("attribute `kernel_shape` is missing".to_owned());
     }
     let (kernel, stride) = (pair(node, "kernel_shape", 1)?, pair(node, "strides", 1)?);
-    let pad = pads(node, input, kernel, stride, [1, 1])?;
-    Ok((kernel, stride, pad))
+    let dilation = pair(node, "dilations", 1)?;
+    let pad = pads(node, input, kernel, stride, dilation)?;
+    let mut ceil = [0; 2];
+    if node.int("ceil_mode", 0) != 0 {
+        for axis in 0..2 {
+            let extra = ceil_pad(input[2 + axis], kernel[axis], stride[axis], dilation[axis], pad[axis]);
+            ceil[axis] = extra.ok_or("no window fits the padded input")?;
+        }
+    }
+    Ok(Windows { kernel, stride, pad, dilation, ceil })
 }
 
 pub(super) fn max_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let input = importer.tensor(node, 0)?;
-    let (kernel, stride, pad) = pool(importer, node, input)?;
-    importer.push(node, MaxPool2d { kernel, stride, pad }, vec![input])
+    let Windows { kernel, stride, mut pad, dilation, ceil } = windows(importer, node, input)?;
+    (pad[0][1], pad[1][1]) = (pad[0][1] + ceil[0], pad[1][1] + ceil[1]);
+    importer.push(node, MaxPool2d { kernel, stride, pad, dilation }, vec![input])
 }
 
 pub(super) fn average_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let input = importer.tensor(node, 0)?;
-    let (kernel, stride, pad) = pool(importer, node, input)?;
+    let Windows { kernel, stride, pad, dilation, ceil } = windows(importer, node, input)?;
+    if dilation != [1, 1] {
+        return Err(format!("a mean over windows with dilation {dilation:?} is not supported"));
+    }
     if let Some(output) = adaptive_output(importer, node, input, kernel, stride) {
         return importer.push(node, AdaptiveAvgPool2d { output }, vec![input]);
     }
     let count_include_pad = node.int("count_include_pad", 0) != 0;
-    importer.push(node, AvgPool2d { kernel, stride, pad, count_include_pad }, vec![input])
+    importer.push(node, AvgPool2d { kernel, stride, pad, count_include_pad, ceil, divisor: None }, vec![input])
 }
 
 /// The result's size, if the pool was `adaptive_avg_pool2d`, which torch's exporter writes as a pool with explicit kernel and
