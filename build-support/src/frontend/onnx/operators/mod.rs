@@ -8,6 +8,7 @@ mod pools;
 mod qdq;
 mod recurrent;
 mod reductions;
+mod resize;
 
 pub(super) use movement::{slices, split_sizes, squeezed, unsqueezed};
 
@@ -32,6 +33,7 @@ const IMPORTS: &[(&str, Import)] = &[
     ("Asinh", |importer, node| unary(importer, node, Unary::Asinh)),
     ("Atan", |importer, node| unary(importer, node, Unary::Atan)),
     ("Atanh", |importer, node| unary(importer, node, Unary::Atanh)),
+    ("ArgMax", reductions::arg_max),
     ("AveragePool", pools::average_pool),
     ("BatchNormalization", layers::batch_norm),
     ("Cast", elementwise::cast),
@@ -58,6 +60,7 @@ const IMPORTS: &[(&str, Import)] = &[
     ("Floor", |importer, node| unary(importer, node, Unary::Floor)),
     ("GRU", recurrent::gru),
     ("Gather", movement::gather),
+    ("GatherElements", movement::gather_elements),
     ("Gelu", elementwise::gelu),
     ("Gemm", layers::gemm),
     ("GlobalAveragePool", pools::global_average_pool),
@@ -106,6 +109,7 @@ const IMPORTS: &[(&str, Import)] = &[
     ("ReduceSumSquare", reductions::sum_square),
     ("Relu", |importer, node| unary(importer, node, Clamp::RELU)),
     ("Reshape", movement::reshape),
+    ("Resize", resize::resize),
     ("Round", |importer, node| unary(importer, node, Unary::Round)),
     ("Selu", elementwise::selu),
     ("SequenceAt", movement::sequence_at),

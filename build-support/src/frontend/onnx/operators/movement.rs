@@ -4,7 +4,9 @@ use super::{one, same, shape_of, size, sizes, unary};
 use crate::frontend::onnx::tensor::{reshape_target, wrap_index};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::ValueId;
+use crate::ops::gather::Gather;
 use crate::ops::select::Select;
+use crate::ops::strided_slice::StridedSlice;
 use crate::ops::{
     broadcast_shape, cat::Cat, expand::Expand, index_select::IndexSelect, masked_fill::MaskedFill, pad::Pad,
     permute::Permute, repeat::Repeat, slice::Slice, tril::Tril, view::View,
@@ -168,10 +170,15 @@ pub(super) fn slice(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<
     let (starts, ends) = (given(1, "starts")?.ok_or("has no starts")?, given(2, "ends")?.ok_or("has no ends")?);
     let (axes, steps) = (given(3, "axes")?, given(4, "steps")?);
     for part in slices(shape_of(importer, value), &starts, &ends, axes, steps)? {
-        if part.step != 1 {
-            return Err("slices with steps are not supported yet".to_owned());
-        }
+        let Ok(step) = usize::try_from(part.step) else {
+            return Err("goes backwards; steps above zero are supported".to_owned());
+        };
         let (start, end) = (part.start as usize, part.end as usize); // clamped to the axis
+        if step > 1 {
+            let slice = StridedSlice { axis: part.axis, start, end, step };
+            value = one(importer.push(node, slice, vec![value])?)?;
+            continue;
+        }
         if start == 0 && end == shape_of(importer, value)[part.axis] {
             continue;
         }
@@ -358,6 +365,12 @@ pub(super) fn gather(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result
     let flat = one(importer.push(node, View { shape: vec![counts.iter().product()] }, vec![indices])?)?;
     let rows = one(importer.push(node, IndexSelect { axis }, vec![input, flat])?)?;
     importer.push(node, View { shape }, vec![rows])
+}
+
+pub(super) fn gather_elements(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let inputs = vec![importer.tensor(node, 0)?, importer.tensor(node, 1)?];
+    let axis = wrap_index(node.int("axis", 0), shape_of(importer, inputs[0]).len()).ok_or(OUTSIDE)?;
+    importer.push(node, Gather { axis }, inputs)
 }
 
 /// A Gather of all elements in their order changes no more than the shape. torch writes it for `as_strided`, which is no

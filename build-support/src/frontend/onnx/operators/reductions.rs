@@ -5,6 +5,7 @@ use crate::frontend::onnx::tensor::wrap_index;
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::ops::adaptive_avg_pool2d::AdaptiveAvgPool2d;
 use crate::ops::amax::Amax;
+use crate::ops::argmax::ArgMax;
 use crate::ops::binary::Binary;
 use crate::ops::cumsum::Cumsum;
 use crate::ops::mean::Mean;
@@ -87,6 +88,16 @@ pub(super) fn log_sum_exp(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> R
     let powers = one(unary(importer, node, Unary::Exp)?)?;
     let sum = one(importer.push(node, Sum { axes, keep_dims }, vec![powers])?)?;
     importer.push(node, Unary::Log, vec![sum])
+}
+
+pub(super) fn arg_max(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    if node.int("select_last_index", 0) != 0 {
+        return Err("takes the last of several largest elements; the first is supported".to_owned());
+    }
+    let input = importer.tensor(node, 0)?;
+    let axis = wrap_index(node.int("axis", 0), shape_of(importer, input).len());
+    let axis = Some(axis.ok_or("has an axis outside its operand")?);
+    importer.push(node, ArgMax { axis, keep_dims: node.int("keepdims", 1) != 0 }, vec![input])
 }
 
 pub(super) fn cumulative_sum(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
