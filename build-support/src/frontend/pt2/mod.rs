@@ -116,6 +116,7 @@ pub(super) enum Arg<'a> {
     Int(i64),
     Ints(Vec<i64>),
     Float(f64),
+    Floats(&'a [f64]),
     Bool(bool),
     Text(&'a str),
     DataType(i64),
@@ -367,6 +368,7 @@ impl Importer {
             Argument::Int(value) => Arg::Int(int(value)?),
             Argument::Ints(values) => Arg::Ints(values.iter().map(int).collect::<Option<_>>()?),
             Argument::Float(value) => Arg::Float(*value),
+            Argument::Floats(values) => Arg::Floats(values),
             Argument::Bool(value) => Arg::Bool(*value),
             Argument::Text(text) => Arg::Text(text),
             Argument::DataType(dtype) => Arg::DataType(*dtype),
@@ -411,8 +413,11 @@ impl Importer {
             Some(result) if !is_piece => (*result).to_owned(),
             _ => name.to_owned(),
         };
+        let makes_one = matches!(op, Op::Constant(_));
         let constants: Option<Vec<&Data>> = inputs.iter().map(|&id| self.graph.value(id).constant.as_ref()).collect();
-        if let Some(constants) = constants {
+        if let Some(constants) = constants
+            && !makes_one
+        {
             let work = kinds.iter().map(|kind| kind.shape.as_slice());
             let work: usize = work.map(|shape| shape.iter().product::<usize>()).sum();
             if work.saturating_mul(op_work(&op, &constants)) > MAX_FOLDED_WORK {
@@ -547,6 +552,7 @@ impl<'a> Call<'a> {
             Some(Arg::Tensors(ids)) => ids.iter().copied().collect(),
             _ => None,
         }
+        .filter(|ids: &Vec<ValueId>| !ids.is_empty())
         .ok_or_else(|| format!("argument `{name}` is no list of tensors"))
     }
 
@@ -666,11 +672,26 @@ const MAX_FOLDED_WORK: usize = 1 << 30;
 /// About how many steps one element of an operator's result takes.
 fn op_work(op: &Op, operands: &[&Data]) -> usize {
     let elements = |data: &&Data| data.shape().iter().product::<usize>();
+    let largest = || operands.iter().map(elements).max().unwrap_or(1);
     match op {
         Op::Conv2d(_) | Op::Linear(_) => operands[1].shape().iter().skip(1).product(),
-        Op::Sum(_) | Op::Mean(_) | Op::AvgPool2d(_) | Op::MaxPool2d(_) | Op::AdaptiveAvgPool2d(_) => {
-            operands.iter().map(elements).max().unwrap_or(1)
-        }
+        Op::MatMul(_) | Op::Addmm(_) => operands.iter().flat_map(|data| data.shape()).copied().max().unwrap_or(1),
+        Op::AdaptiveAvgPool2d(_)
+        | Op::Amax(_)
+        | Op::Any(_)
+        | Op::Attention(_)
+        | Op::AvgPool2d(_)
+        | Op::ConvTranspose2d(_)
+        | Op::CosineSimilarity(_)
+        | Op::MaxDim(_)
+        | Op::MaxPool2d(_)
+        | Op::Mean(_)
+        | Op::Prod(_)
+        | Op::Recurrent(_)
+        | Op::RecurrentCell(_)
+        | Op::Sum(_)
+        | Op::Var(_)
+        | Op::VectorNorm(_) => largest(),
         _ => 1,
     }
 }

@@ -100,6 +100,7 @@ pub(super) enum Argument {
     Int(Int),
     Ints(Vec<Int>),
     Float(f64),
+    Floats(Vec<f64>),
     Bool(bool),
     Text(String),
     /// A data type, as the number of `ScalarType`.
@@ -150,6 +151,7 @@ fn read_argument(key: &str, value: &Value) -> Option<Argument> {
         "as_sym_int" => Argument::Int(symbolic(value)?),
         "as_sym_ints" => Argument::Ints(list(value, symbolic)?),
         "as_float" => Argument::Float(float(value)?),
+        "as_floats" => Argument::Floats(list(value, float)?),
         "as_bool" => Argument::Bool(value.as_bool()?),
         "as_string" => Argument::Text(value.as_str()?.to_owned()),
         "as_scalar_type" => Argument::DataType(value.as_i64()?),

@@ -1,0 +1,264 @@
+//! ATen overloads to rooms: arguments read by the names of ATen's schemas, with their defaults.
+
+mod constants;
+mod elementwise;
+mod layers;
+mod movement;
+mod pools;
+mod reductions;
+
+use super::{Call, Importer, MAX_ELEMENTS, fold};
+use crate::graph::{Element, ValueId};
+use crate::ops::binary::Binary;
+use crate::ops::cast::Cast;
+use crate::ops::compare::Compare;
+use crate::ops::identity::Identity;
+use crate::ops::logical::Logical;
+use crate::ops::pixel_shuffle::PixelShuffle;
+use crate::ops::recurrent::Cell;
+use crate::ops::{Op, abs, clamp, matmul, neg};
+
+/// Adds what a node means to the network and gives its results; the error says why it is not supported, or nothing where its
+/// name says it all.
+pub(super) type Import = fn(&mut Importer, &Call<'_>) -> Result<Vec<ValueId>, String>;
+
+/// The import of an overload.
+pub(super) fn import_of(target: &str) -> Option<Import> {
+    let (name, overload) = target.strip_prefix("aten.")?.split_once('.')?;
+    let name = functional(name);
+    if elementwise::function_of(name).is_some() {
+        return Some(elementwise::function);
+    }
+    Some(match (name, overload) {
+        ("_native_batch_norm_legit_no_training" | "batch_norm", _) => layers::batch_norm,
+        ("_to_copy" | "to", "default" | "dtype" | "dtype_layout" | "device") => constants::to,
+        ("__and__" | "bitwise_and" | "logical_and", _) => |i, c| elementwise::logical(i, c, Logical::And),
+        ("__or__" | "bitwise_or" | "logical_or", _) => |i, c| elementwise::logical(i, c, Logical::Or),
+        ("__xor__" | "bitwise_xor" | "logical_xor", _) => |i, c| elementwise::logical(i, c, Logical::Xor),
+        ("_adaptive_avg_pool2d" | "adaptive_avg_pool2d", _) => pools::adaptive_avg_pool2d,
+        ("abs", _) => |i, c| unary(i, c, abs::Abs),
+        ("add", "Tensor" | "Scalar") => |i, c| elementwise::add(i, c, false),
+        ("addmm", _) => layers::addmm,
+        ("alias" | "clone" | "contiguous", _) => identity,
+        ("all", _) => |i, c| reductions::any(i, c, true),
+        ("amax", _) => |i, c| reductions::amax(i, c, true),
+        ("amin", _) => |i, c| reductions::amax(i, c, false),
+        ("any", _) => |i, c| reductions::any(i, c, false),
+        ("arange", _) => constants::arange,
+        ("argmax", _) => reductions::argmax,
+        ("avg_pool2d", _) => pools::avg_pool2d,
+        ("bitwise_not" | "logical_not", _) => elementwise::not,
+        ("bmm", _) => |i, c| layers::matmul(i, c, matmul::MatMul::Bmm),
+        ("broadcast_to" | "expand", _) => movement::expand,
+        ("cat" | "concat" | "concatenate", "default") => movement::cat,
+        ("celu", _) => elementwise::celu,
+        ("chunk", _) => movement::chunk,
+        ("clamp" | "clamp_max" | "clamp_min", "default") => elementwise::clamp,
+        ("constant_pad_nd" | "pad", _) => movement::pad,
+        ("conv2d" | "convolution", _) => layers::conv2d,
+        ("conv_transpose2d", "input") => layers::conv_transpose2d,
+        ("cosine_similarity", _) => reductions::cosine_similarity,
+        ("cumsum", "default") => reductions::cumsum,
+        ("detach" | "lift_fresh", _) => same,
+        ("div", _) => elementwise::div,
+        ("dropout", _) => dropout,
+        ("elu", _) => elementwise::elu,
+        ("embedding", _) => layers::embedding,
+        ("eq", _) => |i, c| elementwise::compare(i, c, Compare::Eq),
+        ("expand_as", _) => movement::expand_as,
+        ("flatten", "using_ints") => movement::flatten,
+        ("flip", _) => movement::flip,
+        ("floor_divide", _) => |i, c| elementwise::binary(i, c, Binary::FloorDivide),
+        ("full" | "full_like" | "new_full", _) => |i, c| constants::filled(i, c, None),
+        ("gather", _) => movement::gather,
+        ("ge", _) => |i, c| elementwise::compare(i, c, Compare::Ge),
+        ("gelu", _) => elementwise::gelu,
+        ("glu", _) => reductions::glu,
+        ("group_norm", _) => layers::group_norm,
+        ("gru", "input") => |i, c| layers::recurrent(i, c, Cell::Gru),
+        ("gru_cell", _) => |i, c| layers::recurrent_cell(i, c, Cell::Gru),
+        ("gt", _) => |i, c| elementwise::compare(i, c, Compare::Gt),
+        ("hardtanh", _) => elementwise::hardtanh,
+        ("index", "Tensor") => movement::index,
+        ("index_put", _) => movement::index_put,
+        ("index_select", _) => movement::index_select,
+        ("layer_norm", _) => layers::layer_norm,
+        ("le", _) => |i, c| elementwise::compare(i, c, Compare::Le),
+        ("leaky_relu", _) => elementwise::leaky_relu,
+        ("linalg_vector_norm", _) => reductions::vector_norm,
+        ("linear", _) => layers::linear,
+        ("_log_softmax" | "log_softmax", "int" | "default") => |i, c| reductions::softmax(i, c, true),
+        ("logit", _) => elementwise::logit,
+        ("lstm", "input") => |i, c| layers::recurrent(i, c, Cell::Lstm),
+        ("lstm_cell", _) => |i, c| layers::recurrent_cell(i, c, Cell::Lstm),
+        ("lt", _) => |i, c| elementwise::compare(i, c, Compare::Lt),
+        ("masked_fill", _) => elementwise::masked_fill,
+        ("matmul", _) => |i, c| layers::matmul(i, c, matmul::MatMul::Any),
+        ("max", "dim") => |i, c| reductions::max_dim(i, c, true),
+        ("max", "other") | ("maximum", _) => |i, c| elementwise::binary(i, c, Binary::Maximum),
+        ("max_pool2d", _) => pools::max_pool2d,
+        ("mean", "default" | "dim") => reductions::mean,
+        ("min", "dim") => |i, c| reductions::max_dim(i, c, false),
+        ("min", "other") | ("minimum", _) => |i, c| elementwise::binary(i, c, Binary::Minimum),
+        ("mm", _) => |i, c| layers::matmul(i, c, matmul::MatMul::Mm),
+        ("movedim" | "moveaxis", _) => movement::movedim,
+        ("mul", "Tensor" | "Scalar") => |i, c| elementwise::binary(i, c, Binary::Mul),
+        ("narrow", "default") => movement::narrow,
+        ("ne", _) => |i, c| elementwise::compare(i, c, Compare::Ne),
+        ("neg", _) => |i, c| unary(i, c, neg::Neg),
+        ("new_ones" | "ones" | "ones_like", _) => |i, c| constants::filled(i, c, Some(1)),
+        ("new_zeros" | "zeros" | "zeros_like", _) => |i, c| constants::filled(i, c, Some(0)),
+        ("permute", _) => movement::permute,
+        ("pixel_shuffle", _) => |i, c| movement::pixel_shuffle(i, c, "upscale_factor", PixelShuffle::Shuffle),
+        ("pixel_unshuffle", _) => |i, c| movement::pixel_shuffle(i, c, "downscale_factor", PixelShuffle::Unshuffle),
+        ("pow", _) => elementwise::pow,
+        ("prelu", _) => layers::prelu,
+        ("prod", _) => reductions::prod,
+        ("relu", _) => |i, c| unary(i, c, clamp::Clamp::RELU),
+        ("relu6", _) => |i, c| unary(i, c, elementwise::RELU6),
+        ("remainder", _) => elementwise::remainder,
+        ("repeat", _) => movement::repeat,
+        ("repeat_interleave", "self_int") => movement::repeat_interleave,
+        ("_unsafe_view" | "reshape" | "view", "default") => movement::view,
+        ("reshape_as" | "view_as", _) => movement::view_as,
+        ("rnn_relu", "input") => |i, c| layers::recurrent(i, c, Cell::Relu),
+        ("rnn_relu_cell", _) => |i, c| layers::recurrent_cell(i, c, Cell::Relu),
+        ("rnn_tanh", "input") => |i, c| layers::recurrent(i, c, Cell::Tanh),
+        ("rnn_tanh_cell", _) => |i, c| layers::recurrent_cell(i, c, Cell::Tanh),
+        ("roll", _) => movement::roll,
+        ("rsub", _) => elementwise::rsub,
+        ("scalar_tensor", _) => constants::scalar_tensor,
+        ("scaled_dot_product_attention", _) => layers::attention,
+        ("select", "int") => movement::select,
+        ("select_scatter", _) => movement::select_scatter,
+        ("slice", "Tensor") => movement::slice,
+        ("slice_scatter", _) => movement::slice_scatter,
+        ("_softmax" | "softmax", "int" | "default") => |i, c| reductions::softmax(i, c, false),
+        ("softplus", _) => elementwise::softplus,
+        ("split", "Tensor") | ("split_with_sizes", _) => movement::split,
+        ("squeeze", _) => movement::squeeze,
+        ("stack", _) => movement::stack,
+        ("sub", "Tensor" | "Scalar") => |i, c| elementwise::add(i, c, true),
+        ("sum", "default" | "dim_IntList") => reductions::sum,
+        ("swapaxes" | "transpose", _) => movement::transpose,
+        ("t", _) => movement::transpose_matrix,
+        ("tile", _) => movement::tile,
+        ("tril", _) => movement::tril,
+        ("unbind", "int") => movement::unbind,
+        ("unflatten", "int") => movement::unflatten,
+        ("unfold", _) => movement::unfold,
+        ("unsqueeze", _) => movement::unsqueeze,
+        ("upsample_bilinear2d", "vec" | "default") => pools::upsample,
+        ("upsample_nearest2d", "vec" | "default") => pools::upsample,
+        ("std", "default" | "dim" | "correction") => |i, c| reductions::var(i, c, true),
+        ("var", "default" | "dim" | "correction") => |i, c| reductions::var(i, c, false),
+        ("where", _) => elementwise::choose,
+        _ => return None,
+    })
+}
+
+/// Name of the operator that computes the same without changing its operand (`add` of `add_`) or sharing its memory (`view` of
+/// `view_copy`).
+fn functional(name: &str) -> &str {
+    let base = match name.strip_suffix('_') {
+        Some(base) if !base.ends_with('_') => base,
+        _ => name,
+    };
+    base.strip_suffix("_copy").filter(|base| !["_to", "index"].contains(base)).unwrap_or(base)
+}
+
+fn same(_: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    Ok(vec![call.tensor("self")?])
+}
+
+fn identity(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let input = call.tensor("self")?;
+    match importer.graph.value(input).constant {
+        Some(_) => Ok(vec![input]),
+        None => importer.push(call, Identity, &[input]),
+    }
+}
+
+fn dropout(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    if call.flag("train", false)? {
+        return Err("is in training mode; export the model after `model.eval()`".to_owned());
+    }
+    let input = if call.has("input") { call.tensor("input")? } else { call.tensor("self")? };
+    importer.push(call, Identity, &[input])
+}
+
+fn unary(importer: &mut Importer, call: &Call<'_>, op: impl Into<Op>) -> Result<Vec<ValueId>, String> {
+    let input = real(importer, call, call.tensor("self")?)?;
+    importer.push(call, op, &[input])
+}
+
+/// A tensor of real numbers, converted where it is none.
+fn real(importer: &mut Importer, call: &Call<'_>, id: ValueId) -> Result<ValueId, String> {
+    converted(importer, call, id, Element::F32)
+}
+
+/// A tensor with elements of this type; a constant is converted at once.
+fn converted(importer: &mut Importer, call: &Call<'_>, id: ValueId, element: Element) -> Result<ValueId, String> {
+    let value = importer.graph.value(id);
+    match &value.constant {
+        _ if value.element == element => Ok(id),
+        Some(data) => {
+            let (name, data) = (value.name.clone(), fold::cast(data, element));
+            importer.constant(name, data)
+        }
+        None => importer.push_piece(call, "cast", Cast { element }, &[id]),
+    }
+}
+
+/// A size, small enough that no sum or product of two overflows.
+fn to_size(value: i64) -> Option<usize> {
+    usize::try_from(value).ok().filter(|&size| size < MAX_ELEMENTS)
+}
+
+fn to_sizes(values: &[i64]) -> Option<Vec<usize>> {
+    values.iter().map(|&value| to_size(value)).collect()
+}
+
+/// Sizes along two axes; one number stands for both.
+fn pair(call: &Call<'_>, name: &str, default: i64) -> Result<[usize; 2], String> {
+    let values = call.ints(name, &[default])?;
+    match to_sizes(&values).as_deref() {
+        Some(&[both]) => Ok([both, both]),
+        Some(&[y, x]) => Ok([y, x]),
+        _ => Err(format!("argument `{name}` is {values:?}; two sizes are supported")),
+    }
+}
+
+/// Sizes above 0.
+fn positive_pair(call: &Call<'_>, name: &str, default: i64) -> Result<[usize; 2], String> {
+    let sizes = pair(call, name, default)?;
+    if sizes.contains(&0) { Err(format!("argument `{name}` contains 0")) } else { Ok(sizes) }
+}
+
+fn only_images(input: &[usize]) -> Result<(), String> {
+    if input.len() == 4 {
+        return Ok(());
+    }
+    Err(format!("only two-dimensional windows are supported yet; this one has an input of {} dimensions", input.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_in_place_and_copies_are_the_same_operator() {
+        for (name, expected) in [
+            ("add_", "add"),
+            ("view_copy", "view"),
+            ("__and__", "__and__"),
+            ("_to_copy", "_to_copy"),
+            ("detach_", "detach"),
+        ] {
+            assert_eq!(functional(name), expected);
+        }
+        assert!(import_of("aten.hardswish_.default").is_some());
+        assert!(import_of("aten.no_such_operator.default").is_none());
+        assert!(import_of("quantized.add.default").is_none());
+    }
+}

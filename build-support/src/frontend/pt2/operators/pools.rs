@@ -1,0 +1,96 @@
+//! Pools over windows, and images of another size.
+
+use super::{only_images, pair, positive_pair, to_size};
+use crate::frontend::pt2::{Arg, Call, Importer};
+use crate::graph::ValueId;
+use crate::ops::adaptive_avg_pool2d::AdaptiveAvgPool2d;
+use crate::ops::avg_pool2d::AvgPool2d;
+use crate::ops::max_pool2d::{MaxPool2d, ceil_pad};
+use crate::ops::upsample::{Interpolation, Upsample};
+
+pub(super) fn adaptive_avg_pool2d(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let input = call.tensor("self")?;
+    only_images(importer.shape(input))?;
+    importer.push(call, AdaptiveAvgPool2d { output: positive_pair(call, "output_size", 1)? }, &[input])
+}
+
+/// The windows of a pool.
+struct Windows {
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    pad: [[usize; 2]; 2],
+    dilation: [usize; 2],
+    /// What rounding the size up adds behind the padding.
+    ceil: [usize; 2],
+}
+
+fn windows(importer: &Importer, call: &Call<'_>, input: ValueId) -> Result<Windows, String> {
+    let input = importer.shape(input);
+    only_images(input)?;
+    let (kernel, dilation) = (positive_pair(call, "kernel_size", 1)?, positive_pair(call, "dilation", 1)?);
+    // The stride is the kernel's size where it is left out or empty.
+    let is_empty = call.ints("stride", &[])?.is_empty();
+    let stride = if is_empty { kernel } else { positive_pair(call, "stride", 1)? };
+    let pad = pair(call, "padding", 0)?.map(|pad| [pad, pad]);
+    let mut ceil = [0; 2];
+    if call.flag("ceil_mode", false)? {
+        for axis in 0..2 {
+            let extra = ceil_pad(input[2 + axis], kernel[axis], stride[axis], dilation[axis], pad[axis]);
+            ceil[axis] = extra.ok_or("no window fits the padded input")?;
+        }
+    }
+    Ok(Windows { kernel, stride, pad, dilation, ceil })
+}
+
+pub(super) fn max_pool2d(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let input = call.tensor("self")?;
+    let Windows { kernel, stride, mut pad, dilation, ceil } = windows(importer, call, input)?;
+    (pad[0][1], pad[1][1]) = (pad[0][1] + ceil[0], pad[1][1] + ceil[1]);
+    importer.push(call, MaxPool2d { kernel, stride, pad, dilation }, &[input])
+}
+
+pub(super) fn avg_pool2d(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let input = call.tensor("self")?;
+    let Windows { kernel, stride, pad, ceil, .. } = windows(importer, call, input)?;
+    let divisor = if call.has("divisor_override") { Some(call.int("divisor_override", 1)?) } else { None };
+    let divisor = divisor.map(|divisor| {
+        to_size(divisor).filter(|&divisor| divisor > 0).ok_or_else(|| format!("a divisor of {divisor}"))
+    });
+    let count_include_pad = call.flag("count_include_pad", true)?;
+    let pool = AvgPool2d { kernel, stride, pad, count_include_pad, ceil, divisor: divisor.transpose()? };
+    importer.push(call, pool, &[input])
+}
+
+/// `upsample_nearest2d` and `upsample_bilinear2d`, to a size or by factors.
+pub(super) fn upsample(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let input = if call.has("input") { call.tensor("input")? } else { call.tensor("self")? };
+    let shape = importer.shape(input);
+    only_images(shape)?;
+    let factors = match call.arg("scale_factors") {
+        Some(&Arg::Floats(&[y, x])) => Some([y, x]),
+        None if call.has("scales_h") && call.has("scales_w") => {
+            Some([call.float("scales_h", 1.0)?, call.float("scales_w", 1.0)?])
+        }
+        None => None,
+        Some(_) => return Err("argument `scale_factors` is no pair".to_owned()),
+    };
+    let output = match factors {
+        _ if call.has("output_size") => positive_pair(call, "output_size", 1)?,
+        // Source: torch's `compute_output_size`.
+        Some(factors) => {
+            let size = |axis: usize| to_size((shape[2 + axis] as f64 * factors[axis]) as i64).filter(|&size| size > 0);
+            let sizes = size(0).zip(size(1)).ok_or_else(|| format!("has factors {factors:?}"))?;
+            [sizes.0, sizes.1]
+        }
+        None => return Err("has neither a size nor factors".to_owned()),
+    };
+    if factors.is_some_and(|factors| factors.iter().any(|factor| !(factor.is_finite() && *factor > 0.0))) {
+        return Err(format!("has factors {factors:?}"));
+    }
+    let mode = match (call.target.contains("nearest"), call.flag("align_corners", false)?) {
+        (true, _) => Interpolation::Nearest,
+        (false, false) => Interpolation::Bilinear,
+        (false, true) => Interpolation::BilinearAlignedCorners,
+    };
+    importer.push(call, Upsample { output, factors, mode }, &[input])
+}
