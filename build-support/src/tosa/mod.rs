@@ -1,6 +1,8 @@
 //! The TOSA graph between lowering and the VGF writer: built node by node, rewritten, validated.
 
 mod cancel_transposes;
+#[cfg(test)]
+mod reference;
 mod remove_dead;
 #[cfg(test)]
 pub(crate) mod samples;
