@@ -2,10 +2,10 @@
 
 use crate::annotate::{Annotation, annotate};
 use crate::calibrate::{self, Dataset, calibrate, dataset};
-use crate::config::{Dtype, Known, Recipe};
+use crate::config::{Dtype, Known, Profile, Recipe};
 use crate::files::Folder;
 use crate::frontend::{self, Model};
-use crate::graph::{Graph, ValueId};
+use crate::graph::{Element, Graph, NodeId, ValueId};
 use crate::ops::{Op, Pattern, clamp::ClampKind};
 use crate::quantize::{QuantGraph, QuantParams, quantize};
 use crate::scan::Site;
@@ -211,11 +211,15 @@ fn generate(site: &Site, sources: &Sources, diagnostics: &mut Diagnostics) -> Op
         }
     };
     let network = quantize(graph, &annotation, &params);
-    report_ports(&network, diagnostics);
+    if attr.profile == Profile::Int {
+        report_ports(&network, diagnostics);
+    }
     if diagnostics.has_errors() {
         return None;
     }
-    let image = write_vgf(&network).map_err(|errors| diagnostics.error(ArgPath::Model, errors.join("\n"))).ok()?;
+    let image = write_vgf(&network, attr.profile)
+        .map_err(|errors| diagnostics.error(ArgPath::Model, errors.join("\n")))
+        .ok()?;
     let (valid, image) = image;
 
     // From here on only the file that was just written counts.
@@ -311,49 +315,21 @@ fn open_samples(graph: &Graph, sources: &Sources, diagnostics: &mut Diagnostics)
     Dataset::new(inputs).map_err(|message| diagnostics.error(ArgPath::Calibration, message)).ok()
 }
 
-/// Reports what would stay in float: this version runs integers only.
+/// Reports what stays in float although nobody asked for it: everything, or operators of which upstream has no integer form.
 fn report_float(graph: &Graph, annotation: &Annotation, recipe: &Recipe, diagnostics: &mut Diagnostics) {
-    let mut by_rule: BTreeMap<Option<usize>, Vec<String>> = BTreeMap::new();
-    let mut unknown: Vec<String> = Vec::new();
-    for &id in &annotation.float {
-        let node = graph.node(id);
-        let rule = annotation.rule[id.index()];
-        let quantizes = rule.is_some_and(|rule| recipe.rules[rule].config.is_some());
-        match quantizes {
-            true => unknown.push(format!("`{}`: {}", node.label(), float_reason(&node.op))),
-            false => by_rule.entry(rule).or_default().push(format!("`{}`", node.label())),
-        }
-    }
-    for (rule, mut nodes) in by_rule {
-        nodes.dedup();
-        let nodes = list(&nodes, 3);
-        let (at, message) = match rule {
-            None => (ArgPath::Attribute, format!("no rule quantizes {nodes}: write `global = int8`")),
-            Some(rule) => (recipe.rules[rule].argument.clone(), format!("`None` keeps {nodes} in float")),
-        };
-        diagnostics.error(
-            at,
-            format!("{message}\nnetworks with float parts are not supported yet; give these modules `int8`"),
-        );
-    }
-    if !unknown.is_empty() {
-        let message =
-            format!("operators that the quantizer leaves in float are not supported yet\n  {}", unknown.join("\n  "));
-        diagnostics.error(ArgPath::Model, message);
-    }
-    if !annotation.float.is_empty() {
+    if annotation.observers.is_empty() {
+        let message = "no rule quantizes anything: write `global = int8`";
+        diagnostics.error(ArgPath::Attribute, message);
         return;
     }
-    // Without an observer of its own an input is stored as its readers want it, and these must agree.
-    let is_clear = |id: ValueId| annotation.made[id.index()].is_some() || annotation.observers_of(graph, id).len() == 1;
-    let inputs = graph.inputs.iter().copied().filter(|&id| !is_clear(id)).map(|id| &graph.value(id).name);
-    let is_observed = |index: usize, id: ValueId| {
-        annotation.returned[index].is_some() || !annotation.observers_of(graph, id).is_empty()
+    let is_asked_for = |id: NodeId| {
+        let rule = annotation.rule[id.index()];
+        rule.is_none_or(|rule| recipe.rules[rule].config.is_none())
     };
-    let outputs = graph.outputs.iter().enumerate().filter(|(index, output)| !is_observed(*index, output.value));
-    for name in inputs.chain(outputs.map(|(_, output)| &output.name)) {
-        let message = format!("`{name}` stays in float: write `global = int8` or `io = int8`");
-        diagnostics.error(ArgPath::Attribute, message);
+    let unasked = annotation.float.iter().filter(|id| !is_asked_for(**id)).map(|&id| graph.node(id));
+    let nodes: Vec<String> = unasked.map(|node| format!("`{}`: {}", node.label(), float_reason(&node.op))).collect();
+    if !nodes.is_empty() {
+        diagnostics.warning(ArgPath::Model, format!("operators that stay in float\n  {}", nodes.join("\n  ")));
     }
 }
 
@@ -374,15 +350,18 @@ fn report_ports(network: &QuantGraph, diagnostics: &mut Diagnostics) {
 fn float_reason(op: &Op) -> &'static str {
     match op {
         Op::Clamp(clamp) if clamp.kind == ClampKind::Relu6 => {
-            "the function `relu6`; the module `torch.nn.ReLU6` is quantized"
+            "the function `relu6`; the module `torch.nn.ReLU6` is quantized, and so is what a `node` or `op` rule names"
         }
-        op if op.pattern() == Pattern::Shared => "nothing beside it is quantized",
+        op if op.pattern() == Pattern::Forgotten => {
+            "upstream's quantizer does not know it; a `node` or `op` rule quantizes it"
+        }
+        op if op.pattern().may_share() => "nothing beside it is quantized",
         _ => "no integer form",
     }
 }
 
-fn write_vgf(network: &QuantGraph) -> Result<(tosa::Valid, vgf::VgfImage), Vec<String>> {
-    let valid = tosa::validate(tosa::rewrite(&lower::lower(network)?))?;
+fn write_vgf(network: &QuantGraph, profile: Profile) -> Result<(tosa::Valid, vgf::VgfImage), Vec<String>> {
+    let valid = tosa::validate(tosa::rewrite(&lower::lower(network, profile)?))?;
     let image = vgf::write(&valid);
     Ok((valid, image))
 }
@@ -390,21 +369,25 @@ fn write_vgf(network: &QuantGraph) -> Result<(tosa::Valid, vgf::VgfImage), Vec<S
 /// Names, shapes and parameters of inputs and outputs.
 fn interface(site: &Site, network: &QuantGraph) -> emit::Interface {
     let graph = &network.graph;
-    let port = |name: &str, id: ValueId, params: QuantParams| {
-        emit::PortInfo {
-            name: name.to_owned(),
-            shape: graph.value(id).shape.clone(),
-            scale: params.scale,
-            zero_point: params.zero_point as i8, // within -128..=127, as all int8 parameters
-        }
+    let port = |name: &str, id: ValueId, params: Option<QuantParams>| {
+        let value = graph.value(id);
+        let params = params.filter(|_| site.attr.profile == Profile::Int);
+        let content = match (value.element, params) {
+            (Element::F32, Some(params)) => emit::Content::Quantized {
+                scale: params.scale,
+                zero_point: params.zero_point as i8, // within -128..=127, as all int8 parameters
+            },
+            (Element::F32, None) => emit::Content::Real,
+            (Element::I64, _) => emit::Content::Integers,
+            (Element::Bool, _) => emit::Content::Truths,
+        };
+        emit::PortInfo { name: name.to_owned(), shape: value.shape.clone(), content }
     };
     let outputs = graph.outputs.iter().zip(&network.returned);
     emit::Interface {
         struct_name: site.name.clone(),
         model_path: site.attr.model.value.clone(),
-        inputs: graph.inputs.iter().map(|&id| port(&graph.value(id).name, id, network.stored(id))).collect(),
-        outputs: outputs
-            .map(|(output, params)| port(&output.name, output.value, params.expect("reported before")))
-            .collect(),
+        inputs: graph.inputs.iter().map(|&id| port(&graph.value(id).name, id, network.stored[id.0 as usize])).collect(),
+        outputs: outputs.map(|(output, &params)| port(&output.name, output.value, params)).collect(),
     }
 }

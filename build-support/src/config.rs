@@ -6,7 +6,7 @@ use quantize_syntax::diagnostic::{alternatives, list, nearest};
 use quantize_syntax::{ArgPath, Diagnostics, SelectorKey};
 use std::collections::BTreeSet;
 
-pub use quantize_syntax::attr::Precedence;
+pub use quantize_syntax::attr::{Precedence, Profile};
 
 /// What the attribute asks for, apart from files.
 #[derive(Clone, PartialEq, Debug, Default)]

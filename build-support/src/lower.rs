@@ -1,12 +1,16 @@
-//! Walks a quantized network and lets each operator's room write its TOSA form.
+//! Walks a quantized network and lets each operator's room write its TOSA form: on codes, or on real numbers where no rule
+//! quantizes it.
 //!
 //! Source of all constants: oracle of the lowering, sections 1 to 7.
 
-use crate::config::Dtype;
+pub(crate) mod layer;
+pub(crate) mod real;
+
+use crate::config::{Dtype, Profile};
 use crate::graph::{self, Data, Element, Graph, Node, NodeId, Tensor};
 use crate::ops::Op;
 use crate::passes;
-use crate::quantize::{QuantGraph, QuantParams, QuantWeights, multiplier_and_shift};
+use crate::quantize::{QuantGraph, QuantParams, multiplier_and_shift};
 use crate::tosa::Lowered;
 use quantize_runtime::Shape;
 use quantize_runtime::graph::{ElementType, Port, ValueId};
@@ -32,16 +36,22 @@ impl Operand {
         self.params.expect("every real operand of a quantized operator has parameters")
     }
 
-    /// Type of its codes.
+    /// Type of its codes; f32 without.
     pub(crate) fn element(&self) -> ElementType {
-        self.params().dtype.element()
+        self.params.map_or(ElementType::F32, |params| params.dtype.element())
+    }
+
+    /// The code of zero; 0 for real numbers.
+    pub(crate) fn zero_point(&self) -> i32 {
+        self.params.map_or(0, |params| params.zero_point)
     }
 
     /// What a convolution of it adds up in, and the same as an attribute.
     pub(crate) fn accumulator(&self) -> (ElementType, AccumulatorType) {
-        match self.params().dtype {
-            Dtype::Int16 => (ElementType::I48, AccumulatorType::Int48),
-            _ => (ElementType::I32, AccumulatorType::Int32),
+        match self.params.map(|params| params.dtype) {
+            None => (ElementType::F32, AccumulatorType::Fp32),
+            Some(Dtype::Int16) => (ElementType::I48, AccumulatorType::Int48),
+            Some(_) => (ElementType::I32, AccumulatorType::Int32),
         }
     }
 }
@@ -99,31 +109,33 @@ pub(crate) struct Lowering<'a> {
     output: Lowered,
     /// By [`graph::ValueId`]: what a tensor became.
     values: Vec<Option<ValueId>>,
-    /// Tensors that were rescaled for a reader: the tensor, what for, the result.
-    rescaled: Vec<(ValueId, QuantParams, ValueId)>,
+    /// Tensors that were converted for a reader: the tensor, what for (`None` is real numbers), the result.
+    converted: Vec<(ValueId, Option<QuantParams>, ValueId)>,
     accumulated: Vec<Accumulated>,
     label: String,
 }
 
-/// Writes the TOSA graph of a network: integer inputs and outputs in the exporter's layout and order.
+/// Writes the TOSA graph of a network, with inputs and outputs in the exporter's layout and order.
+///
+/// Those that are quantized are integers; with [`Profile::Full`] they are real numbers, and quantized inside.
 ///
 /// # Errors
 ///
 /// Numbers that TOSA cannot express, each with its node.
-pub fn lower(source: &QuantGraph) -> Result<Lowered, Vec<String>> {
+pub fn lower(source: &QuantGraph, profile: Profile) -> Result<Lowered, Vec<String>> {
     let decomposed = source.float.contains(&true).then(|| passes::decompose_float(source.clone()));
     let source = decomposed.as_ref().unwrap_or(source);
     let mut lowering = Lowering {
         source,
         output: Lowered::default(),
         values: vec![None; source.graph.value_count()],
-        rescaled: Vec::new(),
+        converted: Vec::new(),
         accumulated: Vec::new(),
         label: String::new(),
     };
     let mut errors = Vec::new();
     for &input in &source.graph.inputs {
-        if let Err(error) = lowering.add_input(input) {
+        if let Err(error) = lowering.add_input(input, profile) {
             errors.push(error);
         }
     }
@@ -141,39 +153,44 @@ pub fn lower(source: &QuantGraph) -> Result<Lowered, Vec<String>> {
         }
     }
     if errors.is_empty() {
-        errors.extend(lowering.add_outputs().err());
+        errors.extend(lowering.add_outputs(profile).err());
     }
     if errors.is_empty() { Ok(lowering.output) } else { Err(errors) }
 }
 
 impl<'a> Lowering<'a> {
-    fn add_input(&mut self, id: graph::ValueId) -> Result<(), String> {
+    fn add_input(&mut self, id: graph::ValueId, profile: Profile) -> Result<(), String> {
         let value = self.graph().value(id);
         let shape = runtime_shape(&value.shape)?;
         let name = value.name.clone();
-        let (element, unsigned) = match value.element {
-            Element::F32 => {
-                let Side { element, unsigned, .. } = Side::of(self.source.stored(id));
-                (element, unsigned)
-            }
-            Element::I64 => (ElementType::I32, false),
-            Element::Bool => (ElementType::Bool, false),
+        let params = self.source.stored[id.index()];
+        let codes = params.filter(|_| profile == Profile::Int).map(Side::of);
+        let (element, unsigned) = match (value.element, codes) {
+            (Element::F32, Some(Side { element, unsigned, .. })) => (element, unsigned),
+            (Element::F32, None) => (ElementType::F32, false),
+            (Element::I64, _) => (ElementType::I32, false),
+            (Element::Bool, _) => (ElementType::Bool, false),
         };
-        let lowered = self.output.input(name, element, shape);
+        let mut lowered = self.output.input(name, element, shape);
         self.output.graph.inputs.last_mut().expect("just added").unsigned = unsigned;
+        if let Some(params) = params.filter(|_| profile == Profile::Full) {
+            self.label = value.name.clone();
+            lowered = self.quantize(lowered, params)?;
+        }
         self.values[id.index()] = Some(lowered);
         Ok(())
     }
 
-    fn add_outputs(&mut self) -> Result<(), String> {
-        for (output, params) in self.source.graph.outputs.iter().zip(&self.source.returned) {
-            let params = params.ok_or_else(|| format!("output `{}` has no parameters", output.name))?;
-            let value = self.read(output.value, params)?;
-            self.output.graph.outputs.push(Port {
-                name: output.name.clone(),
-                value,
-                unsigned: params.dtype == Dtype::Uint8,
-            });
+    fn add_outputs(&mut self, profile: Profile) -> Result<(), String> {
+        for (output, &params) in self.source.graph.outputs.iter().zip(&self.source.returned) {
+            self.label = output.name.clone();
+            let mut value = self.read(output.value, params)?;
+            let codes = params.filter(|_| profile == Profile::Int);
+            if let Some(params) = params.filter(|_| codes.is_none()) {
+                value = self.dequantize(value, params)?;
+            }
+            let unsigned = codes.is_some_and(|params| params.dtype == Dtype::Uint8);
+            self.output.graph.outputs.push(Port { name: output.name.clone(), value, unsigned });
         }
         Ok(())
     }
@@ -183,25 +200,29 @@ impl<'a> Lowering<'a> {
         &self.source.graph
     }
 
-    /// Operand `index` of a node; a constant is quantized with the parameters of its observer.
-    pub(crate) fn operand(&mut self, node: &Node, index: usize) -> Result<Operand, String> {
-        let id = node.inputs[index];
-        let reader = self.graph().nodes.iter().position(|other| other.outputs == node.outputs);
-        let params = reader.and_then(|reader| self.source.read[reader][index]);
-        let shape = self.graph().value(id).shape.clone();
-        let lowered = match params {
-            Some(params) => self.read(id, params)?,
-            None => self.plain(id)?,
-        };
-        Ok(Operand { id: lowered, shape, params })
+    fn index_of(&self, node: &Node) -> usize {
+        let index = self.graph().nodes.iter().position(|other| other.outputs == node.outputs);
+        index.expect("the node is in the network")
     }
 
-    /// A tensor that is not quantized.
+    /// Operand `index` of a node in the form in which the node works; a constant is quantized with the parameters of its
+    /// observer.
+    pub(crate) fn operand(&mut self, node: &Node, index: usize) -> Result<Operand, String> {
+        let (id, reader) = (node.inputs[index], self.index_of(node));
+        let shape = self.graph().value(id).shape.clone();
+        let params = self.source.read[reader][index];
+        let read = self.read(id, params)?;
+        Ok(match params.filter(|_| self.source.float[reader]) {
+            // It works on real numbers, of which this one is observed all the same.
+            Some(params) => Operand { id: self.real_of(read, params)?, shape, params: None },
+            None => Operand { id: read, shape, params },
+        })
+    }
+
+    /// A constant that is not quantized.
     fn plain(&mut self, id: graph::ValueId) -> Result<ValueId, String> {
-        if let Some(value) = self.values[id.index()] {
-            return Ok(value);
-        }
-        self.plain_constant(self.graph().value(id).constant.as_ref().expect("nodes are lowered in execution order"))
+        let constant = self.graph().value(id).constant.as_ref();
+        self.plain_constant(constant.expect("nodes are lowered in execution order"))
     }
 
     /// Elements as they are.
@@ -246,20 +267,48 @@ impl<'a> Lowering<'a> {
         Ok(Operand { id, params: Some(to), ..operand.clone() })
     }
 
-    /// A tensor with these parameters: as it is stored, or rescaled once for all who want the same.
-    fn read(&mut self, id: graph::ValueId, params: QuantParams) -> Result<ValueId, String> {
-        let Some(value) = self.values[id.index()] else { return self.constant(id, params) };
-        let stored = self.source.stored(id);
-        if stored == params {
-            return Ok(value);
+    /// A tensor with these parameters, or in real numbers: as it is stored, or converted once for all who want the same.
+    fn read(&mut self, id: graph::ValueId, params: Option<QuantParams>) -> Result<ValueId, String> {
+        let Some(value) = self.values[id.index()] else {
+            return match params {
+                Some(params) => self.constant(id, params),
+                None => self.plain(id),
+            };
+        };
+        match (self.source.stored[id.index()], params) {
+            (stored, wanted) if stored == wanted => Ok(value),
+            (Some(stored), None) => self.real_of(value, stored),
+            (stored, Some(params)) => {
+                if let Some(converted) = self.converted(value, Some(params)) {
+                    return Ok(converted);
+                }
+                let converted = match stored {
+                    None => self.quantize(value, params)?,
+                    Some(stored) => {
+                        let factor = f64::from(stored.scale) / f64::from(params.scale);
+                        self.rescale(value, Side::of(stored), &[factor], Side::of(params))?
+                    }
+                };
+                self.converted.push((value, Some(params), converted));
+                Ok(converted)
+            }
+            (None, None) => unreachable!("equal"),
         }
-        if let Some((.., rescaled)) = self.rescaled.iter().find(|(from, to, _)| (*from, *to) == (value, params)) {
-            return Ok(*rescaled);
+    }
+
+    /// The real numbers that codes with these parameters stand for, computed once.
+    fn real_of(&mut self, codes: ValueId, params: QuantParams) -> Result<ValueId, String> {
+        if let Some(real) = self.converted(codes, None) {
+            return Ok(real);
         }
-        let factor = f64::from(stored.scale) / f64::from(params.scale);
-        let rescaled = self.rescale(value, Side::of(stored), &[factor], Side::of(params))?;
-        self.rescaled.push((value, params, rescaled));
-        Ok(rescaled)
+        let real = self.dequantize(codes, params)?;
+        self.converted.push((codes, None, real));
+        Ok(real)
+    }
+
+    fn converted(&self, value: ValueId, form: Option<QuantParams>) -> Option<ValueId> {
+        let found = self.converted.iter().find(|(from, to, _)| (*from, *to) == (value, form));
+        found.map(|(.., converted)| *converted)
     }
 
     fn constant(&mut self, id: graph::ValueId, params: QuantParams) -> Result<ValueId, String> {
@@ -273,20 +322,18 @@ impl<'a> Lowering<'a> {
     }
 
     fn fused_activation(&self, node: &Node) -> Option<&'a Node> {
-        let layer = self.graph().nodes.iter().position(|other| other.outputs == node.outputs)?;
-        self.source.fused[layer].map(|id| self.graph().node(id))
+        self.source.fused[self.index_of(node)].map(|id| self.graph().node(id))
     }
 
-    /// Integers of a layer.
-    pub(crate) fn weights(&self, node: &Node) -> &'a QuantWeights {
-        let layer = self.graph().nodes.iter().position(|other| other.outputs == node.outputs);
-        let weights = layer.and_then(|layer| self.source.weights[layer].as_ref());
-        weights.expect("quantized layers have integer weights")
-    }
-
-    /// Declares `value` to be the node's result; reshapes it where only the dimensions differ.
+    /// Declares `value` to be the node's result; reshapes it where only the dimensions differ, and quantizes real numbers that
+    /// are stored as codes.
     pub(crate) fn finish(&mut self, node: &Node, value: ValueId) -> Result<(), String> {
-        let value = self.reshape(value, &self.graph().value(node.output()).shape)?;
+        let mut value = self.reshape(value, &self.graph().value(node.output()).shape)?;
+        if let Some(params) = self.source.stored[node.output().index()]
+            && self.element_of(value) == ElementType::F32
+        {
+            value = self.quantize(value, params)?;
+        }
         self.values[node.output().index()] = Some(value);
         Ok(())
     }
@@ -327,14 +374,16 @@ impl<'a> Lowering<'a> {
         Ok(self.output.constant(dtype.element(), runtime_shape(shape)?, bytes))
     }
 
-    /// The bias of a layer with this input, in the type that it adds up in.
-    pub(crate) fn bias(&mut self, input: &Operand, bias: &[i32]) -> Result<ValueId, String> {
-        let shape = [bias.len()];
-        if input.accumulator().0 == ElementType::I32 {
-            return self.constant_i32(&shape, bias.to_vec());
-        }
-        let bytes = bias.iter().flat_map(|&bias| i64::from(bias).to_le_bytes()).collect();
-        Ok(self.output.constant(ElementType::I48, runtime_shape(&shape)?, bytes))
+    /// Integers of this type, i32 or i48, in which layers add up.
+    pub(crate) fn integers(
+        &mut self,
+        element: ElementType,
+        shape: &[usize],
+        values: &[i32],
+    ) -> Result<ValueId, String> {
+        let size = element.size();
+        let bytes = values.iter().flat_map(|&value| i64::from(value).to_le_bytes().into_iter().take(size)).collect();
+        Ok(self.output.constant(element, runtime_shape(shape)?, bytes))
     }
 
     pub(crate) fn constant_i32(&mut self, shape: &[usize], values: Vec<i32>) -> Result<ValueId, String> {
@@ -532,20 +581,11 @@ impl<'a> Lowering<'a> {
         self.rescale(input, Side::wide(self.element_of(input)), factors, Side::of(output))
     }
 
-    /// A layer's accumulator to codes, with the parameters of its result or of the activation fused into it.
-    pub(crate) fn narrow_layer(
-        &mut self,
-        layer: &Node,
-        accumulator: ValueId,
-        input: &Operand,
-        weights: &QuantWeights,
-    ) -> Result<ValueId, String> {
-        let result = self.result_params(self.fused_activation(layer).unwrap_or(layer));
-        let factor = |&scale| f64::from(input.params().scale) * f64::from(scale) / f64::from(result.scale);
-        let factors: Vec<f64> = weights.scales.iter().map(factor).collect();
-        let codes = self.narrow(accumulator, &factors, result)?;
-        if self.element_of(accumulator) == ElementType::I48 {
-            self.accumulated.push(Accumulated { accumulator, factors, transposes: Vec::new(), codes });
+    /// A layer's sums to codes; those of i48 stay at hand for readers that want i32.
+    fn narrow_sums(&mut self, sums: ValueId, factors: Vec<f64>, result: QuantParams) -> Result<ValueId, String> {
+        let codes = self.narrow(sums, &factors, result)?;
+        if self.element_of(sums) == ElementType::I48 {
+            self.accumulated.push(Accumulated { accumulator: sums, factors, transposes: Vec::new(), codes });
         }
         Ok(codes)
     }

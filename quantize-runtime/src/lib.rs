@@ -19,6 +19,7 @@ pub mod kernels;
 pub mod operators;
 #[cfg(feature = "alloc")]
 pub mod ops;
+pub mod port;
 pub mod quant;
 pub mod rescale;
 pub mod shape;
@@ -32,6 +33,7 @@ pub use arena::Arena;
 pub use arena::Model;
 pub use bytes::Aligned;
 pub use error::Error;
+pub use port::PlainInfo;
 pub use quant::{QuantParams, TensorInfo};
 #[cfg(feature = "macros")]
 pub use quantize_macros::quantize;

@@ -31,6 +31,17 @@ const CASES: [&str; 14] = [
 ];
 const COMMITTED: usize = 2;
 
+/// Cases with regions of integers and regions of real numbers.
+const PARTIAL: [&str; 7] = [
+    "io_only",
+    "partial_by_name",
+    "partial_by_type",
+    "node_target_none",
+    "precedence_legacy",
+    "precedence_name_then_type",
+    "precedence_type_then_name",
+];
+
 /// A histogram search that stops one bin earlier or later.
 const BIN_FLIP: f64 = 1e-3;
 
@@ -100,9 +111,29 @@ fn covered_cases_are_upstreams() {
         let flips = &parity.flips;
         assert!(flips.len() * 4 <= parity.observers.total, "{name}: too many bin flips: {flips:?}");
         assert!(flips.iter().all(|(_, difference)| *difference < BIN_FLIP), "{name}: {flips:?}");
+        assert!(parity.full.is_whole(), "{name}: outputs of the full profile: {}", parity.full);
         let beyond_one = parity.outputs.total - parity.outputs.equal;
         assert!(beyond_one * 100 <= parity.outputs.total, "{name}: {beyond_one} outputs beyond one quantum");
         assert!(parity.largest <= 2.0, "{name}: an output is {} quanta off", parity.largest);
+    }
+}
+
+#[test]
+fn partly_quantized_cases_are_upstreams() {
+    for case in Case::named(&PARTIAL) {
+        let name = &case.name;
+        let parity = Parity::measure(&case, "model.onnx").unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(parity.missing, None, "{name}");
+        assert!(parity.strays.is_empty(), "{name}: {:?}", parity.strays);
+        for (what, share) in [
+            ("float nodes", parity.float_nodes),
+            ("observers", parity.observers),
+            ("outputs", parity.outputs),
+            ("outputs of the full profile", parity.full),
+        ] {
+            assert!(share.total > 0 && share.is_whole(), "{name}: {what}: {share}");
+        }
+        assert!(parity.weights.is_whole(), "{name}: weights: {}", parity.weights);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Models that are quantized already: outputs of the integer program against ONNX Runtime's, without samples.
 
-use quantize_build::config::Recipe;
+use quantize_build::config::{Profile, Recipe};
 use quantize_build::frontend::{self, Model, Shapes};
 use quantize_build::{annotate, calibrate, lower, passes, quantize, tosa, vgf};
 use quantize_runtime::interpreter::{Interpreter, Tensor};
@@ -22,7 +22,8 @@ fn check(name: &str) {
     let input = network.stored(network.graph.inputs[0]);
     let output = network.returned[0].expect("quantized");
 
-    let valid = tosa::validate(tosa::rewrite(&lower::lower(&network).expect("expressible"))).expect("a valid graph");
+    let valid = tosa::validate(tosa::rewrite(&lower::lower(&network, Profile::Int).expect("expressible")))
+        .expect("a valid graph");
     let image = vgf::write(&valid);
     let program = Vgf::new(image.as_bytes()).expect("a sound file").graph().expect("a sound module");
     let interpreter = Interpreter::new(&program).expect("a valid graph");

@@ -1,26 +1,35 @@
 //! The documentation of the user's struct: what the network is made of and what it costs.
 
-use super::{Interface, PortInfo, Program, dimensions, step, thousands};
+use super::{Content, Interface, PortInfo, Program, dimensions, step, thousands};
 use std::fmt::Write as _;
 
 /// Markdown with a table of inputs and outputs and one of steps.
 pub(super) fn markdown(interface: &Interface, program: Program<'_>) -> String {
     let plan = program.plan;
-    let results: usize = interface.outputs.iter().map(|port| port.shape.iter().product::<usize>()).sum();
+    let bytes = |port: &PortInfo| {
+        let size = if port.content == Content::Truths { 1 } else { 4 };
+        size * port.shape.iter().product::<usize>()
+    };
+    let results: usize = interface.outputs.iter().map(bytes).sum();
     let mut text = format!(
-        "`{}` as an int8 program: {} MACs a run; {} bytes of RAM for the arena and {} for results as f32; \
+        "`{}` as a program: {} MACs a run; {} bytes of RAM for the arena and {} for results; \
          {} bytes of VGF.\n\n\
-         | | name | shape | scale | zero point |\n| --- | --- | --- | --- | --- |\n",
+         | | name | shape | type | scale | zero point |\n| --- | --- | --- | --- | --- | --- |\n",
         interface.model_path,
         thousands(plan.macs),
         thousands(plan.arena_bytes as u64),
-        thousands(4 * results as u64),
+        thousands(results as u64),
         thousands(program.file.len() as u64),
     );
     for (what, ports) in [("input", &interface.inputs), ("output", &interface.outputs)] {
-        for PortInfo { name, shape, scale, zero_point } in ports {
-            let shape = dimensions(shape);
-            _ = writeln!(text, "| {what} | `{name}` | {shape} | {scale} | {zero_point} |");
+        for PortInfo { name, shape, content } in ports {
+            let content = match content {
+                Content::Quantized { scale, zero_point } => format!("int8 | {scale} | {zero_point}"),
+                Content::Real => "f32 | | ".to_owned(),
+                Content::Integers => "i32 | | ".to_owned(),
+                Content::Truths => "bool | | ".to_owned(),
+            };
+            _ = writeln!(text, "| {what} | `{name}` | {} | {content} |", dimensions(shape));
         }
     }
     text += "\n| step | module | operator | result | MACs |\n| --- | --- | --- | --- | --- |\n";

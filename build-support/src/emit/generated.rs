@@ -1,6 +1,6 @@
 //! Compiles what is written for random graphs and compares its results with the interpreter's; for tests.
 
-use super::{Interface, PortInfo, Program, emit};
+use super::{Content, Interface, PortInfo, Program, emit};
 use crate::plan::plan;
 use crate::tosa::samples::{self, Random};
 use crate::tosa::{rewrite, validate};
@@ -36,8 +36,8 @@ fn network(seed: u64, folder: &Path) -> Option<Network> {
     let plan = plan(&graph).unwrap_or_else(|reason| panic!("seed {seed}: {reason}"));
     let name = format!("Network{seed}");
     let ports = |ports: &[Port]| {
-        let port =
-            |port: &Port| PortInfo { name: port.name.clone(), shape: shape(&graph, port), scale: 1.0, zero_point: 0 };
+        let content = Content::Quantized { scale: 1.0, zero_point: 0 };
+        let port = |port: &Port| PortInfo { name: port.name.clone(), shape: shape(&graph, port), content };
         ports.iter().map(port).collect()
     };
     let interface = Interface {

@@ -31,10 +31,51 @@ pub struct PortInfo {
     pub name: String,
     /// Dimensions in the exporter's layout.
     pub shape: Vec<usize>,
-    /// Real distance between neighbouring int8 values.
-    pub scale: f32,
-    /// The int8 value of real 0.
-    pub zero_point: i8,
+    /// What it holds.
+    pub content: Content,
+}
+
+/// What an input or output holds in the VGF file.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Content {
+    /// Real numbers as int8.
+    Quantized {
+        /// Real distance between neighbouring int8 values.
+        scale: f32,
+        /// The int8 value of real 0.
+        zero_point: i8,
+    },
+    /// Real numbers as f32.
+    Real,
+    /// i32.
+    Integers,
+    /// Truth values.
+    Truths,
+}
+
+impl Content {
+    /// The element type of generated functions.
+    fn element(self, form: Form) -> TokenStream {
+        match (self, form) {
+            (Self::Quantized { .. }, Form::Quantized) => quote!(i8),
+            (Self::Quantized { .. } | Self::Real, _) => quote!(f32),
+            (Self::Integers, _) => quote!(i32),
+            (Self::Truths, _) => quote!(bool),
+        }
+    }
+
+    fn is_quantized(self) -> bool {
+        matches!(self, Self::Quantized { .. })
+    }
+
+    /// The real number, integer or truth value in fresh memory.
+    fn zero(self) -> TokenStream {
+        match self {
+            Self::Quantized { .. } | Self::Real => quote!(0.0),
+            Self::Integers => quote!(0),
+            Self::Truths => quote!(false),
+        }
+    }
 }
 
 /// A program: the file that was decoded, what each of its operators was made from, and the plan for them.
@@ -64,8 +105,10 @@ pub struct Emitted {
 pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emitted {
     let Interface { struct_name, inputs, outputs, .. } = interface;
     let name = format_ident!("{struct_name}");
-    let inputs = Side::new(struct_name, "Input", inputs, &program.plan.inputs, program.plan);
-    let outputs = Side::new(struct_name, "Output", outputs, &program.plan.outputs, program.plan);
+    let mut inputs = Side::new(struct_name, "Input", inputs, &program.plan.inputs, program.plan);
+    let mut outputs = Side::new(struct_name, "Output", outputs, &program.plan.outputs, program.plan);
+    let is_quantized = inputs.is_quantized() || outputs.is_quantized();
+    (inputs.is_needed_quantized, outputs.is_needed_quantized) = (is_quantized, is_quantized);
     let types = [inputs.types(), outputs.types()];
     let exports = [&inputs, &outputs].into_iter().flat_map(Side::exports).map(|name| name.to_string()).collect();
 
@@ -79,7 +122,8 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
     let tokens = quote! {
         use ::quantize_runtime::rescale::GeneralRescale;
         use ::quantize_runtime::{
-            Aligned, Model, Rescale, Shape, TensorInfo, abi, arena, bytes, epilogue, kernels, operators, steps,
+            Aligned, Model, PlainInfo, Rescale, Shape, TensorInfo, abi, arena, bytes, epilogue, kernels, operators, port,
+            steps,
         };
 
         const _: () = abi::check(#abi);
@@ -109,23 +153,25 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
     Emitted { code: header + &prettyplease::unparse(&file), exports, docs: docs::markdown(interface, program) }
 }
 
-/// The arena, and the results as real numbers.
+/// The arena, and the results as the user gets them.
 fn memory(name: &Ident, outputs: &Side<'_>, plan: &Plan<'_>) -> TokenStream {
     let arena_bytes = literal(plan.arena_bytes);
     let results: Vec<Ident> = outputs.ports.iter().map(Port::result).collect();
     let lengths: Vec<TokenStream> = outputs.ports.iter().map(Port::len).collect();
+    let elements = outputs.ports.iter().map(|port| port.info.content.element(Form::Real));
+    let zeros = outputs.ports.iter().map(|port| port.info.content.zero());
     quote! {
         /// What a runner works in.
         pub struct Memory {
             arena: Aligned<[u8; #arena_bytes]>,
-            #(#results: [f32; #lengths],)*
+            #(#results: [#elements; #lengths],)*
         }
 
         impl Model for super::#name {
             type Memory = Memory;
             const EMPTY: Memory = Memory {
                 arena: Aligned([0; #arena_bytes]),
-                #(#results: [0.0; #lengths],)*
+                #(#results: [#zeros; #lengths],)*
             };
         }
     }
@@ -138,24 +184,32 @@ fn runner(inputs: &Side<'_>, outputs: &Side<'_>, plan: &Plan<'_>) -> TokenStream
     let (real_inputs, quantized_inputs) = (inputs.argument(Form::Real), inputs.argument(Form::Quantized));
     let (real_outputs, quantized_outputs) = (outputs.result(Form::Real), outputs.result(Form::Quantized));
 
-    let quantize = inputs.ports.iter().map(|port| {
-        let (constant, value) = (port.constant_name(), inputs.access(port));
-        let place = port.place_mut();
-        quote!(Self::#constant.params().quantize_all(#value, bytes::as_i8s_mut(#place));)
+    let store = |form: Form| inputs.ports.iter().map(move |port| port.store(inputs.access(port), form));
+    let load = |form: Form| outputs.ports.iter().map(move |port| port.load(form));
+    let real = outputs.value(Form::Real, |port| port.loaded());
+    let quantized = outputs.value(Form::Quantized, |port| match port.info.content.is_quantized() {
+        true => port.place(),
+        false => port.loaded(),
     });
-    let copy = inputs.ports.iter().map(|port| {
-        let (value, place) = (inputs.access(port), port.place_mut());
-        quote!(bytes::as_i8s_mut(#place).copy_from_slice(#value);)
+    let (store_real, load_real) = (store(Form::Real), load(Form::Real));
+    let (store_quantized, load_quantized) = (store(Form::Quantized), load(Form::Quantized));
+    let is_quantized = inputs.is_needed_quantized;
+    let run_docs = match is_quantized {
+        true => " Quantizes the inputs, runs the network and dequantizes its outputs.",
+        false => " Runs the network.",
+    };
+    // Without anything quantized it would be `run` again.
+    let run_quantized = is_quantized.then(|| {
+        quote! {
+            /// Runs the network on inputs as the VGF file has them, and gives its outputs likewise: what is quantized as int8.
+            pub fn run_quantized(&mut self, #quantized_inputs) -> #quantized_outputs {
+                #(#store_quantized)*
+                Self::infer(&mut self.memory.arena.0);
+                #(#load_quantized)*
+                #quantized
+            }
+        }
     });
-    let dequantize = outputs.ports.iter().map(|port| {
-        let (constant, place, result) = (port.constant_name(), port.place(), port.result());
-        quote!(Self::#constant.params().dequantize_all(#place, &mut self.memory.#result);)
-    });
-    let real = outputs.value(Form::Real, |port| {
-        let result = port.result();
-        quote!(&self.memory.#result)
-    });
-    let quantized = outputs.value(Form::Quantized, |port| port.place());
     quote! {
         #(#info)*
 
@@ -170,22 +224,18 @@ fn runner(inputs: &Side<'_>, outputs: &Side<'_>, plan: &Plan<'_>) -> TokenStream
             Self { memory }
         }
 
-        /// Quantizes the inputs, runs the network and dequantizes its outputs.
+        #[doc = #run_docs]
         ///
-        /// Elements are in the exporter's layout, row-major. NaN counts as 0; values out of range saturate.
+        /// Elements are in the exporter's layout, row-major. Where an input is quantized, NaN counts as 0 and values out of
+        /// range saturate.
         pub fn run(&mut self, #real_inputs) -> #real_outputs {
-            #(#quantize)*
+            #(#store_real)*
             Self::infer(&mut self.memory.arena.0);
-            #(#dequantize)*
+            #(#load_real)*
             #real
         }
 
-        /// Runs the network on quantized inputs.
-        pub fn run_quantized(&mut self, #quantized_inputs) -> #quantized_outputs {
-            #(#copy)*
-            Self::infer(&mut self.memory.arena.0);
-            #quantized
-        }
+        #run_quantized
     }
 }
 
@@ -196,21 +246,14 @@ enum Form {
     Quantized,
 }
 
-impl Form {
-    fn element(self) -> TokenStream {
-        match self {
-            Self::Real => quote!(f32),
-            Self::Quantized => quote!(i8),
-        }
-    }
-}
-
 /// The inputs or the outputs of a model: one alone is an array, several are the fields of a struct.
 struct Side<'a> {
     struct_name: &'a str,
     /// "Input" or "Output".
     what: &'static str,
     ports: Vec<Port<'a>>,
+    /// Whether there is a function that takes and gives what is quantized as it is.
+    is_needed_quantized: bool,
 }
 
 /// One of them.
@@ -237,7 +280,7 @@ impl<'a> Side<'a> {
             let place = plan.places[buffer.0 as usize].clone();
             Port { info, field, what, is_alone: infos.len() == 1, place }
         });
-        Self { struct_name, what, ports: ports.collect() }
+        Self { struct_name, what, ports: ports.collect(), is_needed_quantized: false }
     }
 
     fn is_struct(&self) -> bool {
@@ -251,12 +294,21 @@ impl<'a> Side<'a> {
         }
     }
 
+    fn is_quantized(&self) -> bool {
+        self.ports.iter().any(|port| port.info.content.is_quantized())
+    }
+
+    /// The forms in which functions take or give it.
+    fn forms(&self) -> &'static [Form] {
+        if self.is_needed_quantized { &[Form::Real, Form::Quantized] } else { &[Form::Real] }
+    }
+
     /// The names of its types.
     fn exports(&self) -> Vec<Ident> {
         if !self.is_struct() {
             return Vec::new();
         }
-        vec![self.type_name(Form::Real), self.type_name(Form::Quantized)]
+        self.forms().iter().map(|&form| self.type_name(form)).collect()
     }
 
     /// The structs that hold several inputs or outputs.
@@ -264,17 +316,17 @@ impl<'a> Side<'a> {
         if !self.is_struct() {
             return TokenStream::new();
         }
-        let types = [Form::Real, Form::Quantized].map(|form| {
-            let (name, element) = (self.type_name(form), form.element());
-            let kind = if form == Form::Real { "real numbers" } else { "quantized" };
+        let types = self.forms().iter().map(|&form| {
+            let name = self.type_name(form);
+            let kind = if form == Form::Real { "" } else { " as the VGF file has them" };
             let docs = format!(
-                " The {}s of [`{}`](super::{}), {kind}.",
+                " The {}s of [`{}`](super::{}){kind}.",
                 self.what.to_lowercase(),
                 self.struct_name,
                 self.struct_name
             );
             let fields = self.ports.iter().map(|port| {
-                let (field, len) = (&port.field, port.len());
+                let (field, len, element) = (&port.field, port.len(), port.info.content.element(form));
                 let docs = format!(" `{}`, {} as exported.", port.info.name, dimensions(&port.info.shape));
                 quote!(#[doc = #docs] pub #field: &'a [#element; #len])
             });
@@ -291,7 +343,7 @@ impl<'a> Side<'a> {
     fn argument(&self, form: Form) -> TokenStream {
         match self.ports.as_slice() {
             [port] => {
-                let (field, element, len) = (&port.field, form.element(), port.len());
+                let (field, element, len) = (&port.field, port.info.content.element(form), port.len());
                 quote!(#field: &[#element; #len])
             }
             _ => {
@@ -311,7 +363,7 @@ impl<'a> Side<'a> {
     fn result(&self, form: Form) -> TokenStream {
         match self.ports.as_slice() {
             [port] => {
-                let (element, len) = (form.element(), port.len());
+                let (element, len) = (port.info.content.element(form), port.len());
                 quote!(&[#element; #len])
             }
             _ => {
@@ -351,10 +403,16 @@ impl Port<'_> {
     }
 
     fn constant(&self) -> TokenStream {
-        let PortInfo { name, shape, scale, zero_point } = self.info;
+        let PortInfo { name, shape, content } = self.info;
         let docs = format!(" The {} `{name}`, {} as exported.", self.what.to_lowercase(), dimensions(shape));
-        let (constant, shape, scale, zero_point) =
-            (self.constant_name(), literal(shape), literal(scale), literal(zero_point));
+        let (constant, shape) = (self.constant_name(), literal(shape));
+        let Content::Quantized { scale, zero_point } = content else {
+            return quote! {
+                #[doc = #docs]
+                pub const #constant: PlainInfo = PlainInfo { name: #name, shape: &#shape };
+            };
+        };
+        let (scale, zero_point) = (literal(scale), literal(zero_point));
         quote! {
             #[doc = #docs]
             pub const #constant: TensorInfo = TensorInfo {
@@ -364,6 +422,43 @@ impl Port<'_> {
                 zero_point: #zero_point,
             };
         }
+    }
+
+    /// Puts an input into the arena.
+    fn store(&self, value: TokenStream, form: Form) -> TokenStream {
+        let place = self.place_mut();
+        match (self.info.content, form) {
+            (Content::Quantized { .. }, Form::Real) => {
+                let constant = self.constant_name();
+                quote!(Self::#constant.params().quantize_all(#value, bytes::as_i8s_mut(#place));)
+            }
+            (Content::Quantized { .. }, Form::Quantized) => {
+                quote!(bytes::as_i8s_mut(#place).copy_from_slice(#value);)
+            }
+            (Content::Real | Content::Integers | Content::Truths, _) => quote!(port::store(#value, #place);),
+        }
+    }
+
+    /// Takes an output out of the arena, unless the user gets it as it is there.
+    fn load(&self, form: Form) -> TokenStream {
+        let result = self.result();
+        match (self.info.content, form) {
+            (Content::Quantized { .. }, Form::Real) => {
+                let (constant, place) = (self.constant_name(), self.place());
+                quote!(Self::#constant.params().dequantize_all(#place, &mut self.memory.#result);)
+            }
+            (Content::Quantized { .. }, Form::Quantized) => TokenStream::new(),
+            (Content::Real | Content::Integers | Content::Truths, _) => {
+                let place = literal(&self.place);
+                quote!(port::load(&self.memory.arena.0[#place], &mut self.memory.#result);)
+            }
+        }
+    }
+
+    /// A reference to an output that was taken out.
+    fn loaded(&self) -> TokenStream {
+        let result = self.result();
+        quote!(&self.memory.#result)
     }
 
     /// Its quantized elements in the arena, as an array.

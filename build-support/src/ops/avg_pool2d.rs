@@ -4,7 +4,7 @@ use super::max_pool2d::{pool_shape, window};
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::{Lowering, NCHW_TO_NHWC, NHWC_TO_NCHW};
-use quantize_runtime::ops;
+use quantize_runtime::ops::{self, AccumulatorType};
 
 /// Mean of each window of `[N, C, H, W]`.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -75,7 +75,7 @@ impl Room for AvgPool2d {
         let shape = [shape[0], shape[2], shape[3], shape[1]];
         // Both zero points are equal and cancel, but for the direction in which ties round: the quantized zero point,
         // as upstream has it, gives upstream's bytes.
-        let zero_point = input.params().quantize(input.params().zero_point as f32);
+        let zero_point = input.params.map_or(0, |params| params.quantize(params.zero_point as f32));
         let op = ops::AvgPool2d {
             kernel: self.kernel.map(|k| k as i32),
             stride: self.stride.map(|s| s as i32),
@@ -83,10 +83,14 @@ impl Room for AvgPool2d {
             input: input.id,
             input_zero_point: zero_point,
             output_zero_point: zero_point,
-            ..Default::default()
+            accumulator: if input.params.is_some() { AccumulatorType::Int32 } else { AccumulatorType::Fp32 },
         };
         let result = lowering.push(ops::Op::AvgPool2d(op), input.element(), &shape)?;
         let result = lowering.transpose(result, NHWC_TO_NCHW)?;
         lowering.finish(node, result)
+    }
+
+    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        self.lower(lowering, node)
     }
 }

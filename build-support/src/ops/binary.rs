@@ -5,7 +5,7 @@ use crate::config::Dtype;
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
 use crate::ops::unary::Unary;
-use quantize_runtime::graph::ElementType;
+use quantize_runtime::graph::{ElementType, ValueId};
 use quantize_runtime::ops;
 
 /// `a ∘ b` for each pair of elements.
@@ -110,22 +110,39 @@ impl Room for Binary {
         let rank = a.shape.len().max(b.shape.len());
         let widened_a = lowering.widen(&a, grid_a, rank)?;
         let widened_b = if node.inputs[0] == node.inputs[1] { widened_a } else { lowering.widen(&b, grid_b, rank)? };
-        let (input1, input2) = (widened_a, widened_b);
-        let op = match self {
-            Self::Add => ops::Op::Add(ops::Add { input1, input2 }),
-            Self::Sub => ops::Op::Sub(ops::Sub { input1, input2 }),
-            Self::Maximum => ops::Op::Maximum(ops::Maximum { input1, input2, ..Default::default() }),
-            Self::Minimum => ops::Op::Minimum(ops::Minimum { input1, input2, ..Default::default() }),
-            _ => ops::Op::Mul(ops::Mul { input1, input2, shift: 0 }),
-        };
+        let op = self.operator(widened_a, widened_b);
         let shape = lowering.graph().value(node.output()).shape.clone();
         let accumulator = lowering.push(op, ElementType::I32, &shape)?;
         let result = lowering.narrow(accumulator, &[grid / f64::from(output.scale)], output)?;
         lowering.finish(node, result)
     }
+
+    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        if !self.has_integer_form() && *self != Self::Pow {
+            return Err(lowering.not_decomposed(node));
+        }
+        let shape = lowering.graph().value(node.output()).shape.clone();
+        let operands = [lowering.operand(node, 0)?, lowering.operand(node, 1)?];
+        let [a, b] = operands.map(|operand| lowering.lift(operand.id, shape.len()));
+        let op = self.operator(a?, b?);
+        let result = lowering.formula(&shape).real(op)?;
+        lowering.finish(node, result)
+    }
 }
 
 impl Binary {
+    /// The operator of TOSA that has the same name.
+    fn operator(self, input1: ValueId, input2: ValueId) -> ops::Op {
+        match self {
+            Self::Add => ops::Op::Add(ops::Add { input1, input2 }),
+            Self::Sub => ops::Op::Sub(ops::Sub { input1, input2 }),
+            Self::Maximum => ops::Op::Maximum(ops::Maximum { input1, input2, ..Default::default() }),
+            Self::Minimum => ops::Op::Minimum(ops::Minimum { input1, input2, ..Default::default() }),
+            Self::Pow => ops::Op::Pow(ops::Pow { input1, input2 }),
+            _ => ops::Op::Mul(ops::Mul { input1, input2, shift: 0 }),
+        }
+    }
+
     /// Whether a quantized one reaches the lowering; the others are decomposed.
     fn has_integer_form(self) -> bool {
         matches!(self, Self::Add | Self::Sub | Self::Mul | Self::Maximum | Self::Minimum)

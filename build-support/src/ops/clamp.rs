@@ -72,6 +72,14 @@ impl Room for Clamp {
         let result = lowering.clamp(input.id, min, max)?;
         lowering.finish(node, result)
     }
+
+    /// CLAMP, by the largest numbers where a bound is missing.
+    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        let input = lowering.operand(node, 0)?;
+        let (min, max) = (self.min.unwrap_or(f32::MIN), self.max.unwrap_or(f32::MAX));
+        let result = lowering.formula(&input.shape).clamp(input.id, min, max)?;
+        lowering.finish(node, result)
+    }
 }
 
 impl Clamp {

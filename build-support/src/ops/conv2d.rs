@@ -2,8 +2,8 @@
 
 use super::{Pattern, Room, window_output};
 use crate::graph::{Node, Tensor};
+use crate::lower::layer::LayerWeights;
 use crate::lower::{Lowering, NCHW_TO_NHWC, NHWC_TO_NCHW, Operand};
-use crate::quantize::weights::QuantWeights;
 use quantize_runtime::graph::ValueId;
 use quantize_runtime::ops;
 
@@ -84,29 +84,34 @@ impl Room for Conv2d {
         Pattern::Weighted
     }
 
-    /// CONV2D or DEPTHWISE_CONV2D and a RESCALE per group.
+    /// CONV2D or DEPTHWISE_CONV2D per group, and a RESCALE of integers.
     ///
     /// Source: oracle of the lowering, section 4.
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
         let input = lowering.operand(node, 0)?;
-        let weights = lowering.weights(node);
+        let weights = lowering.weights(node)?;
         let (o, c) = (weights.shape[0], input.shape[1]);
         let input = lowering.transposed(&input, NCHW_TO_NHWC)?;
         let (input, pad) = lowering.fit_windows(&input, &weights.shape[2..], self.stride, self.dilation, self.pad)?;
         let result = if self.groups == c && o % c == 0 {
-            self.lower_group(lowering, node, &input, weights, pad, true)?
+            self.lower_group(lowering, node, &input, &weights, pad, true)?
         } else {
             let parts = (0..self.groups)
                 .map(|group| {
                     let (per_in, per_out) = (c / self.groups, o / self.groups);
                     let part = lowering.channels(&input, group * per_in, per_in)?;
-                    self.lower_group(lowering, node, &part, &weights.rows(group * per_out, per_out), pad, false)
+                    let outputs = group * per_out..(group + 1) * per_out;
+                    self.lower_group(lowering, node, &part, &weights.part(outputs.clone(), outputs), pad, false)
                 })
                 .collect::<Result<Vec<_>, _>>()?;
             lowering.concat(&parts, 3)?
         };
         let result = lowering.transpose(result, NHWC_TO_NCHW)?;
         lowering.finish_fused(node, result)
+    }
+
+    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        self.lower(lowering, node)
     }
 }
 
@@ -116,7 +121,7 @@ impl Conv2d {
         lowering: &mut Lowering<'_>,
         node: &Node,
         input: &Operand,
-        weights: &QuantWeights,
+        weights: &LayerWeights<'_>,
         pad: [i32; 4],
         depthwise: bool,
     ) -> Result<ValueId, String> {
@@ -128,8 +133,8 @@ impl Conv2d {
         } else {
             ([o, kh, kw, ic], [0, 2, 3, 1])
         };
-        let bias = lowering.bias(input, &weights.bias)?;
-        let weight = lowering.constant_i8(&shape, weights.permuted(order))?;
+        let bias = lowering.bias(weights, input)?;
+        let weight = lowering.weight(weights, &shape, &order)?;
         let side = |out: usize, index: usize| {
             (out + pad[2 * index] as usize + pad[2 * index + 1] as usize
                 - self.dilation[index] * ([kh, kw][index] - 1)
@@ -140,7 +145,7 @@ impl Conv2d {
         let output = [input.shape[0], side(input.shape[1], 0), side(input.shape[2], 1), o];
         let stride = self.stride.map(|s| s as i32);
         let dilation = self.dilation.map(|d| d as i32);
-        let input_zero_point = input.params().zero_point;
+        let input_zero_point = input.zero_point();
         let (element, accumulator) = input.accumulator();
         let op = if depthwise {
             ops::Op::DepthwiseConv2d(ops::DepthwiseConv2d {

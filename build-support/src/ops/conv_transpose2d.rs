@@ -2,8 +2,8 @@
 
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
+use crate::lower::layer::LayerWeights;
 use crate::lower::{Lowering, NCHW_TO_NHWC, NHWC_TO_NCHW, Operand};
-use crate::quantize::QuantWeights;
 use quantize_runtime::graph::ValueId;
 use quantize_runtime::ops;
 
@@ -104,7 +104,7 @@ impl Room for ConvTranspose2d {
             return Err(format!("a transposed convolution with dilation {:?} has no integer form", self.dilation));
         }
         let input = lowering.operand(node, 0)?;
-        let weights = lowering.weights(node);
+        let weights = lowering.weights(node)?;
         if self.groups > 1 && weights.scales.len() > 1 {
             return Err("a transposed convolution in groups needs weights quantized per tensor: \
                         the quantizer's scales per channel are those of its input channels"
@@ -115,12 +115,16 @@ impl Room for ConvTranspose2d {
         let parts = (0..self.groups)
             .map(|group| {
                 let part = lowering.channels(&input, group * per_in, per_in)?;
-                self.lower_group(lowering, node, &part, &self.group(weights, group))
+                self.lower_group(lowering, node, &part, &self.group(&weights, group))
             })
             .collect::<Result<Vec<_>, _>>()?;
         let result = lowering.concat(&parts, 3)?;
         let result = lowering.transpose(result, NHWC_TO_NCHW)?;
         lowering.finish_fused(node, result)
+    }
+
+    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        self.lower(lowering, node)
     }
 }
 
@@ -133,13 +137,12 @@ impl ConvTranspose2d {
     }
 
     /// The weights of one group.
-    fn group(&self, weights: &QuantWeights, group: usize) -> QuantWeights {
+    fn group<'a>(&self, weights: &LayerWeights<'a>, group: usize) -> LayerWeights<'a> {
         if self.groups == 1 {
             return weights.clone();
         }
         let (per_in, per_out) = (weights.shape[0] / self.groups, weights.shape[1]);
-        let bias = weights.bias[group * per_out..][..per_out].to_vec();
-        QuantWeights { bias, ..weights.rows(group * per_in, per_in) }
+        weights.part(group * per_in..(group + 1) * per_in, group * per_out..(group + 1) * per_out)
     }
 
     fn lower_group(
@@ -147,7 +150,7 @@ impl ConvTranspose2d {
         lowering: &mut Lowering<'_>,
         node: &Node,
         input: &Operand,
-        weights: &QuantWeights,
+        weights: &LayerWeights<'_>,
     ) -> Result<ValueId, String> {
         let [ic, o, kh, kw] = weights.shape[..] else { unreachable!("rank 4, checked at import") };
         let side = |axis: usize, kernel| self.output(axis, input.shape[1 + axis], kernel).expect("checked at import");
@@ -162,9 +165,9 @@ impl ConvTranspose2d {
             stride: self.stride.map(|s| s as i32),
             accumulator,
             input: input.id,
-            weight: lowering.constant_i8(&[o, kh, kw, ic], weights.permuted([1, 2, 3, 0]))?,
-            bias: lowering.bias(input, &weights.bias)?,
-            input_zero_point: input.params().zero_point,
+            weight: lowering.weight(weights, &[o, kh, kw, ic], &[1, 2, 3, 0])?,
+            bias: lowering.bias(weights, input)?,
+            input_zero_point: input.zero_point(),
             ..Default::default()
         };
         let sums = lowering.push(ops::Op::TransposeConv2d(op), element, &output)?;

@@ -55,7 +55,7 @@ impl Room for Cumsum {
             accumulator,
             input: lowering.reshape(input.id, &shape)?,
             weight: lowering.constant_i8(&[size, 1, 1, 1], vec![1; size])?,
-            bias: lowering.bias(&input, &[0])?,
+            bias: lowering.integers(element, &[1], &[0])?,
             input_zero_point: input.params().zero_point,
             ..Self::convolution(size)
         };

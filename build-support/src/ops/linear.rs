@@ -48,10 +48,10 @@ impl Room for Linear {
         Pattern::Weighted
     }
 
-    /// RESHAPE to `[N, 1, 1, I]`, CONV2D 1×1, RESCALE, RESHAPE.
+    /// RESHAPE to `[N, 1, 1, I]`, CONV2D 1×1, RESCALE of integers, RESHAPE.
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
         let input = lowering.operand(node, 0)?;
-        let weights = lowering.weights(node);
+        let weights = lowering.weights(node)?;
         let (o, i) = (weights.shape[0], weights.shape[1]);
         let rows = input.shape.iter().product::<usize>() / i;
         let (element, accumulator) = input.accumulator();
@@ -60,14 +60,18 @@ impl Room for Linear {
             dilation: [1, 1],
             accumulator,
             input: lowering.reshape(input.id, &[rows, 1, 1, i])?,
-            weight: lowering.constant_i8(&[o, 1, 1, i], weights.codes.clone())?,
-            bias: lowering.bias(&input, &weights.bias)?,
-            input_zero_point: input.params().zero_point,
+            weight: lowering.weight(&weights, &[o, 1, 1, i], &[0, 1])?,
+            bias: lowering.bias(&weights, &input)?,
+            input_zero_point: input.zero_point(),
             ..Default::default()
         };
         let sums = lowering.push(ops::Op::Conv2d(op), element, &[rows, 1, 1, o])?;
-        let result = lowering.narrow_layer(node, sums, &input, weights)?;
+        let result = lowering.narrow_layer(node, sums, &input, &weights)?;
         lowering.finish_fused(node, result)
+    }
+
+    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        self.lower(lowering, node)
     }
 }
 

@@ -105,6 +105,15 @@ impl Room for MatMul {
         let result = lowering.narrow(product, &[factor], output)?;
         lowering.finish(node, result)
     }
+
+    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        if *self == Self::Any {
+            return Err(lowering.not_decomposed(node));
+        }
+        let (a, b) = (lowering.operand(node, 0)?, lowering.operand(node, 1)?);
+        let result = product(lowering, [&a, &b], [0, 0], ElementType::F32)?;
+        lowering.finish(node, result)
+    }
 }
 
 /// MATMUL of two operands as tensors of rank 3.

@@ -66,6 +66,10 @@ impl Room for MaxPool2d {
         let result = lowering.transpose(result, NHWC_TO_NCHW)?;
         lowering.finish(node, result)
     }
+
+    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        self.lower(lowering, node)
+    }
 }
 
 impl MaxPool2d {

@@ -47,10 +47,14 @@ impl Room for Pad {
         let op = ops::Pad {
             input: input.id,
             padding: self.padding.iter().flatten().map(|&pad| pad as i32).collect(),
-            pad_const: input.params().quantize(self.value).into(),
+            pad_const: input.params.map_or(self.value.into(), |params| params.quantize(self.value).into()),
         };
         let shape = lowering.graph().value(node.output()).shape.clone();
         let result = lowering.push(ops::Op::Pad(op), input.element(), &shape)?;
         lowering.finish(node, result)
+    }
+
+    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        self.lower(lowering, node)
     }
 }

@@ -49,6 +49,18 @@ impl Room for Sum {
         let result = lowering.narrow(sum, &[scale], output)?;
         lowering.finish(node, result)
     }
+
+    /// REDUCE_SUM per axis, RESHAPE.
+    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        let input = lowering.operand(node, 0)?;
+        let (mut shape, mut sum) = (input.shape, input.id);
+        for &axis in &self.axes {
+            shape[axis] = 1;
+            let op = ops::Op::ReduceSum(ops::ReduceSum { axis: axis as u32, input: sum });
+            sum = lowering.push(op, ElementType::F32, &shape)?;
+        }
+        lowering.finish(node, sum)
+    }
 }
 
 pub(super) fn reduced_shape(input: &[usize], axes: &[usize], keep_dims: bool) -> Result<Vec<usize>, String> {

@@ -17,7 +17,7 @@ use super::stack::Stack;
 use super::strided_slice::StridedSlice;
 use super::upsample::{Interpolation, Upsample};
 use super::{Op, Pattern};
-use crate::config::{Config, Dtype};
+use crate::config::{Config, Dtype, Profile};
 use crate::graph::{Data, Element, Graph, Node, Output, Tensor};
 use crate::lower::lower;
 use crate::plan::{execute::execute, plan};
@@ -128,7 +128,7 @@ fn check_with(op: Op, operands: &[Data], quanta: f32, integers_are_inputs: bool)
         float: vec![false],
         graph,
     };
-    let lowered = lower(&quantized).expect("an integer form");
+    let lowered = lower(&quantized, Profile::Int).expect("an integer form");
     let codes: Vec<Elements> = inputs
         .iter()
         .zip(&quantized.graph.inputs)

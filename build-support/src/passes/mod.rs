@@ -143,7 +143,10 @@ pub fn run(graph: &mut Graph, recipe: &Recipe) {
 /// are theirs.
 pub(crate) fn decompose_float(mut network: QuantGraph) -> QuantGraph {
     for pass in [&CELLS].into_iter().chain(&PASSES).chain([&MATMUL, &MASKED_FILL]) {
-        let mut selected = network.float.clone();
+        // A batch normalization alone is a convolution in float.
+        let is_whole = |node: &Node| matches!(node.op, Op::BatchNorm(_));
+        let nodes = network.graph.nodes.iter().zip(&network.float);
+        let mut selected: Vec<bool> = nodes.map(|(node, &float)| float && !is_whole(node)).collect();
         let done = rewrite(&mut network.graph, &mut selected, pass);
         if done.replaced.is_empty() {
             continue;

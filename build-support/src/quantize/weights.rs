@@ -55,25 +55,11 @@ impl QuantWeights {
         Self { shape: weight.shape().to_vec(), codes, scales, bias }
     }
 
-    /// The codes with dimensions in another order: dimension `i` of the result is dimension `order[i]`.
-    pub(crate) fn permuted(&self, order: [usize; 4]) -> Vec<i8> {
-        let codes =
-            ndarray::ArrayView::from_shape(self.shape.as_slice(), &self.codes).expect("as many as the shape says");
-        codes.permuted_axes(order.as_slice()).iter().copied().collect()
-    }
-
-    /// The share of `count` output channels from `start` on.
-    pub(crate) fn rows(&self, start: usize, count: usize) -> Self {
-        let row = self.codes.len() / self.shape[0];
-        let mut shape = self.shape.clone();
-        shape[0] = count;
-        let per_channel = self.scales.len() > 1;
-        Self {
-            shape,
-            codes: self.codes[start * row..(start + count) * row].to_vec(),
-            scales: if per_channel { self.scales[start..start + count].to_vec() } else { self.scales.clone() },
-            bias: self.bias[start..start + count].to_vec(),
-        }
+    /// The real numbers that the codes stand for, in the exporter's layout; `axis` is that of the scales.
+    pub(crate) fn dequantized(&self, axis: usize) -> Vec<f32> {
+        let row: usize = self.shape[axis + 1..].iter().product();
+        let scale = |index: usize| self.scales[index / row % self.shape[axis] % self.scales.len()];
+        self.codes.iter().enumerate().map(|(index, &code)| f32::from(code) * scale(index)).collect()
     }
 }
 
@@ -86,7 +72,8 @@ pub(crate) fn channel_axis(op: &Op) -> usize {
     if let Op::ConvTranspose2d(conv) = op { conv.channel_axis() } else { 0 }
 }
 
-fn output_channels(op: &Op, weight: &Tensor) -> usize {
+/// Number of a layer's output channels.
+pub(crate) fn output_channels(op: &Op, weight: &Tensor) -> usize {
     match op {
         Op::ConvTranspose2d(conv) => weight.shape()[1] * conv.groups,
         _ => weight.shape()[0],

@@ -36,6 +36,8 @@ pub struct Attr {
     pub rules: Vec<Spanned<Rule>>,
     /// Which of several matching rules decides.
     pub precedence: Precedence,
+    /// What quantized model inputs and outputs are in the VGF.
+    pub profile: Profile,
 }
 
 /// Where the samples are.
@@ -151,6 +153,16 @@ pub enum Precedence {
     Legacy,
 }
 
+/// What quantized model inputs and outputs are in the VGF.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Profile {
+    /// Integers.
+    #[default]
+    Int,
+    /// Real numbers, quantized inside.
+    Full,
+}
+
 /// How a node is quantized.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Config {
@@ -231,12 +243,23 @@ pub enum Granularity {
 }
 
 /// Arguments of the attribute that are understood, in the order of the canonical text.
-const ARGUMENTS: [&str; 11] =
-    ["model", "calibration", "shape", "global", "io", "input", "output", "module", "node", "op", "precedence"];
+const ARGUMENTS: [&str; 12] = [
+    "model",
+    "calibration",
+    "shape",
+    "global",
+    "io",
+    "input",
+    "output",
+    "module",
+    "node",
+    "op",
+    "precedence",
+    "profile",
+];
 
 /// Arguments that choose among variants of which only the default exists: name, default, others.
-const DEFAULTS: [(&str, &str, &[&str]); 3] =
-    [("profile", "int", &["full"]), ("embed", "vgf", &["constants"]), ("layout", "canonical", &["packed"])];
+const DEFAULTS: [(&str, &str, &[&str]); 2] = [("embed", "vgf", &["constants"]), ("layout", "canonical", &["packed"])];
 
 /// Arguments that later versions will understand, and what to write until then.
 const LATER_ARGUMENTS: [(&str, &str); 7] = [
@@ -260,7 +283,7 @@ impl Attr {
         let mut parser = Parser::default();
         let mut seen: Vec<String> = Vec::new();
         let (mut model, mut calibration, mut global, mut precedence) = (None, None, None, Precedence::default());
-        let (mut shapes, mut rules) = (Vec::new(), Vec::new());
+        let (mut shapes, mut rules, mut profile) = (Vec::new(), Vec::new(), Profile::default());
         for argument in parser.arguments(arguments) {
             let name = argument.name.unraw().to_string();
             if RuleList::from_word(&name).is_none() && seen.contains(&name) {
@@ -276,6 +299,7 @@ impl Attr {
                 "input" => rules.extend(parser.boundary(&argument, Selector::Input)),
                 "output" => rules.extend(parser.boundary(&argument, Selector::Output)),
                 "precedence" => precedence = parser.precedence(&argument),
+                "profile" => profile = parser.profile(&argument),
                 _ => match RuleList::from_word(&name) {
                     Some(list) => rules.extend(parser.rule(&argument, list)),
                     None => parser.other_argument(&argument, &name),
@@ -289,7 +313,7 @@ impl Attr {
             parser.missing("`#[quantize]` names no model; add `model = \"models/….onnx\"`");
         }
         match (parser.errors, model) {
-            (None, Some(model)) => Ok(Attr { model, calibration, shapes, global, rules, precedence }),
+            (None, Some(model)) => Ok(Attr { model, calibration, shapes, global, rules, precedence, profile }),
             (errors, ..) => Err(errors.expect("whatever is absent was reported")),
         }
     }
@@ -475,6 +499,17 @@ impl Parser {
             None => self.error(&argument.name, format!("`precedence` takes a word; {advice}")),
         }
         Precedence::default()
+    }
+
+    fn profile(&mut self, argument: &Argument) -> Profile {
+        let advice = "write `profile = int` for integers at the model's ends, `profile = full` for real numbers";
+        match self.word(argument) {
+            Some(word) if word == "int" => return Profile::Int,
+            Some(word) if word == "full" => return Profile::Full,
+            Some(word) => self.error(&word, format!("`{word}` is not a profile; {advice}")),
+            None => self.error(&argument.name, format!("`profile` takes a word; {advice}")),
+        }
+        Profile::default()
     }
 
     /// `module(…)`, `node(…)` or `op(…)`.

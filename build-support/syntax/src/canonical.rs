@@ -3,7 +3,7 @@
 use std::fmt::{Display, Formatter, Result};
 
 use crate::attr::{
-    Attr, Calibration, Config, Granularity, Observer, Precedence, Quantized, Rule, Scheme, Selector, Spanned,
+    Attr, Calibration, Config, Granularity, Observer, Precedence, Profile, Quantized, Rule, Scheme, Selector, Spanned,
 };
 
 /// Arguments in a fixed order, rules in source order, defaults spelled out or left out; it parses to an equal [`Attr`].
@@ -21,9 +21,12 @@ impl Display for Attr {
             write!(f, ", global = {}", config.value)?;
         }
         self.rules.iter().try_for_each(|rule| write!(f, ", {}", rule.value))?;
-        match self.precedence {
-            Precedence::Last => Ok(()),
-            Precedence::Legacy => f.write_str(", precedence = legacy"),
+        if self.precedence == Precedence::Legacy {
+            f.write_str(", precedence = legacy")?;
+        }
+        match self.profile {
+            Profile::Int => Ok(()),
+            Profile::Full => f.write_str(", profile = full"),
         }
     }
 }

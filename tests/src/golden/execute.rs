@@ -1,6 +1,6 @@
 //! Runs a quantized network on stacked samples: through lowering, the VGF file, the reader and the interpreter.
 
-use quantize_build::config::Dtype;
+use quantize_build::config::{Dtype, Profile};
 use quantize_build::quantize::{QuantGraph, QuantParams};
 use quantize_build::{lower, tosa, vgf};
 use quantize_runtime::graph::{ElementType, Port};
@@ -22,11 +22,13 @@ impl Program {
     /// # Errors
     ///
     /// What this version does not lower.
-    pub fn new(network: &QuantGraph) -> Result<Self, String> {
-        let lowered = lower::lower(network).map_err(|errors| errors.join("; "))?;
+    pub fn new(network: &QuantGraph, profile: Profile) -> Result<Self, String> {
+        let lowered = lower::lower(network, profile).map_err(|errors| errors.join("; "))?;
         let valid = tosa::validate(tosa::rewrite(&lowered)).map_err(|errors| errors.join("; "))?;
-        let inputs = network.graph.inputs.iter().map(|&id| network.stored[id.0 as usize]).collect();
-        Ok(Self { image: vgf::write(&valid), inputs, outputs: network.returned.clone() })
+        let codes = |params: Option<QuantParams>| params.filter(|_| profile == Profile::Int);
+        let inputs = network.graph.inputs.iter().map(|&id| codes(network.stored[id.0 as usize])).collect();
+        let outputs = network.returned.iter().copied().map(codes).collect();
+        Ok(Self { image: vgf::write(&valid), inputs, outputs })
     }
 
     /// Outputs for stacked inputs as the model takes them: quantizes, runs and dequantizes where the program has codes.

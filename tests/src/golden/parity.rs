@@ -4,7 +4,7 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use quantize_build::annotate::GroupId;
-use quantize_build::config::Dtype;
+use quantize_build::config::{Dtype, Profile};
 use quantize_build::quantize::{QuantGraph, QuantParams};
 
 use super::align::{Alignment, edges};
@@ -65,6 +65,9 @@ pub struct Parity {
     pub flips: Vec<(String, f64)>,
     /// Largest difference of zero points.
     pub zero_points: i32,
+    /// Outputs of the program with real numbers at its ends within one quantum of upstream's, given the recorded
+    /// parameters; none where upstream has no such program.
+    pub full: Share,
     /// Outputs within one quantum of upstream's, ours being calibrated by us.
     pub outputs: Share,
     /// Largest difference of outputs in quanta.
@@ -108,25 +111,22 @@ impl Parity {
         for (id, group) in &alignment.observers {
             self.compare_params(id, &params[group.0 as usize], &upstream.observers[id]);
         }
-        let recorded = |(index, found): (usize, &QuantParams)| {
-            let id = alignment.observers.iter().find(|(_, group)| **group == GroupId(index as u32));
-            id.map_or(*found, |(id, _)| upstream.observers[id].params(*found))
-        };
-        let injected = caught(|| Ok(ours.quantized(params.iter().enumerate().map(recorded).collect())))?;
+        let injected = caught(|| Ok(with_recorded(ours, upstream, alignment, &params)))?;
         let sides = alignment.float_nodes(upstream, ours, &injected.float);
         self.float_nodes = Share::of(sides.values().copied());
         self.strays.extend(sides.iter().filter(|(_, equal)| !**equal).map(|(name, _)| name.clone()));
         self.strays.sort();
         self.strays.dedup();
         self.weights = weights(case, ours, &injected, upstream, alignment);
-        let program = caught(|| Program::new(&injected))?;
+        let program = caught(|| Program::new(&injected, Profile::Int))?;
         let (inputs, outputs) = (case.arrays("tosa_int_in"), case.arrays("tosa_int_out"));
         if !outputs.is_empty() && injected.returned.iter().all(Option::is_some) {
             let codes = caught(|| program.run_codes(&inputs))?;
             self.integers = Share::of(codes.iter().flatten().zip(outputs.iter().flatten()).map(|(a, b)| a == b));
         }
+        self.full = full_outputs(case, &injected)?;
         let network = caught(|| Ok(ours.quantized(params)))?;
-        let program = caught(|| Program::new(&network))?;
+        let program = caught(|| Program::new(&network, Profile::Int))?;
         let outputs = caught(|| program.run(&case.arrays("test_in")))?;
         self.compare_outputs(&network, &outputs, &case.arrays("test_out"));
         Ok(())
@@ -147,19 +147,51 @@ impl Parity {
     }
 
     fn compare_outputs(&mut self, network: &QuantGraph, outputs: &[Vec<f64>], recorded: &[Vec<f64>]) {
-        for ((output, recorded), params) in outputs.iter().zip(recorded).zip(&network.returned) {
-            // Without codes at the end one quantum is that of an int8 tensor of this range.
-            let largest = recorded.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
-            let quantum = params.map_or(largest / 127.0, |params| f64::from(params.scale)).max(f64::MIN_POSITIVE);
-            for (ours, recorded) in output.iter().zip(recorded) {
-                let difference = ((ours - recorded) / quantum).abs();
-                // Reals of equal codes differ in the last bits of f32.
-                let difference = if params.is_some() { difference.round() } else { difference };
-                self.largest = self.largest.max(difference);
-                self.outputs = self.outputs.and(difference <= 1.0);
-            }
+        for difference in quanta(network, outputs, recorded) {
+            self.largest = self.largest.max(difference);
+            self.outputs = self.outputs.and(difference <= 1.0);
         }
     }
+}
+
+/// How far outputs are from recorded ones.
+fn quanta(network: &QuantGraph, outputs: &[Vec<f64>], recorded: &[Vec<f64>]) -> Vec<f64> {
+    let mut differences = Vec::new();
+    for ((output, recorded), params) in outputs.iter().zip(recorded).zip(&network.returned) {
+        assert_eq!(output.len(), recorded.len(), "elements of an output");
+        // Without codes at the end one quantum is that of an int8 tensor of this range.
+        let largest = recorded.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
+        let quantum = params.map_or(largest / 127.0, |params| f64::from(params.scale)).max(f64::MIN_POSITIVE);
+        differences.extend(output.iter().zip(recorded).map(|(ours, recorded)| {
+            let difference = ((ours - recorded) / quantum).abs();
+            // Reals of equal codes differ in the last bits of f32.
+            if params.is_some() { difference.round() } else { difference }
+        }));
+    }
+    differences
+}
+
+/// The network with the parameters that upstream recorded, ours where it has none.
+fn with_recorded(ours: &Annotated, upstream: &Prepared, alignment: &Alignment, params: &[QuantParams]) -> QuantGraph {
+    let recorded = |(index, found): (usize, &QuantParams)| {
+        let id = alignment.observers.iter().find(|(_, group)| **group == GroupId(index as u32));
+        id.map_or(*found, |(id, _)| upstream.observers[id].params(*found))
+    };
+    ours.quantized(params.iter().enumerate().map(recorded).collect())
+}
+
+/// The program with real numbers at its ends against upstream's, whose fault with uint8 ends is not ours.
+fn full_outputs(case: &Case, network: &QuantGraph) -> Result<Share, String> {
+    let given = case.arrays("tosa_in");
+    let inputs = if given.is_empty() { case.arrays("test_in") } else { given };
+    let recorded = case.arrays("tosa_out");
+    let has_uint8 = network.returned.iter().flatten().any(|params| params.dtype == Dtype::Uint8);
+    if recorded.is_empty() || has_uint8 {
+        return Ok(Share::default());
+    }
+    let program = caught(|| Program::new(network, Profile::Full))?;
+    let outputs = caught(|| program.run(&inputs))?;
+    Ok(Share::of(quanta(network, &outputs, &recorded).into_iter().map(|difference| difference <= 1.0)))
 }
 
 impl Observer {
