@@ -8,7 +8,7 @@ use quantize_tests::fixture::Fixture;
 use quantize_tests::{npy, repository};
 
 /// A mistake: name of its module and golden file, arguments of its attribute.
-const MISTAKES: [(&str, &str); 21] = [
+const MISTAKES: [(&str, &str); 20] = [
     ("missing_model", r#"model = "models/absent.onnx", calibration = "models/calib.npy", global = int8"#),
     ("not_onnx", r#"model = "models/notes.txt", calibration = "models/calib.npy", global = int8"#),
     ("missing_samples", r#"model = "models/net.onnx", calibration = "models/absent.npy", global = int8"#),
@@ -48,11 +48,6 @@ const MISTAKES: [(&str, &str); 21] = [
         "legacy_node",
         r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8,
     module(name = "encoder.fc", config = int8), node(name = "relu", config = int8), precedence = legacy"#,
-    ),
-    (
-        "nothing_quantized",
-        r#"model = "models/net.onnx", calibration = "models/calib.npy", global = None,
-    module(name = "encoder", config = None)"#,
     ),
     ("unsupported", r#"model = "models/unsupported.onnx", calibration = "models/calib.npy", global = int8"#),
     ("open_shape", r#"model = "models/dynamic.pt2", calibration = "models/calib.npy", global = int8"#),
