@@ -170,6 +170,7 @@ impl FixedRange {
 mod indexing;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 macro_rules! rooms {
     ($($module:ident::$room:ident,)*) => {

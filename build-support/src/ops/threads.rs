@@ -1,0 +1,44 @@
+//! Work on a float tensor spread over the processor's cores.
+
+use std::num::NonZero;
+use std::thread;
+
+/// Operations below which starting threads costs more than it saves.
+const WORTHWHILE: usize = 1 << 21;
+
+/// Computes `output` in runs of whole units of `unit` elements; `compute` gets the index of its first unit and the run.
+///
+/// `operations` is the work of all. Each element is computed by one thread alone, so that results do not depend on their number.
+pub(crate) fn for_runs(output: &mut [f32], unit: usize, operations: usize, compute: impl Fn(usize, &mut [f32]) + Sync) {
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let units = output.len() / unit.max(1);
+    let run = units.div_ceil(cores).max(1);
+    if operations < WORTHWHILE || cores == 1 || units < 2 {
+        return compute(0, output);
+    }
+    let compute = &compute;
+    thread::scope(|scope| {
+        for (index, part) in output.chunks_mut(run * unit).enumerate() {
+            scope.spawn(move || compute(index * run, part));
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::for_runs;
+
+    #[test]
+    fn every_unit_is_computed_once() {
+        for operations in [1, usize::MAX] {
+            let mut output = vec![0.0; 3 * 7];
+            for_runs(&mut output, 3, operations, |first, run| {
+                for (index, unit) in run.chunks_exact_mut(3).enumerate() {
+                    unit.iter_mut().for_each(|x| *x += (first + index) as f32 + 1.0);
+                }
+            });
+            let expected: Vec<f32> = (0..21_u8).map(|i| f32::from(i / 3) + 1.0).collect();
+            assert_eq!(output, expected);
+        }
+    }
+}
