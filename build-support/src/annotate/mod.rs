@@ -10,6 +10,8 @@ mod composable;
 mod given;
 mod legacy;
 mod places;
+#[cfg(test)]
+mod properties;
 mod shared;
 #[cfg(test)]
 mod tests;

@@ -13,19 +13,19 @@ use quantize_syntax::ArgPath;
 
 /// A network of tensors `[1, 2, 2, 2]`, written node by node.
 #[derive(Default)]
-struct Net(Graph);
+pub(super) struct Net(pub(super) Graph);
 
 const SHAPE: [usize; 4] = [1, 2, 2, 2];
 
 impl Net {
-    fn input(&mut self, name: &str) -> ValueId {
+    pub(super) fn input(&mut self, name: &str) -> ValueId {
         let input = self.0.add_value(name, Type::real(SHAPE.to_vec()));
         self.0.inputs.push(input);
         input
     }
 
     /// Adds a node in the module `module`.
-    fn push(&mut self, name: &str, module: &str, op: impl Into<Op>, inputs: &[ValueId]) -> ValueId {
+    pub(super) fn push(&mut self, name: &str, module: &str, op: impl Into<Op>, inputs: &[ValueId]) -> ValueId {
         let op = op.into();
         let kinds = op.infer(&self.0.kinds(inputs)).unwrap();
         let outputs: Vec<ValueId> = kinds.into_iter().map(|kind| self.0.add_value(name, kind)).collect();
@@ -36,17 +36,17 @@ impl Net {
         outputs[0]
     }
 
-    fn linear(&mut self, name: &str, module: &str, input: ValueId) -> ValueId {
+    pub(super) fn linear(&mut self, name: &str, module: &str, input: ValueId) -> ValueId {
         let weight = self.0.add_constant(format!("{name}.weight"), Tensor::zeros(vec![2, 2]));
         let bias = self.0.add_constant(format!("{name}.bias"), Tensor::zeros(vec![2]));
         self.push(name, module, Linear, &[input, weight, bias])
     }
 
-    fn constant(&mut self, name: &str) -> ValueId {
+    pub(super) fn constant(&mut self, name: &str) -> ValueId {
         self.0.add_constant(name, Tensor::zeros(SHAPE.to_vec()))
     }
 
-    fn output(&mut self, value: ValueId) {
+    pub(super) fn output(&mut self, value: ValueId) {
         let name = format!("y{}", self.0.outputs.len());
         self.0.outputs.push(Output { name, value });
     }
@@ -58,16 +58,16 @@ impl Net {
         Found(&self.0, annotate(&self.0, &Recipe { rules, precedence }))
     }
 
-    fn composed(&self, rules: &[(Target, Option<Config>)]) -> Found<'_> {
+    pub(super) fn composed(&self, rules: &[(Target, Option<Config>)]) -> Found<'_> {
         self.annotate(Precedence::Last, rules)
     }
 }
 
-struct Found<'a>(&'a Graph, Annotation);
+pub(super) struct Found<'a>(&'a Graph, Annotation);
 
 impl Found<'_> {
     /// For each observer, where it is: `x` where `x` is made, `x>node` where the node reads it, `x>` where the caller does.
-    fn observers(&self) -> Vec<String> {
+    pub(super) fn observers(&self) -> Vec<String> {
         let Self(graph, annotation) = self;
         let mut texts = vec![Vec::new(); annotation.observers.len()];
         for id in (0..graph.value_count()).map(|index| ValueId(index as u32)) {
