@@ -98,14 +98,7 @@ impl Case {
     ///
     /// What the front-end does not read, and configurations that this version does not have.
     pub fn annotated(&self, file: &str) -> Result<Annotated, String> {
-        let recipe = self.recipe()?;
-        let model = Model::read(&self.folder, file).map_err(|error| format!("{file}: {error}"))?;
-        let import = frontend::import(&model, &Shapes::default());
-        let messages = |problems: Vec<Problem>| problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>();
-        let mut graph = import.map_err(|problems| messages(problems).join("; "))?.graph;
-        passes::run(&mut graph, &recipe);
-        let annotation = annotate(&graph, &recipe);
-        Ok(Annotated { graph, annotation })
+        Annotated::new(&self.folder, file, &self.recipe()?)
     }
 
     /// The stacked arrays `<prefix>_0.npy`, `<prefix>_1.npy`, … of any type.
@@ -116,20 +109,28 @@ impl Case {
 }
 
 impl Annotated {
-    /// The parameters that we find with the case's samples.
+    /// The annotated network of a model file.
+    ///
+    /// # Errors
+    ///
+    /// What the front-end does not read.
+    pub fn new(folder: &Path, file: &str, recipe: &Recipe) -> Result<Self, String> {
+        let mut graph = import(folder, file)?;
+        passes::run(&mut graph, recipe);
+        let annotation = annotate(&graph, recipe);
+        Ok(Self { graph, annotation })
+    }
+
+    /// The parameters that we find with these samples, a file for each input.
     ///
     /// # Errors
     ///
     /// Samples that do not fit, or make the network overflow.
-    pub fn calibrated(&self, case: &Case) -> Result<Params, String> {
+    pub fn calibrated(&self, samples: impl Fn(usize) -> PathBuf) -> Result<Params, String> {
         let open = |(index, id): (usize, _)| {
-            let value = self.graph.value(id);
-            let file = case.folder.join(format!("calib_in_{index}.npy"));
-            dataset::Input::open(
-                &value.name,
-                &self.graph.kinds(&[id]).remove(0),
-                &[("calib".to_owned(), Path::new(&file))],
-            )
+            let files = [("samples".to_owned(), samples(index))];
+            let files = files.each_ref().map(|(shown, path)| (shown.clone(), path.as_path()));
+            dataset::Input::open(&self.graph.value(id).name, &self.graph.kinds(&[id]).remove(0), &files)
         };
         let inputs = self.graph.inputs.iter().copied().enumerate().map(open).collect::<Result<_, _>>()?;
         calibrate::calibrate(&self.graph, &self.annotation, &mut Dataset::new(inputs)?)
@@ -139,6 +140,18 @@ impl Annotated {
     pub fn quantized(&self, params: Vec<QuantParams>) -> QuantGraph {
         quantize(self.graph.clone(), &self.annotation, &Params(params))
     }
+}
+
+/// The float network of a model file.
+///
+/// # Errors
+///
+/// What the front-end does not read.
+pub fn import(folder: &Path, file: &str) -> Result<Graph, String> {
+    let model = Model::read(folder, file).map_err(|error| format!("{file}: {error}"))?;
+    let import = frontend::import(&model, &Shapes::default());
+    let messages = |problems: Vec<Problem>| problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>();
+    Ok(import.map_err(|problems| messages(problems).join("; "))?.graph)
 }
 
 /// A configuration by its constructor's arguments.

@@ -107,7 +107,7 @@ impl Parity {
         upstream: &Prepared,
         alignment: &Alignment,
     ) -> Result<(), String> {
-        let params = caught(|| ours.calibrated(case))?.0;
+        let params = caught(|| ours.calibrated(|index| case.folder.join(format!("calib_in_{index}.npy"))))?.0;
         for (id, group) in &alignment.observers {
             self.compare_params(id, &params[group.0 as usize], &upstream.observers[id]);
         }
@@ -237,7 +237,11 @@ fn weights(case: &Case, ours: &Annotated, network: &QuantGraph, upstream: &Prepa
 }
 
 /// The result of a stage; what it says when it panics is an error, too: a case must not hide the others.
-fn caught<T>(stage: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+///
+/// # Errors
+///
+/// Those of the stage.
+pub fn caught<T>(stage: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(stage)).unwrap_or_else(|panic| {
         let message = panic.downcast_ref::<String>().cloned();
         let message = message.or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()));
