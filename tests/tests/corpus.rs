@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use quantize_build::calibrate::evaluate;
-use quantize_build::config::{Config, Recipe};
+use quantize_build::config::{Config, Profile, Recipe};
 use quantize_build::graph::{Data, Graph};
 use quantize_tests::golden::execute::Program;
 use quantize_tests::golden::parity::caught;
@@ -85,7 +85,7 @@ fn reached(folder: &Path, config: Config) -> Result<Reached, String> {
     let float = import(folder, "model.onnx")?;
     let ours = Annotated::new(folder, "model.onnx", &Recipe::global(config))?;
     let params = ours.calibrated(|_| folder.join("calib.npy"))?;
-    let program = Program::new(&ours.quantized(params.0))?;
+    let program = Program::new(&ours.quantized(params.0), Profile::Int)?;
     let inputs = npy::numbers(folder.join("eval_x.npy"));
     let outputs = program.run(std::slice::from_ref(&inputs))?;
     let references = references(&float, &inputs)?;

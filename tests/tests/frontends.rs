@@ -11,7 +11,7 @@ const RENAMED: [(&str, &[&str]); 11] = [
     ("aten.chunk.default", &["aten.split.Tensor"]),
     ("aten.conv2d.padding", &["aten.convolution.default"]),
     ("aten.conv_transpose2d.input", &["aten.convolution.default"]),
-    ("aten.flatten.using_ints", &["aten.view.default", "aten._unsafe_view.default"]),
+    ("aten.flatten.using_ints", &["aten.view.default", "aten._unsafe_view.default", "aten.reshape.default"]),
     ("aten.max.other", &["aten.maximum.default"]),
     ("aten.min.other", &["aten.minimum.default"]),
     ("aten.reshape.default", &["aten.view.default", "aten._unsafe_view.default"]),

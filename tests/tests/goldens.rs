@@ -13,7 +13,7 @@ use quantize_tests::golden::upstream::Prepared;
 use quantize_tests::{npy, repository};
 
 /// Cases that are covered whole; the first two are committed, the others are in the shared material.
-const CASES: [&str; 14] = [
+const CASES: [&str; 22] = [
     "mlp",
     "convnet_per_channel",
     "convnet_per_tensor",
@@ -28,6 +28,14 @@ const CASES: [&str; 14] = [
     "interleaved",
     "mixed_configs",
     "mobile_block",
+    "embedding",
+    "gelu_mlp",
+    "histogram",
+    "histogram_a16",
+    "lstm",
+    "tables",
+    "trans_conv",
+    "transformer",
 ];
 const COMMITTED: usize = 2;
 

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use quantize_build::annotate::GroupId;
 use quantize_build::config::{Dtype, Profile};
+use quantize_build::graph::{Element, NodeId};
 use quantize_build::quantize::{QuantGraph, QuantParams};
 
 use super::align::{Alignment, edges};
@@ -120,7 +121,16 @@ impl Parity {
         self.weights = weights(case, ours, &injected, upstream, alignment);
         let program = caught(|| Program::new(&injected, Profile::Int))?;
         let (inputs, outputs) = (case.arrays("tosa_int_in"), case.arrays("tosa_int_out"));
-        if !outputs.is_empty() && injected.returned.iter().all(Option::is_some) {
+        // Beside float operators upstream's integer program is a part of the network only.
+        let network = &injected.graph;
+        let is_real = |id: NodeId| {
+            let node = network.node(id);
+            node.inputs.iter().chain(&node.outputs).any(|&value| network.value(value).element == Element::F32)
+        };
+        let stays_float =
+            |id: NodeId| injected.float[id.0 as usize] && !injected.fused.contains(&Some(id)) && is_real(id);
+        let whole = !network.node_ids().any(stays_float);
+        if !outputs.is_empty() && whole && injected.returned.iter().all(Option::is_some) {
             let codes = caught(|| program.run_codes(&inputs))?;
             self.integers = Share::of(codes.iter().flatten().zip(outputs.iter().flatten()).map(|(a, b)| a == b));
         }
