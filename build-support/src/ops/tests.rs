@@ -1,20 +1,28 @@
 //! The integer form of each operator against its float form, as lowered, rewritten and planned.
 
+use super::abs::Abs;
+use super::amax::Amax;
 use super::avg_pool2d::AvgPool2d;
+use super::choose::Choose;
 use super::conv_transpose2d::ConvTranspose2d;
+use super::cumsum::Cumsum;
 use super::expand::Expand;
 use super::flip::Flip;
 use super::gather::Gather;
+use super::identity::Identity;
 use super::index::Index;
 use super::index_put::IndexPut;
 use super::index_select::IndexSelect;
 use super::matmul::MatMul;
 use super::max_pool2d::MaxPool2d;
+use super::neg::Neg;
 use super::pixel_shuffle::PixelShuffle;
 use super::repeat::Repeat;
 use super::repeat_interleave::RepeatInterleave;
+use super::select::Select;
 use super::stack::Stack;
 use super::strided_slice::StridedSlice;
+use super::unary::Unary;
 use super::upsample::{Interpolation, Upsample};
 use super::{Op, Pattern};
 use crate::config::{Config, Dtype, Profile};
@@ -277,4 +285,50 @@ fn means_of_windows() {
     let [kernel, stride] = [[2, 3], [2, 2]];
     let (pad, ceil) = ([[1, 0], [0, 1]], [0, 1]);
     check(AvgPool2d { kernel, stride, pad, count_include_pad: false, ceil, divisor: None }, &image, ROUNDED);
+}
+
+#[test]
+fn magnitudes_and_opposites() {
+    check(Abs, &[real(&[3, 5])], ROUNDED);
+    // Zero points of mirrored ranges are rounded apart.
+    check(Neg, &[real(&[3, 5])], 1.0);
+}
+
+#[test]
+fn extremes_of_codes_are_those_of_reals() {
+    for (largest, keep_dims) in [(true, false), (false, true)] {
+        check(Amax { largest, axes: vec![0, 2], keep_dims }, &[real(&[2, 3, 4])], MOVED);
+    }
+}
+
+#[test]
+fn elements_are_chosen_as_they_are() {
+    let condition = ArrayD::from_shape_fn(vec![3, 1], |at| at[0] != 1);
+    check(Choose, &[condition.into(), real(&[4]), real(&[3, 4])], MOVED);
+    check(Select { axis: 1, index: 2 }, &[real(&[2, 3, 4])], MOVED);
+    check(Identity, &[real(&[2, 3])], MOVED);
+}
+
+#[test]
+fn running_sums() {
+    check(Cumsum { axis: 1 }, &[real(&[2, 5, 3])], ROUNDED);
+    check(Cumsum { axis: 0 }, &[real(&[4])], ROUNDED);
+}
+
+#[test]
+fn tables_hold_every_function() {
+    for function in [
+        Unary::Atan,
+        Unary::Erf,
+        Unary::Expm1,
+        Unary::Gelu,
+        Unary::GeluTanh,
+        Unary::LeakyRelu { slope: 0.2 },
+        Unary::Remainder { divisor: 0.75 },
+        Unary::SELU,
+        Unary::Silu,
+        Unary::Sinh,
+    ] {
+        check(function, &[real(&[4, 9])], ROUNDED);
+    }
 }
