@@ -19,9 +19,11 @@ pub(crate) use observer::symmetric_scale;
 pub fn calibrate(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) -> Result<Params, String> {
     let mut observers: Vec<Observer> =
         annotation.observers.iter().map(|observed| Observer::new(observed.activation)).collect();
-    let groups: Vec<Vec<GroupId>> =
-        (0..graph.value_count()).map(|value| annotation.observers_of(graph, ValueId(value as u32))).collect();
     let consumers = graph.consumers();
+    // Results that nobody reads are not observed, as upstream puts observers between maker and reader.
+    let is_read = |id: ValueId| !consumers[id.index()].is_empty() || graph.is_output(id);
+    let observers_of = |id| if is_read(id) { annotation.observers_of(graph, id) } else { Vec::new() };
+    let groups: Vec<Vec<GroupId>> = (0..graph.value_count()).map(|value| observers_of(ValueId(value as u32))).collect();
     let mut sample = 0;
     while let Some(inputs) = dataset.next_sample()? {
         let mut observe = |id: ValueId, tensor: &Tensor| {
