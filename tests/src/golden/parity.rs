@@ -134,12 +134,14 @@ impl Parity {
             let codes = caught(|| program.run_codes(&inputs))?;
             self.integers = Share::of(codes.iter().flatten().zip(outputs.iter().flatten()).map(|(a, b)| a == b));
         }
-        self.full = full_outputs(case, &injected)?;
+        self.full = caught(|| full_outputs(case, &injected))?;
         let network = caught(|| Ok(ours.quantized(params)))?;
         let program = caught(|| Program::new(&network, Profile::Int))?;
         let outputs = caught(|| program.run(&case.arrays("test_in")))?;
-        self.compare_outputs(&network, &outputs, &case.arrays("test_out"));
-        Ok(())
+        caught(|| {
+            self.compare_outputs(&network, &outputs, &case.arrays("test_out"));
+            Ok(())
+        })
     }
 
     fn compare_params(&mut self, id: &str, ours: &QuantParams, recorded: &Observer) {
