@@ -241,7 +241,8 @@ fn parse_header(header: &str, element: Element) -> Result<(Dtype, Vec<usize>), S
 
 /// How numpy's users call a dtype.
 fn dtype_name(descr: &str) -> String {
-    let (order, kind) = descr.split_at(descr.len().min(1));
+    // A file that is no array of numpy's can have anything here, characters of several bytes too.
+    let (order, kind) = descr.split_at_checked(1).unwrap_or(("", descr));
     let name = match kind {
         "f2" => "float16",
         "f4" => "big-endian float32",
@@ -273,6 +274,8 @@ mod tests {
         let header = "{'descr': '<f8', 'fortran_order': False, 'shape': (1,), }";
         assert!(parse_header(header, Element::F32).unwrap_err().starts_with("holds float64; expected float32"));
         assert!(parse_header(header, Element::I64).unwrap_err().starts_with("holds float64; expected integers"));
+        let header = header.replace("<f8", "ę");
+        assert!(parse_header(&header, Element::F32).unwrap_err().starts_with("holds dtype ę; expected float32"));
     }
 
     #[test]
