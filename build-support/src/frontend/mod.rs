@@ -1,5 +1,6 @@
 //! Model files to float networks.
 
+mod aten;
 pub mod onnx;
 pub mod pt2;
 mod shapes;

@@ -12,6 +12,7 @@ mod scopes;
 mod signatures;
 mod tensor;
 
+use super::aten::{MAX_ELEMENTS, element_count};
 use super::shapes::{self, Declared, Dim, Shapes};
 use super::unsupported::{Unsupported, report_unsupported};
 use super::{Import, Problem};
@@ -30,9 +31,6 @@ const MAX_DEPTH: usize = 64;
 
 /// Nodes of a network after its functions are inlined.
 const MAX_NODES: usize = 1 << 20;
-
-/// Elements of a computed tensor: 8 GiB of real numbers.
-const MAX_ELEMENTS: usize = 1 << 31;
 
 /// Reads the files that a model in `folder` refers to.
 pub(super) fn external(bytes: &[u8], folder: &Path) -> External {
@@ -203,7 +201,7 @@ impl<'a> Importer<'a> {
         self.errors.extend(problems);
         for ((Declared { name, .. }, element), shape) in declared.into_iter().zip(elements).zip(resolved) {
             let Some(shape) = shape else { continue };
-            if shape.contains(&0) || elements_of(&shape).is_none() {
+            if shape.contains(&0) || element_count(&shape, MAX_ELEMENTS).is_err() {
                 self.error(format!("input `{name}` has shape {shape:?}"));
                 continue;
             }
@@ -368,15 +366,19 @@ impl<'a> Importer<'a> {
 
     /// Adds an operator for a node of the file; one that reads only constants is computed.
     fn push(&mut self, node: &OnnxNode<'_>, op: impl Into<Op>, inputs: Vec<ValueId>) -> Result<Vec<Entry>, String> {
-        let op = op.into();
+        self.push_op(node, op.into(), inputs)
+    }
+
+    fn push_op(&mut self, node: &OnnxNode<'_>, op: Op, inputs: Vec<ValueId>) -> Result<Vec<Entry>, String> {
         let kinds = op.infer(&self.graph.kinds(&inputs))?;
         let mut size = 0_usize;
         for kind in &kinds {
             if kind.shape.contains(&0) {
                 return Err(format!("its result has shape {:?}", kind.shape));
             }
-            let elements = elements_of(&kind.shape);
-            size = elements.and_then(|elements| size.checked_add(elements)).ok_or("its result is too large")?;
+            let elements =
+                element_count(&kind.shape, MAX_ELEMENTS).map_err(|problem| format!("its result {problem}"))?;
+            size = size.saturating_add(elements);
         }
         let name = node.scopes.name(node.proto);
         if size <= self.budget && inputs.iter().all(|&id| self.graph.value(id).constant.is_some()) {
@@ -438,12 +440,6 @@ impl<'a> Importer<'a> {
         let warnings = report_precision(shown, &self.narrowed).into_iter().collect();
         Ok(Import { graph: self.graph, warnings })
     }
-}
-
-/// The number of elements of a shape; `None` where it is too large to be computed.
-fn elements_of(shape: &[usize]) -> Option<usize> {
-    let count = shape.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim));
-    count.filter(|&count| count <= MAX_ELEMENTS)
 }
 
 /// Name and dimensions of an input, its data type, and what its elements are.

@@ -8,7 +8,7 @@
 use super::fx::{self, Value};
 use super::scopes::Scopes;
 use super::{Entry, Importer, proto, signatures};
-use crate::frontend::pt2::{self, Arg};
+use crate::frontend::aten::{self, Arg, Builder};
 use crate::graph::{Data, ValueId};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -144,14 +144,15 @@ impl Importer<'_> {
         self.agrees(group, &operator)?;
         let (first, name) = (self.graph.nodes.len(), group.call.name);
         let renamed = base(operator.target) != stem(name);
-        let call = pt2::Call {
+        let call = aten::Call {
             name: if renamed { base(operator.target) } else { name },
             target: operator.target,
             scopes: scopes.modules,
             args: operator.args,
             results: result_names(source, group)?,
         };
-        let results = pt2::import_operator(&mut self.graph, &mut self.budget, &call)?;
+        let import = aten::import_of(call.target)?;
+        let results = import(&mut Builder { graph: &mut self.graph, budget: &mut self.budget }, &call);
         let results = results.ok().and_then(|results| {
             let places = places(source, group, results.len())?;
             self.has_shapes(source, group, &places, &results).then_some((places, results))
@@ -426,7 +427,7 @@ fn is_sequence(source: &proto::Graph, group: &Group<'_>, name: &str) -> bool {
 
 /// torch's number of a data type.
 fn data_type(word: &str) -> Option<i64> {
-    use pt2::scalar_type;
+    use aten::scalar_type;
     Some(match word.strip_prefix("torch.")? {
         "uint8" => scalar_type::BYTE,
         "int8" => scalar_type::CHAR,

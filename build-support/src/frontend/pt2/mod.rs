@@ -6,25 +6,22 @@
 
 mod aliases;
 mod archive;
-mod fold;
-mod operators;
 mod schema;
 mod scopes;
 mod structure;
 mod symbols;
 mod tensor;
 
+use super::aten::{self, Arg, Builder, Call, MAX_ELEMENTS, element_count, element_of, scalar_type};
 use super::shapes::{self, Declared, Dim, Shapes};
 use super::unsupported::{Unsupported, report_unsupported};
 use super::{Import, Problem};
-use crate::graph::{Data, Graph, Output, Scope, Type, ValueId};
-use crate::ops::Op;
+use crate::graph::{Data, Graph, Output, Type, ValueId};
 use aliases::Aliases;
 use archive::Archive;
 use schema::{Argument, InputSpec, Int, OutputSpec};
 use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
-pub(super) use tensor::scalar_type;
 
 /// Reads a model.
 ///
@@ -61,30 +58,12 @@ pub fn import(shown: &str, bytes: &[u8], shapes: &Shapes) -> Result<Import, Vec<
     importer.finish(shown)
 }
 
-/// Adds an operator of ATen to a network that another front-end builds, and gives its results; `None` for an overload that is not
-/// imported.
-///
-/// `budget`: elements that constants may have, which is reduced by those of the results.
-pub(super) fn import_operator(
-    graph: &mut Graph,
-    budget: &mut usize,
-    call: &Call<'_>,
-) -> Option<Result<Vec<ValueId>, String>> {
-    let import = operators::import_of(call.target)?;
-    let mut importer = Importer { graph: core::mem::take(graph), budget: *budget, ..Importer::new(0) };
-    let results = import(&mut importer, call);
-    (*graph, *budget) = (importer.graph, importer.budget);
-    Some(results)
-}
-
 fn parse<T: DeserializeOwned>(json: &[u8], what: &str) -> Result<T, String> {
     serde_json::from_slice(json).map_err(|error| format!("has {what} in a form that is not supported: {error}"))
 }
 
 /// Elements that constants may have beyond one a byte of the file, so that a small file makes no huge tensors.
 const SPARE_ELEMENTS: usize = 1 << 26;
-/// Most elements of a computed tensor.
-const MAX_ELEMENTS: usize = 1 << 31;
 
 /// What a name in the program stands for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -105,35 +84,6 @@ struct Importer {
     unsupported: Vec<Unsupported>,
     warnings: Vec<String>,
     errors: Vec<Problem>,
-}
-
-/// An argument with its names looked up.
-#[derive(Clone, Debug)]
-pub(super) enum Arg<'a> {
-    None,
-    Tensor(ValueId),
-    Tensors(Vec<Option<ValueId>>),
-    Int(i64),
-    Ints(Vec<i64>),
-    Float(f64),
-    Floats(&'a [f64]),
-    Bool(bool),
-    Text(&'a str),
-    DataType(i64),
-    /// Of a kind that no operator here takes.
-    Other,
-}
-
-/// A node of the program with its arguments looked up.
-pub(super) struct Call<'a> {
-    /// Name of the ATen node.
-    pub(super) name: &'a str,
-    /// Overload, `aten.conv2d.default`.
-    pub(super) target: &'a str,
-    pub(super) scopes: Vec<Scope>,
-    pub(super) args: Vec<(&'a str, Arg<'a>)>,
-    /// Names of its results; of a list of tensors those of its elements.
-    pub(super) results: Vec<&'a str>,
 }
 
 impl Importer {
@@ -193,6 +143,10 @@ impl Importer {
         }
     }
 
+    fn builder(&mut self) -> Builder<'_> {
+        Builder { graph: &mut self.graph, budget: &mut self.budget }
+    }
+
     /// The data behind a name, and its data type where that changes.
     fn load_payload(
         &mut self,
@@ -208,14 +162,8 @@ impl Importer {
         let meta = payload.tensor_meta.as_ref().ok_or("is no tensor")?;
         let storage = archive.entry(&format!("{}/{}", folders[name], payload.path_name))?;
         let tensor::Decoded { data, converted } = tensor::decode(meta, storage, self.budget)?;
-        self.spend(data.shape())?;
+        self.builder().spend(data.shape())?;
         Ok((data, converted))
-    }
-
-    /// Takes the elements of a new constant from the budget.
-    fn spend(&mut self, shape: &[usize]) -> Result<(), String> {
-        self.budget -= tensor::element_count(shape, self.budget)?;
-        Ok(())
     }
 
     fn import_inputs(&mut self, program: &schema::Program, shapes: &Shapes) {
@@ -260,8 +208,8 @@ impl Importer {
     }
 
     fn input(&mut self, name: &str, dtype: i64, shape: Vec<usize>) -> Result<ValueId, String> {
-        let element = tensor::element(dtype)?;
-        tensor::element_count(&shape, MAX_ELEMENTS)?;
+        let element = element_of(dtype)?;
+        element_count(&shape, MAX_ELEMENTS)?;
         if shape.contains(&0) {
             return Err(format!("has shape {shape:?}"));
         }
@@ -289,7 +237,7 @@ impl Importer {
             let mut call = Call { name, target, scopes: scopes::read(&node.metadata), args: Vec::new(), results };
             let args: Option<Vec<(&str, Arg<'_>)>> =
                 node.inputs.iter().map(|input| Some((input.name.as_str(), self.resolve(&input.arg)?))).collect();
-            let is_known = operators::import_of(target).is_some() || symbols::is_symbolic(target);
+            let is_known = aten::import_of(target).is_some() || symbols::is_symbolic(target);
             // What reads a missing tensor is only looked at by name, so that one report has every unsupported operator.
             let passed = aliases.pass(index, node, |name| state.contains(name));
             let entries = match (passed, args) {
@@ -315,8 +263,8 @@ impl Importer {
         if symbols::is_symbolic(call.target) {
             return symbols::compute(&self.graph, call);
         }
-        let import = operators::import_of(call.target).ok_or_else(|| advice(call.target))?;
-        let results = import(self, call)?;
+        let import = aten::import_of(call.target).ok_or_else(|| advice(call.target))?;
+        let results = import(&mut self.builder(), call)?;
         for (name, &id) in call.results.iter().zip(&results) {
             self.compare(graph, name, id)?;
         }
@@ -376,84 +324,6 @@ impl Importer {
         })
     }
 
-    /// Adds an operator with its results; what reads constants alone becomes constants.
-    fn push(&mut self, call: &Call<'_>, op: impl Into<Op>, inputs: &[ValueId]) -> Result<Vec<ValueId>, String> {
-        self.push_named(call, call.name, op, inputs)
-    }
-
-    /// Adds a piece of an operator that is several rooms.
-    fn push_piece(
-        &mut self,
-        call: &Call<'_>,
-        piece: &str,
-        op: impl Into<Op>,
-        inputs: &[ValueId],
-    ) -> Result<ValueId, String> {
-        let results = self.push_named(call, &format!("{}.{piece}", call.name), op, inputs)?;
-        Ok(results[0])
-    }
-
-    fn push_named(
-        &mut self,
-        call: &Call<'_>,
-        name: &str,
-        op: impl Into<Op>,
-        inputs: &[ValueId],
-    ) -> Result<Vec<ValueId>, String> {
-        let op = op.into();
-        let kinds = op.infer(&self.graph.kinds(inputs))?;
-        for Type { shape, .. } in &kinds {
-            if shape.contains(&0) {
-                return Err(format!("its result has shape {shape:?}"));
-            }
-            tensor::element_count(shape, MAX_ELEMENTS).map_err(|problem| format!("its result {problem}"))?;
-        }
-        let is_piece = name != call.name;
-        let names = |index: usize| match call.results.get(index) {
-            Some(result) if !is_piece => (*result).to_owned(),
-            _ => name.to_owned(),
-        };
-        let makes_one = matches!(op, Op::Constant(_));
-        let constants: Option<Vec<&Data>> = inputs.iter().map(|&id| self.graph.value(id).constant.as_ref()).collect();
-        if let Some(constants) = constants
-            && !makes_one
-        {
-            let work = kinds.iter().map(|kind| kind.shape.as_slice());
-            let work: usize = work.map(|shape| shape.iter().product::<usize>()).sum();
-            if work.saturating_mul(op_work(&op, &constants)) > MAX_FOLDED_WORK {
-                return Err("computes a large tensor from constants; compute it before the export".to_owned());
-            }
-            let results = op.evaluate(&constants);
-            for data in &results {
-                self.spend(data.shape())?;
-            }
-            let constant = |(index, data)| self.graph.add_constant(names(index), data);
-            return Ok(results.into_iter().enumerate().map(constant).collect());
-        }
-        let outputs: Vec<ValueId> =
-            kinds.into_iter().enumerate().map(|(index, kind)| self.graph.add_value(names(index), kind)).collect();
-        self.graph.nodes.push(crate::graph::Node {
-            op,
-            inputs: inputs.to_vec(),
-            outputs: outputs.clone(),
-            name: name.to_owned(),
-            target: call.target.to_owned(),
-            scopes: call.scopes.clone(),
-        });
-        Ok(outputs)
-    }
-
-    /// Adds a constant that an argument or the import makes.
-    fn constant(&mut self, name: String, data: impl Into<Data>) -> Result<ValueId, String> {
-        let data = data.into();
-        self.spend(data.shape())?;
-        Ok(self.graph.add_constant(name, data))
-    }
-
-    fn shape(&self, id: ValueId) -> &[usize] {
-        &self.graph.value(id).shape
-    }
-
     fn import_outputs(&mut self, module: &schema::GraphModule) {
         let call = module.module_call_graph.iter().find(|call| call.fqn.is_empty());
         let spec = call.and_then(|call| call.signature.as_ref()).map_or("", |signature| &signature.out_spec);
@@ -505,106 +375,6 @@ impl Importer {
     }
 }
 
-impl Arg<'_> {
-    /// The tensors in it.
-    pub(super) fn tensors(&self) -> Vec<ValueId> {
-        match self {
-            Self::Tensor(id) => vec![*id],
-            Self::Tensors(ids) => ids.iter().flatten().copied().collect(),
-            _ => Vec::new(),
-        }
-    }
-}
-
-impl<'a> Call<'a> {
-    /// Name, and the module it is in.
-    fn label(&self) -> String {
-        match self.scopes.last() {
-            Some(scope) if !scope.path.is_empty() => format!("{} in `{}`", self.name, scope.path),
-            _ => self.name.to_owned(),
-        }
-    }
-
-    /// An argument that is given.
-    fn arg(&self, name: &str) -> Option<&Arg<'a>> {
-        let arg = self.args.iter().find(|(known, _)| *known == name).map(|(_, arg)| arg);
-        arg.filter(|arg| !matches!(arg, Arg::None))
-    }
-
-    fn has(&self, name: &str) -> bool {
-        self.arg(name).is_some()
-    }
-
-    fn tensor(&self, name: &str) -> Result<ValueId, String> {
-        match self.arg(name) {
-            Some(Arg::Tensor(id)) => Ok(*id),
-            _ => Err(format!("argument `{name}` is no tensor")),
-        }
-    }
-
-    /// A tensor that may be absent.
-    fn optional(&self, name: &str) -> Result<Option<ValueId>, String> {
-        self.arg(name).map(|_| self.tensor(name)).transpose()
-    }
-
-    fn tensors(&self, name: &str) -> Result<Vec<ValueId>, String> {
-        match self.arg(name) {
-            Some(Arg::Tensors(ids)) => ids.iter().copied().collect(),
-            _ => None,
-        }
-        .filter(|ids: &Vec<ValueId>| !ids.is_empty())
-        .ok_or_else(|| format!("argument `{name}` is no list of tensors"))
-    }
-
-    /// The value of an argument, `default` where it is absent.
-    fn value<T>(&self, name: &str, default: T, read: impl Fn(&Arg<'a>) -> Option<T>) -> Result<T, String> {
-        self.arg(name).map_or(Ok(default), |arg| {
-            read(arg).ok_or_else(|| format!("argument `{name}` has a value that is not supported"))
-        })
-    }
-
-    fn int(&self, name: &str, default: i64) -> Result<i64, String> {
-        self.value(name, default, |arg| if let Arg::Int(value) = arg { Some(*value) } else { None })
-    }
-
-    fn ints(&self, name: &str, default: &[i64]) -> Result<Vec<i64>, String> {
-        self.value(name, default.to_vec(), |arg| match arg {
-            Arg::Ints(values) => Some(values.clone()),
-            Arg::Int(value) => Some(vec![*value]),
-            _ => None,
-        })
-    }
-
-    fn float(&self, name: &str, default: f64) -> Result<f64, String> {
-        self.value(name, default, |arg| match arg {
-            Arg::Float(value) => Some(*value),
-            Arg::Int(value) => Some(*value as f64), // as Python converts it
-            _ => None,
-        })
-    }
-
-    fn flag(&self, name: &str, default: bool) -> Result<bool, String> {
-        self.value(name, default, |arg| if let Arg::Bool(value) = arg { Some(*value) } else { None })
-    }
-
-    fn text(&self, name: &str, default: &'a str) -> Result<&'a str, String> {
-        self.value(name, default, |arg| if let Arg::Text(text) = arg { Some(*text) } else { None })
-    }
-
-    /// An axis of a tensor of this rank, which may count from the end.
-    fn axis(&self, name: &str, default: i64, rank: usize) -> Result<usize, String> {
-        wrap_axis(self.int(name, default)?, rank)
-    }
-}
-
-/// Source: torch's `maybe_wrap_dim`, which takes a tensor without dimensions as one with one.
-fn wrap_axis(axis: i64, rank: usize) -> Result<usize, String> {
-    let signed = rank.max(1) as i64; // ranks are small
-    let wrapped = if axis < 0 { axis.checked_add(signed) } else { Some(axis) };
-    let wrapped = wrapped.filter(|axis| (0..signed).contains(axis)).and_then(|axis| usize::try_from(axis).ok());
-    wrapped.ok_or_else(|| format!("axis {axis} of a tensor of {rank} dimensions"))
-}
-
 /// Names of the results, those of lists one by one.
 fn result_names(outputs: &[Argument]) -> Vec<&str> {
     let mut names = Vec::new();
@@ -636,7 +406,7 @@ fn declare(
     ranges: &BTreeMap<String, schema::Range>,
 ) -> Result<(Declared, i64), String> {
     let meta = graph.tensor_values.get(name).ok_or("has no shape")?;
-    tensor::element(meta.dtype)?;
+    element_of(meta.dtype)?;
     let mut dims = Vec::new();
     for size in &meta.sizes {
         dims.push(match size {
@@ -663,35 +433,5 @@ fn advice(target: &str) -> String {
     match target.strip_prefix("higher_order.") {
         Some("cond" | "while_loop") => "control flow is not supported yet".to_owned(),
         _ => String::new(),
-    }
-}
-
-/// Multiply-adds, and steps like them, that folding one operator may take.
-const MAX_FOLDED_WORK: usize = 1 << 30;
-
-/// About how many steps one element of an operator's result takes.
-fn op_work(op: &Op, operands: &[&Data]) -> usize {
-    let elements = |data: &&Data| data.shape().iter().product::<usize>();
-    let largest = || operands.iter().map(elements).max().unwrap_or(1);
-    match op {
-        Op::Conv2d(_) | Op::Linear(_) => operands[1].shape().iter().skip(1).product(),
-        Op::MatMul(_) | Op::Addmm(_) => operands.iter().flat_map(|data| data.shape()).copied().max().unwrap_or(1),
-        Op::AdaptiveAvgPool2d(_)
-        | Op::Amax(_)
-        | Op::Any(_)
-        | Op::Attention(_)
-        | Op::AvgPool2d(_)
-        | Op::ConvTranspose2d(_)
-        | Op::CosineSimilarity(_)
-        | Op::MaxDim(_)
-        | Op::MaxPool2d(_)
-        | Op::Mean(_)
-        | Op::Prod(_)
-        | Op::Recurrent(_)
-        | Op::RecurrentCell(_)
-        | Op::Sum(_)
-        | Op::Var(_)
-        | Op::VectorNorm(_) => largest(),
-        _ => 1,
     }
 }

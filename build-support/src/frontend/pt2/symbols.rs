@@ -1,7 +1,7 @@
 //! Sizes that the program computes from those of its inputs, all of them known here; and its assertions about them.
 
-use super::fold::floor_divide;
-use super::{Arg, Call, Entry};
+use super::Entry;
+use crate::frontend::aten::{Arg, Call, floor_divide};
 use crate::graph::Graph;
 
 /// Whether a target computes or checks numbers instead of tensors.

@@ -1,17 +1,16 @@
 //! Pools over windows, and images of another size.
 
-use super::{only_images, pair, positive_pair, to_size};
-use crate::frontend::pt2::{Arg, Call, Importer};
+use super::{Arg, Builder, Call, only_images, pair, positive_pair, to_size};
 use crate::graph::ValueId;
 use crate::ops::adaptive_avg_pool2d::AdaptiveAvgPool2d;
 use crate::ops::avg_pool2d::AvgPool2d;
 use crate::ops::max_pool2d::{MaxPool2d, ceil_pad};
 use crate::ops::upsample::{Interpolation, Upsample};
 
-pub(super) fn adaptive_avg_pool2d(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn adaptive_avg_pool2d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    only_images(importer.shape(input))?;
-    importer.push(call, AdaptiveAvgPool2d { output: positive_pair(call, "output_size", 1)? }, &[input])
+    only_images(builder.shape(input))?;
+    builder.push(call, AdaptiveAvgPool2d { output: positive_pair(call, "output_size", 1)? }, &[input])
 }
 
 /// The windows of a pool.
@@ -24,8 +23,8 @@ struct Windows {
     ceil: [usize; 2],
 }
 
-fn windows(importer: &Importer, call: &Call<'_>, input: ValueId) -> Result<Windows, String> {
-    let input = importer.shape(input);
+fn windows(builder: &Builder<'_>, call: &Call<'_>, input: ValueId) -> Result<Windows, String> {
+    let input = builder.shape(input);
     only_images(input)?;
     let (kernel, dilation) = (positive_pair(call, "kernel_size", 1)?, positive_pair(call, "dilation", 1)?);
     // The stride is the kernel's size where it is left out or empty.
@@ -42,29 +41,29 @@ fn windows(importer: &Importer, call: &Call<'_>, input: ValueId) -> Result<Windo
     Ok(Windows { kernel, stride, pad, dilation, ceil })
 }
 
-pub(super) fn max_pool2d(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn max_pool2d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let Windows { kernel, stride, mut pad, dilation, ceil } = windows(importer, call, input)?;
+    let Windows { kernel, stride, mut pad, dilation, ceil } = windows(builder, call, input)?;
     (pad[0][1], pad[1][1]) = (pad[0][1] + ceil[0], pad[1][1] + ceil[1]);
-    importer.push(call, MaxPool2d { kernel, stride, pad, dilation }, &[input])
+    builder.push(call, MaxPool2d { kernel, stride, pad, dilation }, &[input])
 }
 
-pub(super) fn avg_pool2d(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn avg_pool2d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let Windows { kernel, stride, pad, ceil, .. } = windows(importer, call, input)?;
+    let Windows { kernel, stride, pad, ceil, .. } = windows(builder, call, input)?;
     let divisor = if call.has("divisor_override") { Some(call.int("divisor_override", 1)?) } else { None };
     let divisor = divisor.map(|divisor| {
         to_size(divisor).filter(|&divisor| divisor > 0).ok_or_else(|| format!("a divisor of {divisor}"))
     });
     let count_include_pad = call.flag("count_include_pad", true)?;
     let pool = AvgPool2d { kernel, stride, pad, count_include_pad, ceil, divisor: divisor.transpose()? };
-    importer.push(call, pool, &[input])
+    builder.push(call, pool, &[input])
 }
 
 /// `upsample_nearest2d` and `upsample_bilinear2d`, to a size or by factors.
-pub(super) fn upsample(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn upsample(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = if call.has("input") { call.tensor("input")? } else { call.tensor("self")? };
-    let shape = importer.shape(input);
+    let shape = builder.shape(input);
     only_images(shape)?;
     let factors = match call.arg("scale_factors") {
         Some(&Arg::Floats(&[y, x])) => Some([y, x]),
@@ -92,5 +91,5 @@ pub(super) fn upsample(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<V
         (false, false) => Interpolation::Bilinear,
         (false, true) => Interpolation::BilinearAlignedCorners,
     };
-    importer.push(call, Upsample { output, factors, mode }, &[input])
+    builder.push(call, Upsample { output, factors, mode }, &[input])
 }

@@ -1,7 +1,6 @@
 //! Operators that move elements: views, permutations, parts, repetitions.
 
-use super::{real, to_size, to_sizes};
-use crate::frontend::pt2::{Arg, Call, Importer, MAX_ELEMENTS, tensor, wrap_axis};
+use super::{Arg, Builder, Call, MAX_ELEMENTS, element_count, real, to_size, to_sizes, wrap_axis};
 use crate::graph::{Element, ValueId};
 use crate::ops::cat::Cat;
 use crate::ops::expand::Expand;
@@ -31,12 +30,12 @@ fn part<'a>(call: &Call<'a>, name: &'a str) -> Call<'a> {
 }
 
 /// Padding with a constant.
-pub(super) fn pad(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn pad(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     if call.text("mode", "constant")? != "constant" {
         return Err("only padding with a constant is supported yet".to_owned());
     }
     let input = call.tensor("self")?;
-    let rank = importer.shape(input).len();
+    let rank = builder.shape(input).len();
     let sizes = call.ints("pad", &[])?;
     let mut padding = vec![[0, 0]; rank];
     // Pairs of sizes before and after the data, from the last axis on.
@@ -46,42 +45,42 @@ pub(super) fn pad(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueI
         padding[axis] =
             sizes.and_then(|pair| pair.try_into().ok()).ok_or("its padding is negative or no list of pairs")?;
     }
-    importer.push(call, Pad { padding, value: call.float("value", 0.0)? as f32 }, &[input])
+    builder.push(call, Pad { padding, value: call.float("value", 0.0)? as f32 }, &[input])
 }
 
-pub(super) fn permute(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn permute(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let rank = importer.shape(input).len();
+    let rank = builder.shape(input).len();
     let perm = call.ints("dims", &[])?.into_iter().map(|axis| wrap_axis(axis, rank)).collect::<Result<_, _>>()?;
-    importer.push(call, Permute { perm }, &[input])
+    builder.push(call, Permute { perm }, &[input])
 }
 
-pub(super) fn transpose(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn transpose(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let rank = importer.shape(input).len();
+    let rank = builder.shape(input).len();
     let mut perm: Vec<usize> = (0..rank).collect();
     if rank > 0 {
         perm.swap(call.axis("dim0", 0, rank)?, call.axis("dim1", 1, rank)?);
     }
-    importer.push(call, Permute { perm }, &[input])
+    builder.push(call, Permute { perm }, &[input])
 }
 
-pub(super) fn transpose_matrix(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn transpose_matrix(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let perm = (0..importer.shape(input).len()).rev().collect();
-    importer.push(call, Permute { perm }, &[input])
+    let perm = (0..builder.shape(input).len()).rev().collect();
+    builder.push(call, Permute { perm }, &[input])
 }
 
-pub(super) fn view(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn view(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
     let wanted = if call.has("shape") { call.ints("shape", &[])? } else { call.ints("size", &[])? };
-    let shape = view_shape(importer.shape(input), &wanted)?;
-    importer.push(call, View { shape }, &[input])
+    let shape = view_shape(builder.shape(input), &wanted)?;
+    builder.push(call, View { shape }, &[input])
 }
 
 /// The shape that a view of `input` as `wanted` has: -1 takes what is left.
 fn view_shape(input: &[usize], wanted: &[i64]) -> Result<Vec<usize>, String> {
-    let count = tensor::element_count(input, MAX_ELEMENTS)?;
+    let count = element_count(input, MAX_ELEMENTS)?;
     let known = wanted.iter().filter(|&&dim| dim != -1);
     let known = known.map(|&dim| to_size(dim)).try_fold(1_usize, |product, dim| product.checked_mul(dim?));
     let rest = known.filter(|&known| known > 0 && count.is_multiple_of(known)).map(|known| count / known);
@@ -91,15 +90,15 @@ fn view_shape(input: &[usize], wanted: &[i64]) -> Result<Vec<usize>, String> {
     Ok(wanted.iter().map(|&dim| to_size(dim).unwrap_or(rest)).collect())
 }
 
-pub(super) fn view_as(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn view_as(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let (input, other) = (call.tensor("self")?, call.tensor("other")?);
-    let shape = importer.shape(other).to_vec();
-    importer.push(call, View { shape }, &[input])
+    let shape = builder.shape(other).to_vec();
+    builder.push(call, View { shape }, &[input])
 }
 
-pub(super) fn flatten(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn flatten(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let shape = importer.shape(input);
+    let shape = builder.shape(input);
     let (start, end) = (call.axis("start_dim", 0, shape.len())?, call.axis("end_dim", -1, shape.len())?);
     if start > end {
         return Err(format!("starts at axis {start} and ends at {end}"));
@@ -108,24 +107,24 @@ pub(super) fn flatten(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<Va
     let mut flat = shape.get(..start).unwrap_or_default().to_vec();
     flat.push(middle);
     flat.extend(shape.get(end + 1..).unwrap_or_default());
-    importer.push(call, View { shape: flat }, &[input])
+    builder.push(call, View { shape: flat }, &[input])
 }
 
-pub(super) fn unflatten(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn unflatten(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let shape = importer.shape(input);
+    let shape = builder.shape(input);
     let axis = call.axis("dim", 0, shape.len())?;
     let (Some(before), Some(&[dim])) = (shape.get(..axis), shape.get(axis..=axis)) else {
         return Err("its operand has no dimensions".to_owned());
     };
     let middle = view_shape(&[dim], &call.ints("sizes", &[])?)?;
     let shape = [before, &middle, &shape[axis + 1..]].concat();
-    importer.push(call, View { shape }, &[input])
+    builder.push(call, View { shape }, &[input])
 }
 
-pub(super) fn squeeze(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn squeeze(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let shape = importer.shape(input);
+    let shape = builder.shape(input);
     let axes: Vec<usize> = match call.arg("dim") {
         Some(_) => {
             call.ints("dim", &[])?.into_iter().map(|axis| wrap_axis(axis, shape.len())).collect::<Result<_, _>>()?
@@ -134,69 +133,69 @@ pub(super) fn squeeze(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<Va
     };
     let dims = shape.iter().enumerate().filter(|(axis, dim)| **dim != 1 || !axes.contains(axis));
     let shape = dims.map(|(_, &dim)| dim).collect();
-    importer.push(call, View { shape }, &[input])
+    builder.push(call, View { shape }, &[input])
 }
 
-pub(super) fn unsqueeze(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn unsqueeze(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let mut shape = importer.shape(input).to_vec();
+    let mut shape = builder.shape(input).to_vec();
     shape.insert(call.axis("dim", 0, shape.len() + 1)?, 1);
-    importer.push(call, View { shape }, &[input])
+    builder.push(call, View { shape }, &[input])
 }
 
-pub(super) fn cat(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn cat(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let inputs = call.tensors("tensors")?;
-    let rank = inputs.first().map_or(0, |&input| importer.shape(input).len());
+    let rank = inputs.first().map_or(0, |&input| builder.shape(input).len());
     let axis = call.axis("dim", 0, rank)?;
-    importer.push(call, Cat { axis }, &inputs)
+    builder.push(call, Cat { axis }, &inputs)
 }
 
-pub(super) fn slice(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let (input, dim) = split_axis(importer, call)?;
-    let axis = call.axis("dim", 0, importer.shape(input).len())?;
+pub(super) fn slice(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (input, dim) = split_axis(builder, call)?;
+    let axis = call.axis("dim", 0, builder.shape(input).len())?;
     let step = to_size(call.int("step", 1)?).filter(|&step| step > 0).ok_or("argument `step` is not positive")?;
     let [start, end] = bounds(call, dim)?;
     if step > 1 {
-        return importer.push(call, StridedSlice { axis, start, end, step: step.min(dim) }, &[input]);
+        return builder.push(call, StridedSlice { axis, start, end, step: step.min(dim) }, &[input]);
     }
-    if (start, end) == (0, dim) && importer.graph.value(input).constant.is_some() {
+    if (start, end) == (0, dim) && builder.graph.value(input).constant.is_some() {
         return Ok(vec![input]);
     }
-    importer.push(call, Slice { axis, start, end }, &[input])
+    builder.push(call, Slice { axis, start, end }, &[input])
 }
 
-pub(super) fn unbind(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let (input, dim) = split_axis(importer, call)?;
-    let axis = call.axis("dim", 0, importer.shape(input).len())?;
+pub(super) fn unbind(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (input, dim) = split_axis(builder, call)?;
+    let axis = call.axis("dim", 0, builder.shape(input).len())?;
     let mut results = Vec::new();
     for (index, name) in (0..dim).zip(&call.results) {
-        results.extend(importer.push(&part(call, name), Select { axis, index }, &[input])?);
+        results.extend(builder.push(&part(call, name), Select { axis, index }, &[input])?);
     }
     Ok(results)
 }
 
-pub(super) fn split(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let (input, dim) = split_axis(importer, call)?;
+pub(super) fn split(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (input, dim) = split_axis(builder, call)?;
     let sizes = if call.has("split_sizes") {
         to_sizes(&call.ints("split_sizes", &[])?).ok_or("has negative sizes")?
     } else {
         equal_parts(dim, to_size(call.int("split_size", 1)?).ok_or("has a negative size")?)?
     };
-    parts(importer, call, input, &sizes)
+    parts(builder, call, input, &sizes)
 }
 
-pub(super) fn chunk(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let (input, dim) = split_axis(importer, call)?;
+pub(super) fn chunk(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (input, dim) = split_axis(builder, call)?;
     let chunks =
         to_size(call.int("chunks", 1)?).filter(|&chunks| chunks > 0).ok_or("argument `chunks` is not positive")?;
     let sizes = equal_parts(dim, dim.div_ceil(chunks))?;
-    parts(importer, call, input, &sizes)
+    parts(builder, call, input, &sizes)
 }
 
 /// The tensor to split and its size along the axis.
-fn split_axis(importer: &Importer, call: &Call<'_>) -> Result<(ValueId, usize), String> {
+fn split_axis(builder: &Builder<'_>, call: &Call<'_>) -> Result<(ValueId, usize), String> {
     let input = call.tensor("self")?;
-    let shape = importer.shape(input);
+    let shape = builder.shape(input);
     let dim = shape.get(call.axis("dim", 0, shape.len())?).ok_or("its operand has no dimensions")?;
     Ok((input, *dim))
 }
@@ -209,27 +208,27 @@ fn equal_parts(dim: usize, size: usize) -> Result<Vec<usize>, String> {
     Ok((0..dim).step_by(size).map(|start| size.min(dim - start)).collect())
 }
 
-fn parts(importer: &mut Importer, call: &Call<'_>, input: ValueId, sizes: &[usize]) -> Result<Vec<ValueId>, String> {
-    let axis = call.axis("dim", 0, importer.shape(input).len())?;
+fn parts(builder: &mut Builder<'_>, call: &Call<'_>, input: ValueId, sizes: &[usize]) -> Result<Vec<ValueId>, String> {
+    let axis = call.axis("dim", 0, builder.shape(input).len())?;
     let (mut results, mut start) = (Vec::new(), 0);
     for (&size, name) in sizes.iter().zip(&call.results) {
-        results.extend(importer.push(&part(call, name), Slice { axis, start, end: start + size }, &[input])?);
+        results.extend(builder.push(&part(call, name), Slice { axis, start, end: start + size }, &[input])?);
         start += size;
     }
     Ok(results)
 }
 
 /// Axes of an argument.
-fn axes(importer: &Importer, call: &Call<'_>, name: &str, input: ValueId) -> Result<Vec<usize>, String> {
-    let rank = importer.shape(input).len();
+fn axes(builder: &Builder<'_>, call: &Call<'_>, name: &str, input: ValueId) -> Result<Vec<usize>, String> {
+    let rank = builder.shape(input).len();
     call.ints(name, &[])?.into_iter().map(|axis| wrap_axis(axis, rank)).collect()
 }
 
 /// Axes `source` move to `destination`, the others keep their order.
-pub(super) fn movedim(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn movedim(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let rank = importer.shape(input).len();
-    let (from, to) = (axes(importer, call, "source", input)?, axes(importer, call, "destination", input)?);
+    let rank = builder.shape(input).len();
+    let (from, to) = (axes(builder, call, "source", input)?, axes(builder, call, "destination", input)?);
     if from.len() != to.len() {
         return Err(format!("moves axes {from:?} to {to:?}"));
     }
@@ -239,12 +238,12 @@ pub(super) fn movedim(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<Va
         None => rest.next(),
     });
     let perm = perm.collect::<Option<_>>().ok_or_else(|| format!("moves axes {from:?} to {to:?}"))?;
-    importer.push(call, Permute { perm }, &[input])
+    builder.push(call, Permute { perm }, &[input])
 }
 
-pub(super) fn expand(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn expand(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let (shape, wanted) = (importer.shape(input), call.ints("size", &[])?);
+    let (shape, wanted) = (builder.shape(input), call.ints("size", &[])?);
     // -1 keeps a dimension; they are counted from the last one.
     let before = wanted.len().checked_sub(shape.len()).ok_or("has fewer dimensions than its operand")?;
     let dim = |(axis, &dim): (usize, &i64)| match axis.checked_sub(before) {
@@ -252,28 +251,28 @@ pub(super) fn expand(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<Val
         _ => to_size(dim),
     };
     let shape = wanted.iter().enumerate().map(dim).collect::<Option<_>>();
-    let shape = shape.ok_or_else(|| format!("an expansion of {:?} to {wanted:?}", importer.shape(input)))?;
-    importer.push(call, Expand { shape }, &[input])
+    let shape = shape.ok_or_else(|| format!("an expansion of {:?} to {wanted:?}", builder.shape(input)))?;
+    builder.push(call, Expand { shape }, &[input])
 }
 
-pub(super) fn expand_as(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn expand_as(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let (input, other) = (call.tensor("self")?, call.tensor("other")?);
-    let shape = importer.shape(other).to_vec();
-    importer.push(call, Expand { shape }, &[input])
+    let shape = builder.shape(other).to_vec();
+    builder.push(call, Expand { shape }, &[input])
 }
 
-pub(super) fn repeat(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn repeat(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let repeats = positive(&call.ints("repeats", &[])?)?;
-    importer.push(call, Repeat { repeats }, &[call.tensor("self")?])
+    builder.push(call, Repeat { repeats }, &[call.tensor("self")?])
 }
 
 /// Like `repeat`, but axes that are not named come first.
-pub(super) fn tile(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn tile(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
     let named = positive(&call.ints("dims", &[])?)?;
-    let mut repeats = vec![1; importer.shape(input).len().saturating_sub(named.len())];
+    let mut repeats = vec![1; builder.shape(input).len().saturating_sub(named.len())];
     repeats.extend(named);
-    importer.push(call, Repeat { repeats }, &[input])
+    builder.push(call, Repeat { repeats }, &[input])
 }
 
 fn positive(values: &[i64]) -> Result<Vec<usize>, String> {
@@ -281,39 +280,39 @@ fn positive(values: &[i64]) -> Result<Vec<usize>, String> {
     sizes.ok_or_else(|| format!("repeats {values:?} times"))
 }
 
-pub(super) fn repeat_interleave(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn repeat_interleave(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let mut input = call.tensor("self")?;
     let count = positive(&[call.int("repeats", 1)?])?[0];
-    let mut shape = importer.shape(input);
+    let mut shape = builder.shape(input);
     let axis = if call.has("dim") {
         call.axis("dim", 0, shape.len())?
     } else {
         let flat = View { shape: vec![shape.iter().product()] };
-        input = importer.push_piece(call, "view", flat, &[input])?;
-        shape = importer.shape(input);
+        input = builder.push_piece(call, "view", flat, &[input])?;
+        shape = builder.shape(input);
         0
     };
     if axis >= shape.len() {
         return Err("its operand has no dimensions".to_owned());
     }
-    importer.push(call, RepeatInterleave { axis, count }, &[input])
+    builder.push(call, RepeatInterleave { axis, count }, &[input])
 }
 
-pub(super) fn flip(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn flip(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let axes = axes(importer, call, "dims", input)?;
-    importer.push(call, Flip { axes }, &[input])
+    let axes = axes(builder, call, "dims", input)?;
+    builder.push(call, Flip { axes }, &[input])
 }
 
-pub(super) fn tril(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let input = real(importer, call, call.tensor("self")?)?;
-    importer.push(call, Tril { diagonal: call.int("diagonal", 0)? }, &[input])
+pub(super) fn tril(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let input = real(builder, call, call.tensor("self")?)?;
+    builder.push(call, Tril { diagonal: call.int("diagonal", 0)? }, &[input])
 }
 
-pub(super) fn stack(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn stack(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let inputs = call.tensors("tensors")?;
-    let rank = inputs.first().map_or(0, |&input| importer.shape(input).len());
-    importer.push(call, Stack { axis: call.axis("dim", 0, rank + 1)? }, &inputs)
+    let rank = inputs.first().map_or(0, |&input| builder.shape(input).len());
+    builder.push(call, Stack { axis: call.axis("dim", 0, rank + 1)? }, &inputs)
 }
 
 /// Start and end of a slice, which may count from the end and lie outside.
@@ -325,119 +324,119 @@ fn bounds(call: &Call<'_>, dim: usize) -> Result<[usize; 2], String> {
     Ok([bound(call.int("start", 0)?), bound(call.int("end", i64::MAX)?)])
 }
 
-pub(super) fn slice_scatter(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let (input, dim) = split_axis(importer, call)?;
-    let axis = call.axis("dim", 0, importer.shape(input).len())?;
+pub(super) fn slice_scatter(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (input, dim) = split_axis(builder, call)?;
+    let axis = call.axis("dim", 0, builder.shape(input).len())?;
     if call.int("step", 1)? != 1 {
         return Err("only slices without steps are supported".to_owned());
     }
     let [start, end] = bounds(call, dim)?;
-    importer.push(call, Scatter::Slice { axis, start, end }, &[input, call.tensor("src")?])
+    builder.push(call, Scatter::Slice { axis, start, end }, &[input, call.tensor("src")?])
 }
 
-pub(super) fn select_scatter(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let (input, dim) = split_axis(importer, call)?;
-    let axis = call.axis("dim", 0, importer.shape(input).len())?;
+pub(super) fn select_scatter(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (input, dim) = split_axis(builder, call)?;
+    let axis = call.axis("dim", 0, builder.shape(input).len())?;
     let index = wrap_axis(call.int("index", 0)?, dim).map_err(|_| "has an index outside its operand")?;
-    importer.push(call, Scatter::Select { axis, index }, &[input, call.tensor("src")?])
+    builder.push(call, Scatter::Select { axis, index }, &[input, call.tensor("src")?])
 }
 
 /// One element of an axis, without the axis.
-pub(super) fn select(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let (input, dim) = split_axis(importer, call)?;
-    let axis = call.axis("dim", 0, importer.shape(input).len())?;
+pub(super) fn select(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (input, dim) = split_axis(builder, call)?;
+    let axis = call.axis("dim", 0, builder.shape(input).len())?;
     let index = wrap_axis(call.int("index", 0)?, dim).map_err(|_| "has an index outside its operand")?;
-    importer.push(call, Select { axis, index }, &[input])
+    builder.push(call, Select { axis, index }, &[input])
 }
 
-pub(super) fn narrow(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let (input, dim) = split_axis(importer, call)?;
-    let axis = call.axis("dim", 0, importer.shape(input).len())?;
+pub(super) fn narrow(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (input, dim) = split_axis(builder, call)?;
+    let axis = call.axis("dim", 0, builder.shape(input).len())?;
     let start = call.int("start", 0)?;
     let start = if start < 0 { start.checked_add(dim as i64).and_then(to_size) } else { to_size(start) };
     let range = start.zip(to_size(call.int("length", 1)?)).map(|(start, length)| start..start + length);
     let range = range.ok_or("has a range outside its operand")?;
-    importer.push(call, Slice { axis, start: range.start, end: range.end }, &[input])
+    builder.push(call, Slice { axis, start: range.start, end: range.end }, &[input])
 }
 
-pub(super) fn index_select(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let (input, _) = split_axis(importer, call)?;
-    let axis = call.axis("dim", 0, importer.shape(input).len())?;
-    importer.push(call, IndexSelect { axis }, &[input, call.tensor("index")?])
+pub(super) fn index_select(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (input, _) = split_axis(builder, call)?;
+    let axis = call.axis("dim", 0, builder.shape(input).len())?;
+    builder.push(call, IndexSelect { axis }, &[input, call.tensor("index")?])
 }
 
-pub(super) fn gather(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let (input, _) = split_axis(importer, call)?;
-    let axis = call.axis("dim", 0, importer.shape(input).len())?;
-    importer.push(call, Gather { axis }, &[input, call.tensor("index")?])
+pub(super) fn gather(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (input, _) = split_axis(builder, call)?;
+    let axis = call.axis("dim", 0, builder.shape(input).len())?;
+    builder.push(call, Gather { axis }, &[input, call.tensor("index")?])
 }
 
 /// `x[:, rows, columns]`: tensors of indices for neighbouring axes.
-pub(super) fn index(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let (axis, indices) = indices(importer, call)?;
+pub(super) fn index(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (axis, indices) = indices(builder, call)?;
     let inputs = [vec![call.tensor("self")?], indices].concat();
-    importer.push(call, Index { axis }, &inputs)
+    builder.push(call, Index { axis }, &inputs)
 }
 
 /// The first indexed axis, and the indices from there on.
-fn indices(importer: &Importer, call: &Call<'_>) -> Result<(usize, Vec<ValueId>), String> {
+fn indices(builder: &Builder<'_>, call: &Call<'_>) -> Result<(usize, Vec<ValueId>), String> {
     let Some(Arg::Tensors(indices)) = call.arg("indices") else { return Err("has no indices".to_owned()) };
     let axis = indices.iter().take_while(|index| index.is_none()).count();
     let given: Vec<ValueId> = indices[axis..].iter().map_while(|index| *index).collect();
     if given.is_empty() || indices[axis + given.len()..].iter().any(Option::is_some) {
         return Err("only the indices of neighbouring axes are supported".to_owned());
     }
-    if given.iter().any(|&id| importer.graph.value(id).element != Element::I64) {
+    if given.iter().any(|&id| builder.graph.value(id).element != Element::I64) {
         return Err("a choice by truth values has a size that is only known at run time".to_owned());
     }
     Ok((axis, given))
 }
 
-pub(super) fn index_put(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let (0, indices) = indices(importer, call)? else {
+pub(super) fn index_put(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (0, indices) = indices(builder, call)? else {
         return Err("only the indices of the first axes are supported".to_owned());
     };
     if call.flag("accumulate", false)? {
         return Err("only replaced elements are supported, no sums".to_owned());
     }
     let inputs = [vec![call.tensor("self")?], indices, vec![call.tensor("values")?]].concat();
-    importer.push(call, IndexPut, &inputs)
+    builder.push(call, IndexPut, &inputs)
 }
 
 pub(super) fn pixel_shuffle(
-    importer: &mut Importer,
+    builder: &mut Builder<'_>,
     call: &Call<'_>,
     factor: &str,
     op: fn(usize) -> PixelShuffle,
 ) -> Result<Vec<ValueId>, String> {
     // Its square is a size, too.
     let factor = to_size(call.int(factor, 1)?).filter(|factor| (1..1 << 15).contains(factor));
-    importer.push(call, op(factor.ok_or("its factor is no small number above 0")?), &[call.tensor("self")?])
+    builder.push(call, op(factor.ok_or("its factor is no small number above 0")?), &[call.tensor("self")?])
 }
 
 /// Elements moved on along axes; a shift without an axis is for all elements in the order of memory, which is not supported.
-pub(super) fn roll(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn roll(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let axes = axes(importer, call, "dims", input)?;
+    let axes = axes(builder, call, "dims", input)?;
     let shifts = call.ints("shifts", &[])?;
     if axes.len() != shifts.len() {
         return Err("has no axis for each shift".to_owned());
     }
-    let shape = importer.shape(input);
+    let shape = builder.shape(input);
     let shift = |(&axis, &shift): (&usize, &i64)| {
         let dim = *shape.get(axis)? as i64; // tensors have fewer than 2^31 elements
         Some((axis, to_size(shift.checked_rem_euclid(dim)?)?))
     };
     let shifts = axes.iter().zip(&shifts).map(shift).collect::<Option<_>>().ok_or("its operand has no dimensions")?;
-    importer.push(call, Roll { shifts }, &[input])
+    builder.push(call, Roll { shifts }, &[input])
 }
 
-pub(super) fn unfold(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn unfold(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let axis = call.axis("dimension", 0, importer.shape(input).len())?;
+    let axis = call.axis("dimension", 0, builder.shape(input).len())?;
     let size = to_size(call.int("size", 1)?).ok_or("argument `size` is negative")?;
     let step = to_size(call.int("step", 1)?).filter(|&step| step > 0).ok_or("argument `step` is not positive")?;
-    importer.push(call, Unfold { axis, size, step }, &[input])
+    builder.push(call, Unfold { axis, size, step }, &[input])
 }
 
 #[cfg(test)]

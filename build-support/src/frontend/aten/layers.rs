@@ -1,7 +1,6 @@
 //! Layers with parameters: convolutions, products of matrices, normalizations, recurrent networks, embeddings.
 
-use super::{only_images, pair, positive_pair, real, to_size};
-use crate::frontend::pt2::{Arg, Call, Importer};
+use super::{Arg, Builder, Call, only_images, pair, positive_pair, real, to_size};
 use crate::graph::{Tensor, ValueId};
 use crate::ops::addmm::Addmm;
 use crate::ops::attention::Attention;
@@ -19,18 +18,18 @@ use crate::ops::recurrent_cell::RecurrentCell;
 use ndarray::IxDyn;
 
 /// A parameter of a layer: quantized as a weight, so known at build time.
-fn weight(importer: &mut Importer, call: &Call<'_>, id: ValueId) -> Result<ValueId, String> {
-    match importer.graph.value(id).constant {
-        Some(_) => real(importer, call, id),
+fn weight(builder: &mut Builder<'_>, call: &Call<'_>, id: ValueId) -> Result<ValueId, String> {
+    match builder.graph.value(id).constant {
+        Some(_) => real(builder, call, id),
         None => Err("its weights are computed at run time; only constant weights are supported yet".to_owned()),
     }
 }
 
 /// Input, weight and perhaps bias.
-fn layer(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let mut inputs = vec![call.tensor("input")?, weight(importer, call, call.tensor("weight")?)?];
+fn layer(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let mut inputs = vec![call.tensor("input")?, weight(builder, call, call.tensor("weight")?)?];
     if let Some(bias) = call.optional("bias")? {
-        inputs.push(weight(importer, call, bias)?);
+        inputs.push(weight(builder, call, bias)?);
     }
     Ok(inputs)
 }
@@ -40,15 +39,15 @@ fn groups(call: &Call<'_>) -> Result<usize, String> {
     groups.ok_or_else(|| "argument `groups` is not positive".to_owned())
 }
 
-pub(super) fn conv2d(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn conv2d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     if call.flag("transposed", false)? {
-        return conv_transpose2d(importer, call);
+        return conv_transpose2d(builder, call);
     }
-    let inputs = layer(importer, call)?;
-    only_images(importer.shape(inputs[0]))?;
-    only_images(importer.shape(inputs[1]))?;
+    let inputs = layer(builder, call)?;
+    only_images(builder.shape(inputs[0]))?;
+    only_images(builder.shape(inputs[1]))?;
     let (stride, dilation) = (positive_pair(call, "stride", 1)?, positive_pair(call, "dilation", 1)?);
-    let weights = importer.shape(inputs[1]);
+    let weights = builder.shape(inputs[1]);
     let kernel = [weights[2], weights[3]];
     let pad = match call.arg("padding") {
         Some(Arg::Text("valid")) => [[0, 0]; 2],
@@ -59,12 +58,12 @@ pub(super) fn conv2d(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<Val
         }),
         _ => pair(call, "padding", 0)?.map(|pad| [pad, pad]),
     };
-    importer.push(call, Conv2d { stride, pad, dilation, groups: groups(call)? }, &inputs)
+    builder.push(call, Conv2d { stride, pad, dilation, groups: groups(call)? }, &inputs)
 }
 
-pub(super) fn conv_transpose2d(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let inputs = layer(importer, call)?;
-    only_images(importer.shape(inputs[0]))?;
+pub(super) fn conv_transpose2d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let inputs = layer(builder, call)?;
+    only_images(builder.shape(inputs[0]))?;
     let op = ConvTranspose2d {
         stride: positive_pair(call, "stride", 1)?,
         pad: pair(call, "padding", 0)?.map(|pad| [pad, pad]),
@@ -72,83 +71,83 @@ pub(super) fn conv_transpose2d(importer: &mut Importer, call: &Call<'_>) -> Resu
         dilation: positive_pair(call, "dilation", 1)?,
         groups: groups(call)?,
     };
-    importer.push(call, op, &inputs)
+    builder.push(call, op, &inputs)
 }
 
-pub(super) fn linear(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let inputs = layer(importer, call)?;
-    importer.push(call, Linear, &inputs)
+pub(super) fn linear(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let inputs = layer(builder, call)?;
+    builder.push(call, Linear, &inputs)
 }
 
 /// `mat1 · mat2`; the second operand has a name of its own.
-pub(super) fn matmul(importer: &mut Importer, call: &Call<'_>, op: MatMul) -> Result<Vec<ValueId>, String> {
+pub(super) fn matmul(builder: &mut Builder<'_>, call: &Call<'_>, op: MatMul) -> Result<Vec<ValueId>, String> {
     let second = if call.has("mat2") { "mat2" } else { "other" };
-    let inputs = [real(importer, call, call.tensor("self")?)?, real(importer, call, call.tensor(second)?)?];
-    importer.push(call, op, &inputs)
+    let inputs = [real(builder, call, call.tensor("self")?)?, real(builder, call, call.tensor(second)?)?];
+    builder.push(call, op, &inputs)
 }
 
-pub(super) fn addmm(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn addmm(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let op = Addmm { beta: call.float("beta", 1.0)?, alpha: call.float("alpha", 1.0)? };
     let mut inputs = Vec::new();
     for name in ["self", "mat1", "mat2"] {
-        inputs.push(real(importer, call, call.tensor(name)?)?);
+        inputs.push(real(builder, call, call.tensor(name)?)?);
     }
-    importer.push(call, op, &inputs)
+    builder.push(call, op, &inputs)
 }
 
-pub(super) fn batch_norm(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn batch_norm(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     if call.flag("training", false)? {
         return Err("is in training mode; export the model after `model.eval()`".to_owned());
     }
     let input = call.tensor("input")?;
-    let channels = *importer.shape(input).get(1).ok_or("its operand has no channels")?;
+    let channels = *builder.shape(input).get(1).ok_or("its operand has no channels")?;
     let mut inputs = vec![input];
     for (name, default) in [("weight", Some(1.0)), ("bias", Some(0.0)), ("running_mean", None), ("running_var", None)] {
         inputs.push(match (call.optional(name)?, default) {
-            (Some(id), _) => weight(importer, call, id)?,
+            (Some(id), _) => weight(builder, call, id)?,
             (None, Some(default)) => {
-                importer.constant(format!("{}.{name}", call.name), Tensor::from_elem(IxDyn(&[channels]), default))?
+                builder.constant(format!("{}.{name}", call.name), Tensor::from_elem(IxDyn(&[channels]), default))?
             }
             (None, None) => return Err("has no running statistics; it normalizes by those of the input".to_owned()),
         });
     }
     let eps = call.float("eps", 1e-5)? as f32; // a float32 in the operator's own arithmetic
-    importer.push(call, BatchNorm { eps }, &inputs)
+    builder.push(call, BatchNorm { eps }, &inputs)
 }
 
 /// Operands of a normalization: its input, then those of weight and bias that there are.
-fn normalized(importer: &mut Importer, call: &Call<'_>) -> Result<(Vec<ValueId>, bool, bool), String> {
-    let mut inputs = vec![real(importer, call, call.tensor("input")?)?];
+fn normalized(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<(Vec<ValueId>, bool, bool), String> {
+    let mut inputs = vec![real(builder, call, call.tensor("input")?)?];
     let (factor, summand) = (call.optional("weight")?, call.optional("bias")?);
     for parameter in [factor, summand].into_iter().flatten() {
-        inputs.push(weight(importer, call, parameter)?);
+        inputs.push(weight(builder, call, parameter)?);
     }
     Ok((inputs, factor.is_some(), summand.is_some()))
 }
 
-pub(super) fn layer_norm(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let (inputs, weight, bias) = normalized(importer, call)?;
+pub(super) fn layer_norm(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (inputs, weight, bias) = normalized(builder, call)?;
     let dims = call.ints("normalized_shape", &[])?.len();
-    importer.push(call, LayerNorm { dims, eps: call.float("eps", 1e-5)?, weight, bias }, &inputs)
+    builder.push(call, LayerNorm { dims, eps: call.float("eps", 1e-5)?, weight, bias }, &inputs)
 }
 
-pub(super) fn group_norm(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let (inputs, weight, bias) = normalized(importer, call)?;
+pub(super) fn group_norm(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (inputs, weight, bias) = normalized(builder, call)?;
     let groups = to_size(call.int("num_groups", 1)?).ok_or("argument `num_groups` is negative")?;
-    importer.push(call, GroupNorm { groups, eps: call.float("eps", 1e-5)?, weight, bias }, &inputs)
+    builder.push(call, GroupNorm { groups, eps: call.float("eps", 1e-5)?, weight, bias }, &inputs)
 }
 
-pub(super) fn prelu(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let inputs = [call.tensor("self")?, weight(importer, call, call.tensor("weight")?)?];
-    importer.push(call, Prelu, &inputs)
+pub(super) fn prelu(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let inputs = [call.tensor("self")?, weight(builder, call, call.tensor("weight")?)?];
+    builder.push(call, Prelu, &inputs)
 }
 
-pub(super) fn embedding(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn embedding(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let inputs = [call.tensor("weight")?, call.tensor("indices")?];
-    importer.push(call, Embedding, &inputs)
+    builder.push(call, Embedding, &inputs)
 }
 
-pub(super) fn attention(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn attention(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     if call.float("dropout_p", 0.0)? != 0.0 {
         return Err("drops elements; export the model after `model.eval()`".to_owned());
     }
@@ -158,7 +157,7 @@ pub(super) fn attention(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<
     let mut inputs = vec![call.tensor("query")?, call.tensor("key")?, call.tensor("value")?];
     inputs.extend(call.optional("attn_mask")?);
     let scale = if call.has("scale") { Some(call.float("scale", 1.0)?) } else { None };
-    importer.push(call, Attention { scale, causal: call.flag("is_causal", false)? }, &inputs)
+    builder.push(call, Attention { scale, causal: call.flag("is_causal", false)? }, &inputs)
 }
 
 /// Initial states: a list for `lstm`, one tensor for the others.
@@ -169,7 +168,7 @@ fn states(call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     }
 }
 
-pub(super) fn recurrent(importer: &mut Importer, call: &Call<'_>, cell: Cell) -> Result<Vec<ValueId>, String> {
+pub(super) fn recurrent(builder: &mut Builder<'_>, call: &Call<'_>, cell: Cell) -> Result<Vec<ValueId>, String> {
     if call.flag("train", false)? && call.float("dropout", 0.0)? != 0.0 {
         return Err("is in training mode; export the model after `model.eval()`".to_owned());
     }
@@ -184,18 +183,18 @@ pub(super) fn recurrent(importer: &mut Importer, call: &Call<'_>, cell: Cell) ->
     let mut inputs = vec![call.tensor("input")?];
     inputs.extend(states(call)?);
     for parameter in parameters {
-        inputs.push(weight(importer, call, parameter)?);
+        inputs.push(weight(builder, call, parameter)?);
     }
-    importer.push(call, op, &inputs)
+    builder.push(call, op, &inputs)
 }
 
-pub(super) fn recurrent_cell(importer: &mut Importer, call: &Call<'_>, cell: Cell) -> Result<Vec<ValueId>, String> {
+pub(super) fn recurrent_cell(builder: &mut Builder<'_>, call: &Call<'_>, cell: Cell) -> Result<Vec<ValueId>, String> {
     let mut inputs = vec![call.tensor("input")?];
     inputs.extend(states(call)?);
     for name in ["w_ih", "w_hh", "b_ih", "b_hh"] {
         if let Some(parameter) = call.optional(name)? {
-            inputs.push(weight(importer, call, parameter)?);
+            inputs.push(weight(builder, call, parameter)?);
         }
     }
-    importer.push(call, RecurrentCell { cell }, &inputs)
+    builder.push(call, RecurrentCell { cell }, &inputs)
 }

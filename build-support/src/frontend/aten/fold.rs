@@ -52,7 +52,7 @@ pub(super) fn binary(op: Binary, a: &ArrayD<i64>, b: &ArrayD<i64>) -> Option<Arr
 }
 
 /// The quotient rounded to the integer below, as in Python.
-pub(super) fn floor_divide(a: i64, b: i64) -> Option<i64> {
+pub(in crate::frontend) fn floor_divide(a: i64, b: i64) -> Option<i64> {
     let quotient = a.checked_div(b)?;
     Some(if a % b != 0 && (a < 0) != (b < 0) { quotient - 1 } else { quotient })
 }

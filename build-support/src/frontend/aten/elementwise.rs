@@ -1,7 +1,6 @@
 //! Functions of one element of each operand.
 
-use super::{converted, fold, real, unary};
-use crate::frontend::pt2::{Arg, Call, Importer};
+use super::{Arg, Builder, Call, converted, fold, real, unary};
 use crate::graph::{Data, Element, Tensor, ValueId};
 use crate::ops::add_alpha::AddAlpha;
 use crate::ops::binary::Binary;
@@ -57,58 +56,58 @@ pub(super) fn function_of(name: &str) -> Option<Unary> {
     })
 }
 
-pub(super) fn function(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn function(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let name = call.target.split('.').nth(1).map(super::functional);
     if call.int("decimals", 0)? != 0 {
         return Err("only rounding to whole numbers is supported".to_owned());
     }
-    unary(importer, call, name.and_then(function_of).expect("it was found by this name"))
+    unary(builder, call, name.and_then(function_of).expect("it was found by this name"))
 }
 
-pub(super) fn celu(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    unary(importer, call, Unary::Celu { alpha: call.float("alpha", 1.0)? })
+pub(super) fn celu(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    unary(builder, call, Unary::Celu { alpha: call.float("alpha", 1.0)? })
 }
 
-pub(super) fn elu(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn elu(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let alpha = call.float("alpha", 1.0)?;
     let (scale, input_scale) = (call.float("scale", 1.0)?, call.float("input_scale", 1.0)?);
-    unary(importer, call, Unary::Elu { alpha, scale, input_scale })
+    unary(builder, call, Unary::Elu { alpha, scale, input_scale })
 }
 
-pub(super) fn gelu(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn gelu(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     match call.text("approximate", "none")? {
-        "none" => unary(importer, call, Unary::Gelu),
-        "tanh" => unary(importer, call, Unary::GeluTanh),
+        "none" => unary(builder, call, Unary::Gelu),
+        "tanh" => unary(builder, call, Unary::GeluTanh),
         other => Err(format!("unknown approximation `{other}`")),
     }
 }
 
-pub(super) fn leaky_relu(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    unary(importer, call, Unary::LeakyRelu { slope: call.float("negative_slope", 0.01)? })
+pub(super) fn leaky_relu(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    unary(builder, call, Unary::LeakyRelu { slope: call.float("negative_slope", 0.01)? })
 }
 
-pub(super) fn logit(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn logit(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let eps = if call.has("eps") { Some(call.float("eps", 0.0)?) } else { None };
-    unary(importer, call, Unary::Logit { eps })
+    unary(builder, call, Unary::Logit { eps })
 }
 
-pub(super) fn softplus(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    unary(importer, call, Unary::Softplus { beta: call.float("beta", 1.0)?, threshold: call.float("threshold", 20.0)? })
+pub(super) fn softplus(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    unary(builder, call, Unary::Softplus { beta: call.float("beta", 1.0)?, threshold: call.float("threshold", 20.0)? })
 }
 
-pub(super) fn clamp(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn clamp(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     // Torch computes with bounds of the tensor's float32.
     let bound = |name| Ok::<_, String>(if call.has(name) { Some(call.float(name, 0.0)? as f32) } else { None });
-    clamped(importer, call, bound("min")?, bound("max")?, ClampKind::Clamp)
+    clamped(builder, call, bound("min")?, bound("max")?, ClampKind::Clamp)
 }
 
-pub(super) fn hardtanh(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn hardtanh(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let (min, max) = (call.float("min_val", -1.0)? as f32, call.float("max_val", 1.0)? as f32); // as for `clamp`
-    clamped(importer, call, Some(min), Some(max), ClampKind::Hardtanh)
+    clamped(builder, call, Some(min), Some(max), ClampKind::Hardtanh)
 }
 
 fn clamped(
-    importer: &mut Importer,
+    builder: &mut Builder<'_>,
     call: &Call<'_>,
     min: Option<f32>,
     max: Option<f32>,
@@ -116,13 +115,13 @@ fn clamped(
 ) -> Result<Vec<ValueId>, String> {
     // With crossed bounds the upper one wins.
     let min = min.zip(max).map(|(min, max)| min.min(max)).or(min);
-    unary(importer, call, Clamp { min, max, kind })
+    unary(builder, call, Clamp { min, max, kind })
 }
 
 /// An operand that is a tensor or a number. Numbers and real constants without dimensions become tensors of the other operand's
 /// rank, as the reference quantizer lifts them.
 fn operand(
-    importer: &mut Importer,
+    builder: &mut Builder<'_>,
     call: &Call<'_>,
     name: &str,
     rank: usize,
@@ -132,7 +131,7 @@ fn operand(
     let shape = IxDyn(&dims);
     let data = match call.arg(name) {
         Some(Arg::Tensor(id)) => {
-            let value = importer.graph.value(*id);
+            let value = builder.graph.value(*id);
             match &value.constant {
                 Some(data) if value.shape.is_empty() => fold::reshaped(data.clone(), &dims),
                 _ => return Ok(*id),
@@ -145,147 +144,146 @@ fn operand(
         Some(Arg::Int(_) | Arg::Float(_)) => Data::F32(Tensor::from_elem(shape, call.float(name, 0.0)? as f32)),
         _ => return Err(format!("argument `{name}` is neither a tensor nor a number")),
     };
-    importer.constant(format!("{}.{name}", call.name), data)
+    builder.constant(format!("{}.{name}", call.name), data)
 }
 
 /// The operands of an operator on two tensors of one element type, at least one of them a tensor.
-fn operands(importer: &mut Importer, call: &Call<'_>, names: [&str; 2]) -> Result<[ValueId; 2], String> {
+fn operands(builder: &mut Builder<'_>, call: &Call<'_>, names: [&str; 2]) -> Result<[ValueId; 2], String> {
     let tensor = |name| call.arg(name).and_then(|arg| if let Arg::Tensor(id) = arg { Some(*id) } else { None });
-    let kind = |id: ValueId| (importer.shape(id).len(), importer.graph.value(id).element);
+    let kind = |id: ValueId| (builder.shape(id).len(), builder.graph.value(id).element);
     let kinds = names.map(|name| tensor(name).map(kind));
     let (first, second) = (kinds[0].or(kinds[1]), kinds[1].or(kinds[0]));
     let ((rank_a, kind_a), (rank_b, kind_b)) = first.zip(second).ok_or("has no operand that is a tensor")?;
-    let inputs =
-        [operand(importer, call, names[0], rank_b, kind_b)?, operand(importer, call, names[1], rank_a, kind_a)?];
-    promoted(importer, call, inputs)
+    let inputs = [operand(builder, call, names[0], rank_b, kind_b)?, operand(builder, call, names[1], rank_a, kind_a)?];
+    promoted(builder, call, inputs)
 }
 
 /// Two tensors with elements of one type: real numbers before integers before truth values.
-fn promoted(importer: &mut Importer, call: &Call<'_>, inputs: [ValueId; 2]) -> Result<[ValueId; 2], String> {
-    let kinds = inputs.map(|id| importer.graph.value(id).element);
+fn promoted(builder: &mut Builder<'_>, call: &Call<'_>, inputs: [ValueId; 2]) -> Result<[ValueId; 2], String> {
+    let kinds = inputs.map(|id| builder.graph.value(id).element);
     let order = [Element::F32, Element::I64, Element::Bool];
     let common = order.into_iter().find(|element| kinds.contains(element)).expect("one of all element types");
-    Ok([converted(importer, call, inputs[0], common)?, converted(importer, call, inputs[1], common)?])
+    Ok([converted(builder, call, inputs[0], common)?, converted(builder, call, inputs[1], common)?])
 }
 
-pub(super) fn binary(importer: &mut Importer, call: &Call<'_>, op: Binary) -> Result<Vec<ValueId>, String> {
-    let inputs = operands(importer, call, ["self", "other"])?;
-    push_binary(importer, call, op, inputs)
+pub(super) fn binary(builder: &mut Builder<'_>, call: &Call<'_>, op: Binary) -> Result<Vec<ValueId>, String> {
+    let inputs = operands(builder, call, ["self", "other"])?;
+    push_binary(builder, call, op, inputs)
 }
 
 fn push_binary(
-    importer: &mut Importer,
+    builder: &mut Builder<'_>,
     call: &Call<'_>,
     op: Binary,
     inputs: [ValueId; 2],
 ) -> Result<Vec<ValueId>, String> {
-    let values = inputs.map(|id| importer.graph.value(id).constant.as_ref());
+    let values = inputs.map(|id| builder.graph.value(id).constant.as_ref());
     if let [Some(Data::I64(a)), Some(Data::I64(b))] = values {
         let result = fold::binary(op, a, b).ok_or("computes integers that do not fit")?;
-        return Ok(vec![importer.constant(call.name.to_owned(), result)?]);
+        return Ok(vec![builder.constant(call.name.to_owned(), result)?]);
     }
-    importer.push(call, op, &inputs)
+    builder.push(call, op, &inputs)
 }
 
 /// `self ± alpha · other`
-pub(super) fn add(importer: &mut Importer, call: &Call<'_>, subtract: bool) -> Result<Vec<ValueId>, String> {
-    let inputs = operands(importer, call, ["self", "other"])?;
+pub(super) fn add(builder: &mut Builder<'_>, call: &Call<'_>, subtract: bool) -> Result<Vec<ValueId>, String> {
+    let inputs = operands(builder, call, ["self", "other"])?;
     let alpha = call.float("alpha", 1.0)?;
     if alpha != 1.0 {
-        let inputs = [real(importer, call, inputs[0])?, real(importer, call, inputs[1])?];
-        return importer.push(call, AddAlpha { alpha, subtract }, &inputs);
+        let inputs = [real(builder, call, inputs[0])?, real(builder, call, inputs[1])?];
+        return builder.push(call, AddAlpha { alpha, subtract }, &inputs);
     }
-    push_binary(importer, call, if subtract { Binary::Sub } else { Binary::Add }, inputs)
+    push_binary(builder, call, if subtract { Binary::Sub } else { Binary::Add }, inputs)
 }
 
 /// `other - self`
-pub(super) fn rsub(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn rsub(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     if call.float("alpha", 1.0)? != 1.0 {
         return Err("a factor of its first operand is not supported".to_owned());
     }
-    binary(importer, call, Binary::Rsub)
+    binary(builder, call, Binary::Rsub)
 }
 
-pub(super) fn div(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn div(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let op = match call.text("rounding_mode", "")? {
         "" => {
-            let [a, b] = operands(importer, call, ["self", "other"])?;
-            let inputs = [real(importer, call, a)?, real(importer, call, b)?];
-            return importer.push(call, Binary::Div, &inputs);
+            let [a, b] = operands(builder, call, ["self", "other"])?;
+            let inputs = [real(builder, call, a)?, real(builder, call, b)?];
+            return builder.push(call, Binary::Div, &inputs);
         }
         "floor" => Binary::DivFloor,
         "trunc" => Binary::DivTrunc,
         other => return Err(format!("unknown rounding mode `{other}`")),
     };
-    binary(importer, call, op)
+    binary(builder, call, op)
 }
 
-pub(super) fn pow(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn pow(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     if matches!(call.arg("exponent"), Some(Arg::Int(_) | Arg::Float(_))) {
-        return unary(importer, call, Unary::Pow { exponent: call.float("exponent", 1.0)? });
+        return unary(builder, call, Unary::Pow { exponent: call.float("exponent", 1.0)? });
     }
-    let inputs = operands(importer, call, ["self", "exponent"])?;
-    push_binary(importer, call, Binary::Pow, inputs)
+    let inputs = operands(builder, call, ["self", "exponent"])?;
+    push_binary(builder, call, Binary::Pow, inputs)
 }
 
-pub(super) fn remainder(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let is_real = |id| importer.graph.value(id).element == Element::F32;
+pub(super) fn remainder(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let is_real = |id| builder.graph.value(id).element == Element::F32;
     if call.tensor("self").is_ok_and(is_real) && matches!(call.arg("other"), Some(Arg::Int(_) | Arg::Float(_))) {
-        return unary(importer, call, Unary::Remainder { divisor: call.float("other", 1.0)? });
+        return unary(builder, call, Unary::Remainder { divisor: call.float("other", 1.0)? });
     }
-    binary(importer, call, Binary::Remainder)
+    binary(builder, call, Binary::Remainder)
 }
 
-pub(super) fn compare(importer: &mut Importer, call: &Call<'_>, op: Compare) -> Result<Vec<ValueId>, String> {
-    let inputs = operands(importer, call, ["self", "other"])?;
-    importer.push(call, op, &inputs)
+pub(super) fn compare(builder: &mut Builder<'_>, call: &Call<'_>, op: Compare) -> Result<Vec<ValueId>, String> {
+    let inputs = operands(builder, call, ["self", "other"])?;
+    builder.push(call, op, &inputs)
 }
 
-pub(super) fn logical(importer: &mut Importer, call: &Call<'_>, op: Logical) -> Result<Vec<ValueId>, String> {
-    let [a, b] = operands(importer, call, ["self", "other"])?;
-    let inputs = [truths(importer, call, a)?, truths(importer, call, b)?];
-    importer.push(call, op, &inputs)
+pub(super) fn logical(builder: &mut Builder<'_>, call: &Call<'_>, op: Logical) -> Result<Vec<ValueId>, String> {
+    let [a, b] = operands(builder, call, ["self", "other"])?;
+    let inputs = [truths(builder, call, a)?, truths(builder, call, b)?];
+    builder.push(call, op, &inputs)
 }
 
-pub(super) fn not(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let input = truths(importer, call, call.tensor("self")?)?;
-    importer.push(call, Logical::Not, &[input])
+pub(super) fn not(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let input = truths(builder, call, call.tensor("self")?)?;
+    builder.push(call, Logical::Not, &[input])
 }
 
 /// A tensor of truth values; the operators on bits are the same for these only.
-fn truths(importer: &mut Importer, call: &Call<'_>, id: ValueId) -> Result<ValueId, String> {
-    if importer.graph.value(id).element != Element::Bool && !call.target.starts_with("aten.logical_") {
+fn truths(builder: &mut Builder<'_>, call: &Call<'_>, id: ValueId) -> Result<ValueId, String> {
+    if builder.graph.value(id).element != Element::Bool && !call.target.starts_with("aten.logical_") {
         return Err("works on the bits of integers; only truth values are supported".to_owned());
     }
-    converted(importer, call, id, Element::Bool)
+    converted(builder, call, id, Element::Bool)
 }
 
 /// `where(condition, self, other)`
-pub(super) fn choose(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn choose(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let condition = call.tensor("condition")?;
-    let condition = converted(importer, call, condition, Element::Bool)?;
+    let condition = converted(builder, call, condition, Element::Bool)?;
     let is_tensor = |name| matches!(call.arg(name), Some(Arg::Tensor(_)));
     let inputs = if is_tensor("self") || is_tensor("other") {
-        operands(importer, call, ["self", "other"])?
+        operands(builder, call, ["self", "other"])?
     } else {
-        let rank = importer.shape(condition).len();
+        let rank = builder.shape(condition).len();
         let is_int = |name| matches!(call.arg(name), Some(Arg::Int(_) | Arg::Bool(_)));
         let kind = if is_int("self") && is_int("other") { Element::I64 } else { Element::F32 };
-        [operand(importer, call, "self", rank, kind)?, operand(importer, call, "other", rank, kind)?]
+        [operand(builder, call, "self", rank, kind)?, operand(builder, call, "other", rank, kind)?]
     };
-    importer.push(call, Choose, &[condition, inputs[0], inputs[1]])
+    builder.push(call, Choose, &[condition, inputs[0], inputs[1]])
 }
 
-pub(super) fn masked_fill(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+pub(super) fn masked_fill(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let value = match call.arg("value") {
         Some(Arg::Tensor(id)) => {
-            let data = importer.graph.value(*id).constant.as_ref().map(|data| fold::cast(data, Element::F32));
+            let data = builder.graph.value(*id).constant.as_ref().map(|data| fold::cast(data, Element::F32));
             let value = data.as_ref().and_then(Data::real).filter(|data| data.len() == 1).and_then(|data| data.first());
             *value.ok_or("its value is computed at run time")?
         }
         _ => call.float("value", 0.0)? as f32, // torch computes in the tensor's float32
     };
-    let input = real(importer, call, call.tensor("self")?)?;
-    let mask = converted(importer, call, call.tensor("mask")?, Element::Bool)?;
-    importer.push(call, MaskedFill { value }, &[input, mask])
+    let input = real(builder, call, call.tensor("self")?)?;
+    let mask = converted(builder, call, call.tensor("mask")?, Element::Bool)?;
+    builder.push(call, MaskedFill { value }, &[input, mask])
 }

@@ -1,13 +1,16 @@
-//! ATen overloads to rooms: arguments read by the names of ATen's schemas, with their defaults.
+//! ATen overloads to rooms: arguments read by the names of ATen's schemas, with their defaults. Both front-ends use them.
 
+mod builder;
+mod call;
 mod constants;
+mod data_type;
 mod elementwise;
+mod fold;
 mod layers;
 mod movement;
 mod pools;
 mod reductions;
 
-use super::{Call, Importer, MAX_ELEMENTS, fold};
 use crate::graph::{Element, ValueId};
 use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
@@ -17,10 +20,15 @@ use crate::ops::logical::Logical;
 use crate::ops::pixel_shuffle::PixelShuffle;
 use crate::ops::recurrent::Cell;
 use crate::ops::{Op, abs, clamp, matmul, neg};
+pub(super) use builder::{Builder, MAX_ELEMENTS, element_count};
+use call::wrap_axis;
+pub(super) use call::{Arg, Call};
+pub(super) use data_type::{element_of, scalar_type};
+pub(super) use fold::floor_divide;
 
 /// Adds what a node means to the network and gives its results; the error says why it is not supported, or nothing where its
 /// name says it all.
-pub(super) type Import = fn(&mut Importer, &Call<'_>) -> Result<Vec<ValueId>, String>;
+pub(super) type Import = fn(&mut Builder<'_>, &Call<'_>) -> Result<Vec<ValueId>, String>;
 
 /// The import of an overload.
 pub(super) fn import_of(target: &str) -> Option<Import> {
@@ -167,46 +175,46 @@ fn functional(name: &str) -> &str {
     base.strip_suffix("_copy").filter(|base| !["_to", "index"].contains(base)).unwrap_or(base)
 }
 
-fn same(_: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+fn same(_: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     Ok(vec![call.tensor("self")?])
 }
 
-fn identity(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+fn identity(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    match importer.graph.value(input).constant {
+    match builder.graph.value(input).constant {
         Some(_) => Ok(vec![input]),
-        None => importer.push(call, Identity, &[input]),
+        None => builder.push(call, Identity, &[input]),
     }
 }
 
-fn dropout(importer: &mut Importer, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+fn dropout(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     if call.flag("train", false)? {
         return Err("is in training mode; export the model after `model.eval()`".to_owned());
     }
     let input = if call.has("input") { call.tensor("input")? } else { call.tensor("self")? };
-    importer.push(call, Identity, &[input])
+    builder.push(call, Identity, &[input])
 }
 
-fn unary(importer: &mut Importer, call: &Call<'_>, op: impl Into<Op>) -> Result<Vec<ValueId>, String> {
-    let input = real(importer, call, call.tensor("self")?)?;
-    importer.push(call, op, &[input])
+fn unary(builder: &mut Builder<'_>, call: &Call<'_>, op: impl Into<Op>) -> Result<Vec<ValueId>, String> {
+    let input = real(builder, call, call.tensor("self")?)?;
+    builder.push(call, op, &[input])
 }
 
 /// A tensor of real numbers, converted where it is none.
-fn real(importer: &mut Importer, call: &Call<'_>, id: ValueId) -> Result<ValueId, String> {
-    converted(importer, call, id, Element::F32)
+fn real(builder: &mut Builder<'_>, call: &Call<'_>, id: ValueId) -> Result<ValueId, String> {
+    converted(builder, call, id, Element::F32)
 }
 
 /// A tensor with elements of this type; a constant is converted at once.
-fn converted(importer: &mut Importer, call: &Call<'_>, id: ValueId, element: Element) -> Result<ValueId, String> {
-    let value = importer.graph.value(id);
+fn converted(builder: &mut Builder<'_>, call: &Call<'_>, id: ValueId, element: Element) -> Result<ValueId, String> {
+    let value = builder.graph.value(id);
     match &value.constant {
         _ if value.element == element => Ok(id),
         Some(data) => {
             let (name, data) = (value.name.clone(), fold::cast(data, element));
-            importer.constant(name, data)
+            builder.constant(name, data)
         }
-        None => importer.push_piece(call, "cast", Cast { element }, &[id]),
+        None => builder.push_piece(call, "cast", Cast { element }, &[id]),
     }
 }
 
