@@ -122,5 +122,5 @@ fn run(
 }
 
 fn is_finite(data: &Data) -> bool {
-    data.real().is_none_or(|tensor| tensor.iter().all(|x| x.is_finite()))
+    data.real().is_none_or(|tensor| quantize_float::all_finite(tensor.as_slice().expect("standard layout")))
 }

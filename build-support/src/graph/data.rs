@@ -2,8 +2,7 @@
 
 use ndarray::ArrayD;
 
-/// A float tensor in the exporter's layout, always in standard (row-major) order.
-pub type Tensor = ArrayD<f32>;
+pub use quantize_float::Tensor;
 
 /// What the elements of a tensor are.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -1,9 +1,10 @@
 //! Mean over sliding windows.
 
-use super::max_pool2d::{pool_shape, window};
+use super::max_pool2d::pool_shape;
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::{Lowering, NCHW_TO_NHWC, NHWC_TO_NCHW};
+use quantize_float::Window;
 use quantize_runtime::ops::{self, AccumulatorType};
 
 /// Mean of each window of `[N, C, H, W]`.
@@ -30,10 +31,11 @@ impl AvgPool2d {
         [0, 1].map(|axis| [self.pad[axis][0], self.pad[axis][1] + self.ceil[axis]])
     }
 
-    /// How many elements of a window from `start` on count along one axis, padding included.
+    /// How many elements of a window count along one axis: those of the input, and of its padding where that counts.
     fn counted(&self, axis: usize, input: usize, at: usize) -> usize {
-        let start = at * self.stride[axis];
-        (start + self.kernel[axis]).min(input + self.pad[axis][0] + self.pad[axis][1]) - start
+        let (start, [before, after]) = (at * self.stride[axis], self.pad[axis]);
+        let counted = if self.count_include_pad { 0..before + input + after } else { before..before + input };
+        (start + self.kernel[axis]).min(counted.end) - start.max(counted.start)
     }
 }
 
@@ -49,14 +51,26 @@ impl Room for AvgPool2d {
 
     fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
         let shape = self.infer(&[inputs[0].shape()]).expect("checked at import");
-        Tensor::from_shape_fn(shape, |at| {
-            let at = [at[0], at[1], at[2], at[3]];
-            let (sum, count) = window(inputs[0], at, self.kernel, self.stride, [1, 1], self.reach())
-                .fold((0.0_f32, 0_usize), |(sum, count), x| (sum + x, count + 1));
-            let padded = || self.counted(0, inputs[0].shape()[2], at[2]) * self.counted(1, inputs[0].shape()[3], at[3]);
-            let count = if self.count_include_pad { padded() } else { count };
-            sum / self.divisor.unwrap_or(count) as f32
-        })
+        let window = Window {
+            kernel: self.kernel,
+            stride: self.stride,
+            dilation: [1, 1],
+            pad: self.pad.map(|[before, _]| before),
+            output: [shape[2], shape[3]],
+        };
+        let counts = [0, 1].map(|axis| {
+            let counted = |at| self.counted(axis, inputs[0].shape()[2 + axis], at);
+            (0..shape[2 + axis]).map(counted).collect::<Vec<usize>>()
+        });
+        let mut means = quantize_float::sum_pool2d(inputs[0], window);
+        for plane in means.as_slice_mut().expect("standard layout").chunks_exact_mut(shape[2] * shape[3]) {
+            for (row, count) in plane.chunks_exact_mut(shape[3]).zip(&counts[0]) {
+                for (x, columns) in row.iter_mut().zip(&counts[1]) {
+                    *x /= self.divisor.unwrap_or(count * columns) as f32;
+                }
+            }
+        }
+        means
     }
 
     fn target(&self) -> &'static str {

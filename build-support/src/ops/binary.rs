@@ -47,7 +47,6 @@ impl Room for Binary {
 
     fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
         let shape = self.infer(&[inputs[0].shape(), inputs[1].shape()]).expect("shapes were checked at import");
-        let view = |i: usize| inputs[i].broadcast(shape.clone()).expect("shapes were checked at import");
         let apply = |a: f32, b: f32| match self {
             Self::Add => a + b,
             Self::Sub => a - b,
@@ -61,7 +60,7 @@ impl Room for Binary {
             Self::Rsub => b - a,
             Self::Pow => libm::pow(f64::from(a), f64::from(b)) as f32,
         };
-        ndarray::Zip::from(view(0)).and(view(1)).map_collect(|&a, &b| apply(a, b)).as_standard_layout().into_owned()
+        quantize_float::zip(inputs[0], inputs[1], &shape, &apply)
     }
 
     fn target(&self) -> &'static str {

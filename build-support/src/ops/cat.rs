@@ -3,6 +3,7 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use quantize_float::Scalar;
 use ndarray::{ArrayD, ArrayViewD};
 
 /// All operands behind each other along one axis.
@@ -13,9 +14,8 @@ pub struct Cat {
 }
 
 impl Cat {
-    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
-        let joined = ndarray::concatenate(ndarray::Axis(self.axis), inputs).expect("checked at import");
-        joined.as_standard_layout().into_owned()
+    fn rearrange<T: Scalar>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+        T::joined(ndarray::Axis(self.axis), inputs)
     }
 }
 

@@ -43,7 +43,7 @@ impl Room for Clamp {
     fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
         let (min, max) = (self.min.unwrap_or(f32::NEG_INFINITY), self.max.unwrap_or(f32::INFINITY));
         // Comparisons instead of f32::max: a NaN stays one and is then reported.
-        inputs[0].mapv(|x| if x < min { min } else if x > max { max } else { x })
+        quantize_float::map(inputs[0], &|x| if x < min { min } else if x > max { max } else { x })
     }
 
     fn target(&self) -> &'static str {

@@ -4,6 +4,7 @@ use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::layer::LayerWeights;
 use crate::lower::{Lowering, NCHW_TO_NHWC, NHWC_TO_NCHW, Operand};
+use quantize_float::Convolution;
 use quantize_runtime::graph::ValueId;
 use quantize_runtime::ops;
 
@@ -53,39 +54,9 @@ impl Room for ConvTranspose2d {
 
     fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
         let shape = self.infer(&inputs.iter().map(|x| x.shape()).collect::<Vec<_>>()).expect("checked at import");
-        let (&[n, c, h, w], &[_, per_group, kh, kw]) = (inputs[0].shape(), inputs[1].shape()) else {
-            unreachable!("rank 4")
-        };
-        let (o, oh, ow) = (shape[1], shape[2], shape[3]);
-        let input = inputs[0].as_slice().expect("standard layout");
-        let weights = inputs[1].as_slice().expect("standard layout");
-        let mut output = vec![0.0_f32; n * o * oh * ow];
-        let at = |axis: usize, input: usize, tap: usize, size: usize| {
-            let full = input * self.stride[axis] + tap * self.dilation[axis];
-            full.checked_sub(self.pad[axis][0]).filter(|&at| at < size)
-        };
-        // Each output sums over (ic, kh, kw) in this order.
-        for (plane, sums) in output.chunks_exact_mut(oh * ow).enumerate() {
-            let (batch, oc) = (plane / o, plane % o);
-            let (group, in_group) = (oc / per_group, oc % per_group);
-            for k in 0..c / self.groups * kh * kw {
-                let (channel, ky, kx) = (group * (c / self.groups) + k / (kh * kw), k / kw % kh, k % kw);
-                let weight = weights[((channel * per_group + in_group) * kh + ky) * kw + kx];
-                for (y, row) in input[(batch * c + channel) * h * w..][..h * w].chunks_exact(w).enumerate() {
-                    let Some(oy) = at(0, y, ky, oh) else { continue };
-                    for (x, value) in row.iter().enumerate() {
-                        if let Some(ox) = at(1, x, kx, ow) {
-                            sums[oy * ow + ox] += weight * value;
-                        }
-                    }
-                }
-            }
-            if let Some(bias) = inputs.get(2) {
-                let bias = bias.as_slice().expect("standard layout")[oc];
-                sums.iter_mut().for_each(|sum| *sum += bias);
-            }
-        }
-        Tensor::from_shape_vec(shape, output).expect("as many elements as the shape says")
+        let Self { stride, pad, dilation, groups, .. } = *self;
+        let convolution = Convolution { stride, pad, dilation, groups };
+        quantize_float::conv_transpose2d(inputs[0], inputs[1], inputs.get(2).copied(), convolution, &shape)
     }
 
     fn target(&self) -> &'static str {

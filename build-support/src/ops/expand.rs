@@ -3,6 +3,7 @@
 use super::{Pattern, Room, broadcast_shape};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use quantize_float::Scalar;
 use ndarray::{ArrayD, ArrayViewD};
 
 /// The operand broadcast to a shape: expand, `broadcast_to`.
@@ -13,8 +14,8 @@ pub struct Expand {
 }
 
 impl Expand {
-    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
-        inputs[0].broadcast(self.shape.clone()).expect("checked at import").as_standard_layout().into_owned()
+    fn rearrange<T: Scalar>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+        T::standard(inputs[0].broadcast(self.shape.clone()).expect("checked at import"))
     }
 }
 

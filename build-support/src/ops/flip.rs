@@ -3,6 +3,7 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use quantize_float::Scalar;
 use ndarray::{ArrayD, ArrayViewD, Axis};
 
 /// The elements in reverse order along some axes.
@@ -13,7 +14,7 @@ pub struct Flip {
 }
 
 impl Flip {
-    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+    fn rearrange<T: Scalar>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
         let mut view = inputs[0].view();
         self.axes.iter().for_each(|&axis| view.invert_axis(Axis(axis)));
         // Not `to_owned`, which keeps the order in memory.

@@ -1,6 +1,5 @@
 //! Group normalization; decomposed before annotation.
 
-use super::layer_norm::normalize;
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
@@ -44,7 +43,7 @@ impl Room for GroupNorm {
         let weight = self.weight.then(|| parameters.next()).flatten();
         let bias = self.bias.then(|| parameters.next()).flatten();
         let elements = output.as_slice_mut().expect("standard layout");
-        elements.chunks_exact_mut(channels / self.groups * plane).for_each(|group| normalize(group, self.eps));
+        elements.chunks_exact_mut(channels / self.groups * plane).for_each(|group| quantize_float::normalize(group, self.eps));
         for (index, plane) in elements.chunks_exact_mut(plane).enumerate() {
             let channel = index % channels;
             let (factor, summand) = (weight.map_or(1.0, |w| w[channel]), bias.map_or(0.0, |b| b[channel]));

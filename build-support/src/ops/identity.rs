@@ -3,6 +3,7 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use quantize_float::Scalar;
 use ndarray::{ArrayD, ArrayViewD};
 
 /// The same tensor again; a shared observer sees it once more.
@@ -10,7 +11,7 @@ use ndarray::{ArrayD, ArrayViewD};
 pub struct Identity;
 
 impl Identity {
-    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+    fn rearrange<T: Scalar>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
         inputs[0].to_owned()
     }
 }

@@ -38,7 +38,7 @@ impl Room for LayerNorm {
         let weight = self.weight.then(|| parameters.next()).flatten();
         let bias = self.bias.then(|| parameters.next()).flatten();
         for row in output.as_slice_mut().expect("standard layout").chunks_exact_mut(size) {
-            normalize(row, self.eps);
+            quantize_float::normalize(row, self.eps);
             for (index, x) in row.iter_mut().enumerate() {
                 *x = *x * weight.map_or(1.0, |weight| weight[index]) + bias.map_or(0.0, |bias| bias[index]);
             }
@@ -51,13 +51,4 @@ impl Room for LayerNorm {
     }
 
     composite!();
-}
-
-/// Subtracts the mean and divides by the standard deviation; sums in f64, in memory order.
-pub(super) fn normalize(row: &mut [f32], eps: f64) {
-    let count = row.len() as f64;
-    let mean = row.iter().map(|&x| f64::from(x)).sum::<f64>() / count;
-    let variance = row.iter().map(|&x| (f64::from(x) - mean) * (f64::from(x) - mean)).sum::<f64>() / count;
-    let factor = 1.0 / libm::sqrt(variance + eps);
-    row.iter_mut().for_each(|x| *x = ((f64::from(*x) - mean) * factor) as f32);
 }

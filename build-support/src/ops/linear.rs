@@ -9,9 +9,6 @@ use quantize_runtime::ops;
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Linear;
 
-/// Partial sums of a float dot product: a fixed number, so that the order of additions is the same on every host.
-const LANES: usize = 8;
-
 impl Room for Linear {
     const NAME: &'static str = "linear";
 
@@ -26,18 +23,7 @@ impl Room for Linear {
     }
 
     fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
-        let shape = self.infer(&inputs.iter().map(|x| x.shape()).collect::<Vec<_>>()).expect("checked at import");
-        let (o, i) = (inputs[1].shape()[0], inputs[1].shape()[1]);
-        let x = inputs[0].as_slice().expect("standard layout");
-        let weights = inputs[1].as_slice().expect("standard layout");
-        let bias = inputs.get(2).map(|bias| bias.as_slice().expect("standard layout"));
-        let mut output = Vec::with_capacity(x.len() / i * o);
-        for row in x.chunks_exact(i) {
-            for (channel, weights) in weights.chunks_exact(i).enumerate() {
-                output.push(dot(row, weights) + bias.map_or(0.0, |bias| bias[channel]));
-            }
-        }
-        Tensor::from_shape_vec(shape, output).expect("as many elements as the shape says")
+        quantize_float::linear(inputs[0], inputs[1], inputs.get(2).copied())
     }
 
     fn target(&self) -> &'static str {
@@ -73,19 +59,4 @@ impl Room for Linear {
     fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
         self.lower(lowering, node)
     }
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; LANES];
-    let (a_blocks, a_rest) = a.as_chunks::<LANES>();
-    let (b_blocks, b_rest) = b.as_chunks::<LANES>();
-    for (a, b) in a_blocks.iter().zip(b_blocks) {
-        for lane in 0..LANES {
-            lanes[lane] += a[lane] * b[lane];
-        }
-    }
-    for (lane, (a, b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
-        *lane += a * b;
-    }
-    lanes.iter().sum()
 }

@@ -3,6 +3,7 @@
 use super::{Pattern, Room, broadcast_shape};
 use crate::graph::{Node, Tensor};
 use crate::lower::{Lowering, Operand};
+use quantize_float::Scalar;
 use quantize_runtime::graph::ElementType;
 use quantize_runtime::ops;
 
@@ -64,18 +65,11 @@ impl Room for MatMul {
             let shape: Vec<usize> = batch_of.iter().chain(&size).copied().collect();
             let all: Vec<usize> = batch.iter().chain(&size).copied().collect();
             let data = inputs[operand].view().into_shape_with_order(shape).expect("as many elements");
-            data.broadcast(all).expect("checked at import").iter().copied().collect::<Vec<f32>>()
+            f32::standard(data.broadcast(all).expect("checked at import")).into_raw_vec_and_offset().0
         };
         let (a, b) = (matrices(0, batch_a, [n, k]), matrices(1, batch_b, [k, m]));
-        let mut output = vec![0.0_f32; a.len() / k * m];
-        // Each element is summed up over k in order, whatever the vector width: columns are the inner loop.
-        for (row, sums) in output.chunks_exact_mut(m).enumerate() {
-            let b = &b[row / n * k * m..][..k * m];
-            for (&factor, b) in a[row * k..][..k].iter().zip(b.chunks_exact(m)) {
-                sums.iter_mut().zip(b).for_each(|(sum, x)| *sum += factor * x);
-            }
-        }
-        Tensor::from_shape_vec(shape, output).expect("as many elements as the shape says")
+        let product = quantize_float::matmul(&a, &b, [n, k, m]);
+        Tensor::from_shape_vec(shape, product).expect("as many elements as the shape says")
     }
 
     fn target(&self) -> &'static str {

@@ -4,6 +4,7 @@ use super::strided_slice::StridedSlice;
 use super::{Pattern, Room, window_output};
 use crate::graph::{Node, Tensor};
 use crate::lower::{Lowering, NCHW_TO_NHWC, NHWC_TO_NCHW, Operand};
+use quantize_float::Window;
 use quantize_runtime::graph::{ElementType, ValueId};
 use quantize_runtime::ops;
 
@@ -29,12 +30,14 @@ impl Room for MaxPool2d {
 
     fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
         let shape = self.infer(&[inputs[0].shape()]).expect("checked at import");
-        let largest = |a: f32, b: f32| if b > a || b.is_nan() { b } else { a };
-        Tensor::from_shape_fn(shape, |at| {
-            let at = [at[0], at[1], at[2], at[3]];
-            window(inputs[0], at, self.kernel, self.stride, self.dilation, self.pad)
-                .fold(f32::NEG_INFINITY, largest)
-        })
+        let window = Window {
+            kernel: self.kernel,
+            stride: self.stride,
+            dilation: self.dilation,
+            pad: self.pad.map(|[before, _]| before),
+            output: [shape[2], shape[3]],
+        };
+        quantize_float::max_pool2d(inputs[0], window)
     }
 
     fn target(&self) -> &'static str {
@@ -151,23 +154,6 @@ pub(super) fn pool_shape(
             .ok_or_else(|| format!("a window of {kernel:?} does not fit the padded input {h}×{w}"))
     };
     Ok(vec![n, c, side(0, h)?, side(1, w)?])
-}
-
-/// The elements inside the input under the window of output `at`, row by row.
-pub(super) fn window(
-    input: &Tensor,
-    at: [usize; 4],
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    dilation: [usize; 2],
-    pad: [[usize; 2]; 2],
-) -> impl Iterator<Item = f32> {
-    let taps = move |axis: usize, size: usize| {
-        let position = move |tap: usize| (at[2 + axis] * stride[axis] + tap * dilation[axis]).checked_sub(pad[axis][0]);
-        (0..kernel[axis]).filter_map(position).filter(move |&position| position < size)
-    };
-    let (h, w) = (input.shape()[2], input.shape()[3]);
-    taps(0, h).flat_map(move |y| taps(1, w).map(move |x| input[[at[0], at[1], y, x]]))
 }
 
 #[cfg(test)]

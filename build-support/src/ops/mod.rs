@@ -170,7 +170,6 @@ impl FixedRange {
 mod indexing;
 #[cfg(test)]
 mod tests;
-mod threads;
 
 macro_rules! rooms {
     ($($module:ident::$room:ident,)*) => {

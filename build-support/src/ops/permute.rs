@@ -3,6 +3,7 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use quantize_float::Scalar;
 use ndarray::{ArrayD, ArrayViewD};
 
 /// Dimension `i` of the result is dimension `perm[i]` of the operand.
@@ -13,8 +14,8 @@ pub struct Permute {
 }
 
 impl Permute {
-    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
-        inputs[0].clone().permuted_axes(self.perm.clone()).as_standard_layout().into_owned()
+    fn rearrange<T: Scalar>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+        T::standard(inputs[0].clone().permuted_axes(self.perm.clone()))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use quantize_float::Scalar;
 use ndarray::{ArrayD, ArrayViewD};
 
 /// Blocks of pixels made of channels, or channels made of blocks of pixels.
@@ -24,7 +25,7 @@ impl PixelShuffle {
         }
     }
 
-    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+    fn rearrange<T: Scalar>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
         let (view, order) = self.views(inputs[0].shape());
         let shape = self.infer(&[inputs[0].shape()]).expect("checked at import");
         let view = inputs[0].to_shape(view.as_slice()).expect("as many elements").into_owned();

@@ -3,6 +3,7 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use quantize_float::Scalar;
 use ndarray::{ArrayD, ArrayViewD, Axis};
 
 /// The operand several times in a row along each axis: repeat, tile.
@@ -13,16 +14,16 @@ pub struct Repeat {
 }
 
 impl Repeat {
-    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+    fn rearrange<T: Scalar>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
         let mut result = inputs[0].to_owned();
         while result.ndim() < self.repeats.len() {
             result.insert_axis_inplace(Axis(0));
         }
         for (axis, &count) in self.repeats.iter().enumerate() {
             let copies = vec![result.view(); count];
-            result = ndarray::concatenate(Axis(axis), &copies).expect("equal shapes");
+            result = T::joined(Axis(axis), &copies);
         }
-        result.as_standard_layout().into_owned()
+        result
     }
 }
 

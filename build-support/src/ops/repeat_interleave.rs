@@ -3,6 +3,7 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use quantize_float::Scalar;
 use ndarray::{ArrayD, ArrayViewD, Axis};
 
 /// Each element along an axis several times in a row.
@@ -15,10 +16,10 @@ pub struct RepeatInterleave {
 }
 
 impl RepeatInterleave {
-    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+    fn rearrange<T: Scalar>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
         let size = inputs[0].shape()[self.axis];
         let rows: Vec<usize> = (0..size * self.count).map(|row| row / self.count).collect();
-        inputs[0].select(Axis(self.axis), &rows).as_standard_layout().into_owned()
+        T::standard(inputs[0].select(Axis(self.axis), &rows).view())
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use quantize_float::Scalar;
 use ndarray::{ArrayD, ArrayViewD, Axis};
 
 /// The elements moved on along each axis; those that leave at the end come in at the start.
@@ -13,13 +14,13 @@ pub struct Roll {
 }
 
 impl Roll {
-    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+    fn rearrange<T: Scalar>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
         let mut result = inputs[0].to_owned();
         for &(axis, shift) in &self.shifts {
             let (front, back) = result.view().split_at(Axis(axis), result.shape()[axis] - shift);
-            result = ndarray::concatenate(Axis(axis), &[back, front]).expect("parts of one tensor");
+            result = T::joined(Axis(axis), &[back, front]);
         }
-        result.as_standard_layout().into_owned()
+        result
     }
 }
 

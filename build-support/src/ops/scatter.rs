@@ -3,6 +3,7 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use quantize_float::Scalar;
 use ndarray::{ArrayD, ArrayViewD, Axis};
 
 /// `x` with a part of an axis replaced; operands: x, what comes in.
@@ -27,7 +28,7 @@ pub enum Scatter {
 }
 
 impl Scatter {
-    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+    fn rearrange<T: Scalar>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
         let mut result = inputs[0].to_owned();
         match *self {
             Self::Select { axis, index } => result.index_axis_mut(Axis(axis), index).assign(&inputs[1]),

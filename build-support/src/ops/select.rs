@@ -3,6 +3,7 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use quantize_float::Scalar;
 use ndarray::{ArrayD, ArrayViewD};
 
 /// The elements at `index` of an axis, which disappears.
@@ -15,8 +16,8 @@ pub struct Select {
 }
 
 impl Select {
-    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
-        inputs[0].index_axis(ndarray::Axis(self.axis), self.index).as_standard_layout().into_owned()
+    fn rearrange<T: Scalar>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+        T::standard(inputs[0].index_axis(ndarray::Axis(self.axis), self.index))
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use quantize_float::Scalar;
 use ndarray::{ArrayD, ArrayViewD};
 
 /// Elements `start..end` of an axis.
@@ -17,9 +18,9 @@ pub struct Slice {
 }
 
 impl Slice {
-    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+    fn rearrange<T: Scalar>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
         let part = inputs[0].slice_axis(ndarray::Axis(self.axis), (self.start..self.end).into());
-        part.as_standard_layout().into_owned()
+        T::standard(part)
     }
 }
 

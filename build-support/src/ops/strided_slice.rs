@@ -3,6 +3,7 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use quantize_float::Scalar;
 use ndarray::{ArrayD, ArrayViewD, Axis, Slice as Span};
 use quantize_runtime::graph::ValueId;
 
@@ -20,9 +21,9 @@ pub struct StridedSlice {
 }
 
 impl StridedSlice {
-    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+    fn rearrange<T: Scalar>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
         let span = Span::from(self.start..self.end).step_by(self.step as isize); // at most a dimension
-        inputs[0].slice_axis(Axis(self.axis), span).as_standard_layout().into_owned()
+        T::standard(inputs[0].slice_axis(Axis(self.axis), span))
     }
 
     fn count(&self) -> usize {

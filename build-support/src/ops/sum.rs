@@ -73,14 +73,6 @@ pub(super) fn reduced_shape(input: &[usize], axes: &[usize], keep_dims: bool) ->
 
 /// Sums in f64, in memory order.
 pub(super) fn reduce(input: &Tensor, axes: &[usize], keep_dims: bool) -> Tensor {
-    let shape = input.shape();
-    let full = reduced_shape(shape, axes, true).expect("checked at import");
-    let mut sums = ndarray::ArrayD::<f64>::zeros(full);
-    for (at, &x) in input.indexed_iter() {
-        let mut at = at.clone();
-        axes.iter().for_each(|&axis| at[axis] = 0);
-        sums[at] += f64::from(x);
-    }
-    let kept = reduced_shape(shape, axes, keep_dims).expect("checked at import");
-    sums.mapv(|sum| sum as f32).into_shape_with_order(kept).expect("only unit axes disappear")
+    let kept = reduced_shape(input.shape(), axes, keep_dims).expect("checked at import");
+    quantize_float::sum(input, axes).into_shape_with_order(kept).expect("only unit axes disappear")
 }

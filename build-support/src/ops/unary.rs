@@ -200,7 +200,7 @@ impl Room for Unary {
     }
 
     fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
-        inputs[0].mapv(|x| self.apply(f64::from(x)) as f32)
+        quantize_float::map(inputs[0], &|x| self.apply(f64::from(x)) as f32)
     }
 
     fn target(&self) -> &'static str {

@@ -3,6 +3,7 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use quantize_float::Scalar;
 use ndarray::{ArrayD, ArrayViewD, Axis};
 
 /// The windows of `size` elements, every `step` elements, along an axis; the elements of a window are a new last axis.
@@ -36,11 +37,11 @@ impl Unfold {
         (view, order)
     }
 
-    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+    fn rearrange<T: Scalar>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
         let (view, order) = self.views(inputs[0].shape());
         let windows = inputs[0].select(Axis(self.axis), &self.positions(inputs[0].shape()[self.axis]));
-        let windows = windows.as_standard_layout().into_owned().into_shape_with_order(view).expect("as many elements");
-        windows.permuted_axes(order).as_standard_layout().into_owned()
+        let windows = T::standard(windows.view()).into_shape_with_order(view).expect("as many elements");
+        T::standard(windows.view().permuted_axes(order))
     }
 }
 

@@ -45,7 +45,7 @@ impl Upsample {
     }
 
     /// The neighbours of a position along one axis, and the weight of the second.
-    fn place(&self, axis: usize, input: usize, at: usize) -> ([usize; 2], f32) {
+    fn place(&self, axis: usize, input: usize, at: usize) -> quantize_float::Place {
         let step = self.step(axis, input);
         let position = match self.mode {
             Interpolation::Nearest => return ([(libm::floorf(at as f32 * step) as usize).min(input - 1); 2], 0.0),
@@ -121,18 +121,11 @@ impl Room for Upsample {
     }
 
     fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
-        let input = inputs[0];
-        let shape = self.infer(&[input.shape()]).expect("checked at import");
-        let (h, w) = (input.shape()[2], input.shape()[3]);
-        Tensor::from_shape_fn(shape, |at| {
-            let (([y0, y1], ry), ([x0, x1], rx)) = (self.place(0, h, at[2]), self.place(1, w, at[3]));
-            let value = |y, x| input[[at[0], at[1], y, x]];
-            if self.mode == Interpolation::Nearest {
-                return value(y0, x0);
-            }
-            let row = |y| value(y, x0) * (1.0 - rx) + value(y, x1) * rx;
-            row(y0) * (1.0 - ry) + row(y1) * ry
-        })
+        let places = |axis: usize| {
+            let place = |at| self.place(axis, inputs[0].shape()[2 + axis], at);
+            (0..self.output[axis]).map(place).collect::<Vec<_>>()
+        };
+        quantize_float::resize(inputs[0], &places(0), &places(1))
     }
 
     fn target(&self) -> &'static str {

@@ -3,6 +3,7 @@
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
+use quantize_float::Scalar;
 use ndarray::{ArrayD, ArrayViewD};
 
 /// The same elements in the same order with these dimensions.
@@ -13,7 +14,7 @@ pub struct View {
 }
 
 impl View {
-    fn rearrange<T: Clone>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
+    fn rearrange<T: Scalar>(&self, inputs: &[ArrayViewD<T>]) -> ArrayD<T> {
         inputs[0].to_owned().into_shape_with_order(self.shape.clone()).expect("checked at import")
     }
 }
