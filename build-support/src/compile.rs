@@ -347,7 +347,7 @@ fn report_ports(network: &QuantGraph, diagnostics: &mut Diagnostics) {
 }
 
 /// Why upstream's quantizer has no integer form.
-fn float_reason(op: &Op) -> &'static str {
+pub fn float_reason(op: &Op) -> &'static str {
     match op {
         Op::Clamp(clamp) if clamp.kind == ClampKind::Relu6 => {
             "the function `relu6`; the module `torch.nn.ReLU6` is quantized, and so is what a `node` or `op` rule names"

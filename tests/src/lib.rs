@@ -6,6 +6,7 @@ pub mod fixture;
 pub mod golden;
 pub mod npy;
 pub mod outside;
+pub mod probes;
 
 mod networks;
 

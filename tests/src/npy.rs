@@ -76,14 +76,21 @@ pub fn numbers(path: impl AsRef<Path>) -> Vec<f64> {
 /// The bytes of a file with these elements in row-major order.
 pub fn bytes<T: Element>(shape: &[usize], elements: &[T]) -> Vec<u8> {
     assert_eq!(shape.iter().product::<usize>(), elements.len(), "elements of {shape:?}");
+    let mut payload = Vec::new();
+    elements.iter().for_each(|element| element.push_bytes(&mut payload));
+    file(T::DESCR, shape, &payload)
+}
+
+/// The bytes of a file with these elements, little-endian, of the type that the header calls `descr`.
+pub fn file(descr: &str, shape: &[usize], elements: &[u8]) -> Vec<u8> {
     // A Python tuple: one element keeps its comma.
     let dims = format!("{shape:?}").replace('[', "(").replace(']', if shape.len() == 1 { ",)" } else { ")" });
-    let header = format!("{{'descr': '{}', 'fortran_order': False, 'shape': {dims}, }}", T::DESCR);
+    let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {dims}, }}");
     // The header ends with a line feed on a multiple of 64 bytes, 10 of which come before the text.
     let length = (header.len() + 11).next_multiple_of(64) - 10;
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
     bytes.extend(u16::try_from(length).expect("a short header").to_le_bytes());
     bytes.extend(format!("{header:<width$}\n", width = length - 1).bytes());
-    elements.iter().for_each(|element| element.push_bytes(&mut bytes));
+    bytes.extend(elements);
     bytes
 }

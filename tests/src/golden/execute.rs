@@ -9,7 +9,10 @@ use quantize_runtime::vgf::Vgf;
 
 /// A program as its file.
 pub struct Program {
-    image: vgf::VgfImage,
+    /// The file.
+    pub image: vgf::VgfImage,
+    /// What each node was made from.
+    pub labels: Vec<String>,
     /// By model input: `None` for one that takes what the model takes.
     inputs: Vec<Option<QuantParams>>,
     /// By model output.
@@ -28,7 +31,7 @@ impl Program {
         let codes = |params: Option<QuantParams>| params.filter(|_| profile == Profile::Int);
         let inputs = network.graph.inputs.iter().map(|&id| codes(network.stored[id.0 as usize])).collect();
         let outputs = network.returned.iter().copied().map(codes).collect();
-        Ok(Self { image: vgf::write(&valid), inputs, outputs })
+        Ok(Self { image: vgf::write(&valid), labels: valid.labels().to_vec(), inputs, outputs })
     }
 
     /// Outputs for stacked inputs as the model takes them: quantizes, runs and dequantizes where the program has codes.
@@ -37,11 +40,7 @@ impl Program {
     ///
     /// Values for which TOSA leaves the result open.
     pub fn run(&self, inputs: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, String> {
-        let quantize = |(reals, params): (&Vec<f64>, &Option<QuantParams>)| match params {
-            Some(params) => reals.iter().map(|&real| params.quantize(real as f32).into()).collect(),
-            None => reals.clone(),
-        };
-        let codes: Vec<Vec<f64>> = inputs.iter().zip(&self.inputs).map(quantize).collect();
+        let codes = self.codes(inputs);
         let dequantize = |(codes, params): (Vec<f64>, &Option<QuantParams>)| match params {
             Some(params) => {
                 let code = |bits: f64| if params.dtype == Dtype::Uint8 { bits.rem_euclid(256.0) } else { bits };
@@ -52,27 +51,48 @@ impl Program {
         Ok(self.run_codes(&codes)?.into_iter().zip(&self.outputs).map(dequantize).collect())
     }
 
+    /// Stacked inputs as the program takes them, of those that the model takes.
+    pub fn codes(&self, inputs: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let quantize = |(reals, params): (&Vec<f64>, &Option<QuantParams>)| match params {
+            Some(params) => reals.iter().map(|&real| params.quantize(real as f32).into()).collect(),
+            None => reals.clone(),
+        };
+        inputs.iter().zip(&self.inputs).map(quantize).collect()
+    }
+
     /// Outputs for stacked inputs as the program takes and gives them; of unsigned ones the signed numbers of the same bits.
     ///
     /// # Errors
     ///
     /// Values for which TOSA leaves the result open.
     pub fn run_codes(&self, inputs: &[Vec<f64>]) -> Result<Vec<Vec<f64>>, String> {
+        let mut outputs = vec![Vec::new(); self.outputs.len()];
+        for [_, results] in self.run_samples(inputs)? {
+            outputs.iter_mut().zip(&results).for_each(|(output, result)| output.extend(numbers(result)));
+        }
+        Ok(outputs)
+    }
+
+    /// By sample: its inputs, of stacked ones as the program takes them, and its outputs.
+    ///
+    /// # Errors
+    ///
+    /// Values for which TOSA leaves the result open.
+    pub fn run_samples(&self, inputs: &[Vec<f64>]) -> Result<Vec<[Vec<Tensor>; 2]>, String> {
         let graph = Vgf::new(self.image.as_bytes()).and_then(|file| file.graph()).expect("a sound file");
         let interpreter = Interpreter::new(&graph).expect("a valid graph");
         let value = |port: &Port| &graph.values[port.value.0 as usize];
         let lengths: Vec<usize> = graph.inputs.iter().map(|port| value(port).shape.len()).collect();
         let samples = inputs.first().map_or(1, |input| input.len() / lengths[0]);
-        let mut outputs = vec![Vec::new(); graph.outputs.len()];
-        for sample in 0..samples {
+        let run = |sample: usize| {
             let of_sample = |(index, port): (usize, &Port)| {
                 tensor(value(port).element, &inputs[index][sample * lengths[index]..][..lengths[index]])
             };
             let tensors: Vec<Tensor> = graph.inputs.iter().enumerate().map(of_sample).collect();
             let results = interpreter.run(&tensors).map_err(|error| error.to_string())?;
-            outputs.iter_mut().zip(&results).for_each(|(output, result)| output.extend(numbers(result)));
-        }
-        Ok(outputs)
+            Ok([tensors, results])
+        };
+        (0..samples).map(run).collect()
     }
 }
 
@@ -89,7 +109,8 @@ fn tensor(element: ElementType, numbers: &[f64]) -> Tensor {
     }
 }
 
-fn numbers(tensor: &Tensor) -> Vec<f64> {
+/// The elements as numbers.
+pub fn numbers(tensor: &Tensor) -> Vec<f64> {
     match tensor {
         Tensor::I8(codes) => codes.iter().map(|&code| code.into()).collect(),
         Tensor::I16(codes) => codes.iter().map(|&code| code.into()).collect(),

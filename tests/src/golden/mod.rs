@@ -115,10 +115,14 @@ impl Annotated {
     ///
     /// What the front-end does not read.
     pub fn new(folder: &Path, file: &str, recipe: &Recipe) -> Result<Self, String> {
-        let mut graph = import(folder, file)?;
+        Ok(Self::of(import(folder, file, &Shapes::default())?, recipe))
+    }
+
+    /// The annotated form of a network.
+    pub fn of(mut graph: Graph, recipe: &Recipe) -> Self {
         passes::run(&mut graph, recipe);
         let annotation = annotate(&graph, recipe);
-        Ok(Self { graph, annotation })
+        Self { graph, annotation }
     }
 
     /// The parameters that we find with these samples, a file for each input.
@@ -142,14 +146,14 @@ impl Annotated {
     }
 }
 
-/// The float network of a model file.
+/// The float network of a model file, with these shapes of inputs whose sizes are open.
 ///
 /// # Errors
 ///
 /// What the front-end does not read.
-pub fn import(folder: &Path, file: &str) -> Result<Graph, String> {
+pub fn import(folder: &Path, file: &str, shapes: &Shapes) -> Result<Graph, String> {
     let model = Model::read(folder, file).map_err(|error| format!("{file}: {error}"))?;
-    let import = frontend::import(&model, &Shapes::default());
+    let import = frontend::import(&model, shapes);
     let messages = |problems: Vec<Problem>| problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>();
     Ok(import.map_err(|problems| messages(problems).join("; "))?.graph)
 }
