@@ -5,6 +5,7 @@ use std::path::Path;
 
 use quantize_build::calibrate::evaluate;
 use quantize_build::config::{Config, Profile, Recipe};
+use quantize_build::frontend::Shapes;
 use quantize_build::graph::{Data, Graph};
 use quantize_tests::golden::execute::Program;
 use quantize_tests::golden::parity::caught;
@@ -82,7 +83,7 @@ struct Reached {
 }
 
 fn reached(folder: &Path, config: Config) -> Result<Reached, String> {
-    let float = import(folder, "model.onnx")?;
+    let float = import(folder, "model.onnx", &Shapes::default())?;
     let ours = Annotated::new(folder, "model.onnx", &Recipe::global(config))?;
     let params = ours.calibrated(|_| folder.join("calib.npy"))?;
     let program = Program::new(&ours.quantized(params.0), Profile::Int)?;
