@@ -31,6 +31,7 @@ pub(super) fn fold(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Option<V
             let size = importer.kind(node, 0)?.shape.iter().product::<usize>();
             return Some(vec![scalar(i64::try_from(size).ok()?)]);
         }
+        "EyeLike" => return eye(importer, node).map(|data| vec![data]),
         // The second operand gives no more than its type.
         "CastLike" => {
             let element = importer.kind(node, 1)?.element;
@@ -70,6 +71,21 @@ fn shape(importer: &Importer<'_>, node: &OnnxNode<'_>) -> Option<Data> {
     let (start, end) = (bound(node.int("start", 0)), bound(node.int("end", i64::MAX)));
     let dims = dims.get(start..end).unwrap_or_default();
     Some(vector(dims.iter().map(|&dim| dim as i64).collect())) // sizes of tensors that exist
+}
+
+/// Ones on a diagonal of a matrix of the operand's shape.
+fn eye(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Option<Data> {
+    let kind = importer.kind(node, 0)?;
+    let &[rows, columns] = kind.shape.as_slice() else { return None };
+    importer.budget = importer.budget.checked_sub(rows.checked_mul(columns)?)?;
+    let element = match i32::try_from(node.int("dtype", 0)).ok()? {
+        0 => kind.element,
+        dtype => tensor::element(dtype).ok()?,
+    };
+    let diagonal = node.int("k", 0);
+    let is_one = |at: &IxDyn| (at[1] as i64).checked_sub(at[0] as i64) == Some(diagonal); // sizes of a tensor
+    let ones = ArrayD::from_shape_fn(IxDyn(&[rows, columns]), |at| is_one(&at));
+    Some(cast(&Data::Bool(ones), element, None))
 }
 
 /// Converts the elements; integers wrap to the type's range, as C does.
@@ -130,6 +146,7 @@ impl Known<'_> {
             "ConstantOfShape" => product(self.list(0)?),
             "Expand" => largest.checked_mul(product(self.list(1)?)?),
             "Tile" => largest.checked_mul(product(self.list(1)?)?),
+            "Range" if self.reals().is_some() => self.real_range().map(|(_, _, count)| count),
             "Range" => self.range_count(),
             "Gather" => {
                 let (input, indices) = (self.operand(0)?, self.operand(1)?);
@@ -210,7 +227,23 @@ impl Known<'_> {
         Some(cast(self.operand(0)?, tensor::element(to).ok()?, tensor::integer_range(to)))
     }
 
+    /// Start, limit and step where these are real numbers.
+    fn reals(&self) -> Option<[f64; 3]> {
+        let real = |index: usize| Some(f64::from(*self.operand(index)?.real()?.first()?));
+        Some([real(0)?, real(1)?, real(2)?])
+    }
+
+    /// Start, step and number of elements of a range of real numbers.
+    fn real_range(&self) -> Option<(f64, f64, usize)> {
+        let [start, limit, step] = self.reals()?;
+        let count = libm::ceil((limit - start) / step).max(0.0);
+        (count < (1_u64 << 31) as f64).then_some((start, step, count as usize)) // not negative
+    }
+
     fn range(&self) -> Option<Data> {
+        if let Some((start, step, count)) = self.real_range() {
+            return Some(Data::F32(ArrayD::from_shape_fn(IxDyn(&[count]), |at| (start + at[0] as f64 * step) as f32)));
+        }
         let (start, step) = (*self.integers(0)?.first()?, *self.integers(2)?.first()?);
         let count = i64::try_from(self.range_count()?).ok()?;
         Some(vector((0..count).map(|index| start.wrapping_add(index.wrapping_mul(step))).collect()))
@@ -289,11 +322,12 @@ impl Known<'_> {
 
     fn slice(&self) -> Option<Data> {
         let data = self.operand(0)?;
+        let attribute = |name| self.node.ints(name).map(<[i64]>::to_vec);
         let slices = super::operators::slices(
             data.shape(),
-            &self.list(1)?,
-            &self.list(2)?,
-            if self.node.has(3) { Some(self.list(3)?) } else { None },
+            &self.list(1).or_else(|| attribute("starts"))?,
+            &self.list(2).or_else(|| attribute("ends"))?,
+            if self.node.has(3) { Some(self.list(3)?) } else { attribute("axes") },
             if self.node.has(4) { Some(self.list(4)?) } else { None },
         );
         let mut data = data.clone();

@@ -23,8 +23,8 @@ use prost::Message;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// Opsets whose operators have the meaning that the rooms implement.
-const OPSETS: core::ops::RangeInclusive<i64> = 13..=26;
+/// Opsets with operators that are imported; each has a first one in [`operators`].
+const OPSETS: core::ops::RangeInclusive<i64> = 1..=28;
 
 /// Calls of functions and branches inside each other: more is a cycle.
 const MAX_DEPTH: usize = 64;
@@ -286,16 +286,16 @@ impl<'a> Importer<'a> {
         let is_cut_off = node.inputs.iter().flatten().any(|entry| matches!(entry, Entry::Missing));
         let functions = self.functions;
         let function = functions.iter().find(|function| function.is_called_by(proto));
-        let import = if is_standard(&proto.domain) { operators::import_of(&proto.op_type) } else { None };
+        let operator = if is_standard(&proto.domain) { operators::find(&proto.op_type) } else { None };
         // What reads a missing tensor is only looked at by name, so that one report has every unsupported operator.
-        let results = if is_cut_off && (import.is_some() || function.is_some()) {
+        let results = if is_cut_off && (operator.is_some() || function.is_some()) {
             Ok(vec![Entry::Missing; proto.output.len()])
         } else if let Some(function) = function {
             Ok(self.import_function(&node, function, depth))
         } else if node.is("If") {
             self.import_branch(&node, depth)
         } else {
-            self.import_operator(&node, import)
+            self.import_operator(&node, operator)
         };
         let results = results.unwrap_or_else(|advice| {
             let domain = if is_standard(&proto.domain) { String::new() } else { format!("{}.", proto.domain) };
@@ -314,7 +314,7 @@ impl<'a> Importer<'a> {
     fn import_operator(
         &mut self,
         node: &OnnxNode<'_>,
-        import: Option<operators::Import>,
+        operator: Option<&operators::Operator>,
     ) -> Result<Vec<Entry>, String> {
         if node.is("Constant") {
             let data = fold::constant(node, self.external)?;
@@ -323,12 +323,14 @@ impl<'a> Importer<'a> {
             }
             return Ok(vec![self.constant(node, data)]);
         }
-        if is_standard(&node.proto.domain)
-            && let Some(results) = fold::fold(self, node)
-        {
-            return Ok(results.into_iter().map(|data| self.constant(node, data)).collect());
+        let &(_, since, import) = operator.ok_or_else(String::new)?;
+        if self.opset < since {
+            return Err(format!("its form of opset {since} and later ones are supported"));
         }
-        import.map_or(Err(String::new()), |import| import(self, node))
+        match fold::fold(self, node) {
+            Some(results) => Ok(results.into_iter().map(|data| self.constant(node, data)).collect()),
+            None => import(self, node),
+        }
     }
 
     /// A local function in place of its call. Its names are its own.

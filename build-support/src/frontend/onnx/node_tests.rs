@@ -1,15 +1,18 @@
 //! ONNX's own tests of single operators, which the `onnx` package of Python brings.
 //!
-//! `ONNX_NODE_TESTS=…/onnx/backend/test/data/node cargo test -p quantize-build node_tests -- --nocapture` prints how many
-//! pass. Each test that imports must give the recorded outputs; the others are counted by the reason that the import gives.
+//! `tests/scripts/onnx_node_tests.py FOLDER` writes them; with `ONNX_NODE_TESTS=FOLDER` they are run. What passes, and why
+//! the rest does not, is in `docs/onnx.md`, which `BLESS=1` rewrites. Shapes, axes, weights and the like, which a network has
+//! as constants, are inputs in these tests: they become constants where the import needs that.
 
-use super::{External, proto, tensor};
+use super::operators::OPERATORS;
+use super::{External, OPSETS, is_standard, proto, tensor};
 use crate::calibrate::evaluate;
-use crate::frontend::{Import, Shapes};
-use crate::graph::Data;
+use crate::frontend::{Import, Problem, Shapes};
+use crate::graph::{Data, Element};
 use ndarray::ArrayD;
 use prost::Message;
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -20,94 +23,226 @@ const ABSOLUTE: f32 = 1e-5;
 
 #[test]
 fn every_imported_operator_gives_the_recorded_outputs() {
-    let Ok(folder) = std::env::var("ONNX_NODE_TESTS") else {
+    let Some(folder) = std::env::var_os("ONNX_NODE_TESTS") else {
         println!("ONNX_NODE_TESTS is not set: ONNX's tests are not run");
         return;
     };
-    let mut names: Vec<_> =
-        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    let folder = Path::new(&folder);
+    let entries = fs::read_dir(folder.join("node")).expect("a folder");
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("an ASCII name")).collect();
     names.sort();
-    let (mut passed, mut skipped, mut failed) = (0, BTreeMap::<String, usize>::new(), Vec::new());
-    for path in &names {
-        match check(path) {
-            Ok(()) => passed += 1,
-            Err(Outcome::Skipped(reason)) => *skipped.entry(reason).or_default() += 1,
-            Err(Outcome::Failed(reason)) => failed.push(format!("{}: {reason}", path.display())),
+    let mut rows: BTreeMap<String, Row> = BTreeMap::new();
+    let mut failed = Vec::new();
+    for name in &names {
+        let row = rows.entry(operator(&folder.join("node"), name)).or_default();
+        match check(&folder.join("node").join(name)) {
+            Ok(()) => row.passed += 1,
+            Err(Outcome::Excluded(reason)) => *row.excluded.entry(reason).or_default() += 1,
+            Err(Outcome::Failed(reason)) => failed.push(format!("{name}: {reason}")),
         }
     }
-    println!("{} tests: {passed} pass, {} fail, not imported:", names.len(), failed.len());
-    skipped.iter().for_each(|(reason, count)| println!("{count:5} {reason}"));
-    assert!(failed.is_empty(), "{}", failed.join("\n"));
+    assert!(failed.is_empty(), "{} of {} fail\n{}", failed.len(), names.len(), failed.join("\n"));
+    let version = fs::read_to_string(folder.join("version")).expect("the version of the package");
+    let text = document(version.trim(), &rows);
+    print!("{text}");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/onnx.md");
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(path, text).expect("writable");
+        return;
+    }
+    let committed = fs::read_to_string(path).unwrap_or_default();
+    assert!(text == committed, "docs/onnx.md differs; run the test with BLESS=1 and read the difference");
+}
+
+/// The tests of an operator.
+#[derive(Default)]
+struct Row {
+    passed: usize,
+    /// Why others are not run.
+    excluded: BTreeMap<Reason, usize>,
 }
 
 /// Why a test did not pass.
 enum Outcome {
-    Skipped(String),
+    Excluded(Reason),
     Failed(String),
 }
 
+/// Why a test is not run.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Reason {
+    /// It is about something that no network for a device has.
+    Foreign(String),
+    /// What the import says.
+    Unsupported(String),
+}
+
+impl Row {
+    fn count(&self, of: impl Fn(&Reason) -> bool) -> usize {
+        self.excluded.iter().filter(|(reason, _)| of(reason)).map(|(_, count)| count).sum()
+    }
+}
+
+fn document(version: &str, rows: &BTreeMap<String, Row>) -> String {
+    let (imported, others): (Vec<_>, Vec<_>) =
+        rows.iter().partition(|(name, _)| OPERATORS.iter().any(|(known, ..)| known == name));
+    let sum = |of: &dyn Fn(&Row) -> usize| imported.iter().map(|(_, row)| of(row)).sum::<usize>();
+    let passed = sum(&|row| row.passed);
+    let foreign = sum(&|row| row.count(|reason| matches!(reason, Reason::Foreign(_))));
+    let limits = sum(&|row| row.count(|reason| matches!(reason, Reason::Unsupported(_))));
+    let mut text = format!(
+        "# Operators of ONNX
+
+Written by the test of `build-support/src/frontend/onnx/node_tests.rs` with `BLESS=1`; without it the test compares. `.ci/run`
+runs it. The tests are ONNX's own, of the package `onnx` {version}, those of an operator's definition by others included.
+
+Operators that are imported have {} tests: {passed} pass, none fails. {foreign} are about types and modes that no network for
+a device has; {limits} meet a limit of the import, which is an error that names the node.
+
+| operator | opsets | pass | of | not run |
+| --- | --- | --- | --- | --- |
+",
+        passed + foreign + limits,
+    );
+    for (name, since, _) in OPERATORS {
+        let none = Row::default();
+        let row = rows.get(*name).unwrap_or(&none);
+        let count = row.passed + row.count(|_| true);
+        let reason = |(reason, count): (&Reason, &usize)| {
+            let (Reason::Foreign(text) | Reason::Unsupported(text)) = reason;
+            format!("{count}: {text}")
+        };
+        let reasons = row.excluded.iter().map(reason).collect::<Vec<_>>().join("<br>").replace('|', "\\|");
+        let last = OPSETS.end();
+        writeln!(text, "| {name} | {since} to {last} | {} | {count} | {reasons} |", row.passed).expect("text");
+    }
+    let total: usize = others.iter().map(|(_, row)| row.passed + row.count(|_| true)).sum();
+    let passed: usize = others.iter().map(|(_, row)| row.passed).sum();
+    writeln!(
+        text,
+        "\n## Not imported\n\nThese have {total} tests. {passed} pass: those in which the operator is written out in others.\n"
+    )
+    .expect("text");
+    for (name, row) in others {
+        let written_out = if row.passed == 0 { String::new() } else { format!(", of which {} pass", row.passed) };
+        writeln!(text, "- {name}: {}{written_out}", row.passed + row.count(|_| true)).expect("text");
+    }
+    text
+}
+
+fn read(folder: &Path, name: &str) -> Option<proto::Model> {
+    let bytes = fs::read(folder.join(name).join("model.onnx")).ok()?;
+    Some(proto::Model::decode(bytes.as_slice()).expect("a model"))
+}
+
+/// What a test is about: the operator, also where the test has its definition by others in its place.
+fn operator(folder: &Path, name: &str) -> String {
+    let whole = name.split_once("_expanded").and_then(|(whole, _)| read(folder, whole));
+    let model = whole.or_else(|| read(folder, name)).expect("a model");
+    let nodes = model.graph.map(|graph| graph.node).unwrap_or_default();
+    // Some tests make lists for their operator first.
+    let node = nodes.iter().rfind(|node| node.op_type != "Constant").or(nodes.last()).expect("a node");
+    if is_standard(&node.domain) { node.op_type.clone() } else { format!("{}.{}", node.domain, node.op_type) }
+}
+
 fn check(path: &Path) -> Result<(), Outcome> {
-    let bytes = fs::read(path.join("model.onnx")).expect("a model");
-    let model = proto::Model::decode(bytes.as_slice()).expect("a model");
+    let model = read(path, "").expect("a model");
+    if let Some(reason) = foreign(&model) {
+        return Err(Outcome::Excluded(Reason::Foreign(reason.to_owned())));
+    }
     let read = |kind: &str| {
         let file = |index: usize| fs::read(path.join(format!("test_data_set_0/{kind}_{index}.pb"))).ok();
-        (0..).map_while(file).map(|bytes| proto::Tensor::decode(bytes.as_slice()).ok()).collect::<Option<Vec<_>>>()
+        let tensors = (0..).map_while(file).map(|bytes| proto::Tensor::decode(bytes.as_slice()));
+        tensors.collect::<Result<Vec<_>, _>>().expect("tensors")
     };
-    let lists = || Outcome::Skipped("inputs or outputs that are no tensors".to_owned());
-    let (inputs, outputs) = (read("input").ok_or_else(lists)?, read("output").ok_or_else(lists)?);
-    let Import { graph, .. } = import(&model, &inputs).map_err(Outcome::Skipped)?;
-    let decode = |proto: &proto::Tensor| tensor::decode(proto, &External::default()).map_err(Outcome::Skipped);
-    let named = |name: &str| inputs.iter().find(|input| input.name == name);
-    let mut values = Vec::new();
-    for &id in &graph.inputs {
+    let (inputs, outputs) = (read("input"), read("output"));
+    let Import { graph, .. } = import(&model, &inputs).map_err(|problems| {
+        let is_empty = inputs.iter().chain(&outputs).any(|tensor| tensor.dims.contains(&0));
+        let empty = || Reason::Foreign("tensors without elements".to_owned());
+        Outcome::Excluded(if is_empty { empty() } else { reason(&problems) })
+    })?;
+    let decode = |proto: &proto::Tensor| tensor::decode(proto, &External::default()).expect("of a type that is taken");
+    let values = graph.inputs.iter().map(|&id| {
         let value = graph.value(id);
-        values.push(match named(&value.name) {
-            Some(input) => decode(input)?,
-            None => ArrayD::<f32>::zeros(value.shape.as_slice()).into(), // the unused one
-        });
-    }
-    // Infinities are asked for in some tests.
-    let results = match evaluate(&graph, values) {
-        Ok(results) => results,
-        Err(_) => return Err(Outcome::Skipped("a result that is not finite".to_owned())),
-    };
+        let recorded = inputs.iter().find(|input| input.name == value.name);
+        recorded.map_or_else(|| ArrayD::<f32>::zeros(value.shape.as_slice()).into(), decode) // the unused one
+    });
+    let results = evaluate(&graph, values.collect()).map_err(|_| {
+        Outcome::Excluded(Reason::Foreign("a result that is infinite, as no calibration allows".to_owned()))
+    })?;
     for (expected, result) in outputs.iter().zip(&results) {
         // What is recorded in a narrower type was rounded to it, in some tests after each step.
         let relative = match expected.data_type {
             proto::data_type::BFLOAT16 => 1.0 / 64.0,
             _ => RELATIVE,
         };
-        compare(&decode(expected)?, result, relative)
+        compare(&decode(expected), result, relative)
             .map_err(|problem| Outcome::Failed(format!("`{}` {problem}", expected.name)))?;
     }
     Ok(())
 }
 
-/// Imports the model; where it needs shapes, axes and the like at build time, the test's integers become constants.
-fn import(model: &proto::Model, inputs: &[proto::Tensor]) -> Result<Import, String> {
-    let import = |model: &proto::Model| {
-        let import = super::import("model", &model.encode_to_vec(), &External::default(), &Shapes::new());
-        import.map_err(|problems| {
-            // The reason without the names of a single test.
-            let text = problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join("; ");
-            let text = text.trim_start_matches("1 kind of operator in `model` is not supported\n  ");
-            text.split(", 1 node").next().unwrap_or(text).to_owned() + text.split_once("; ").map_or("", |(_, why)| why)
-        })
-    };
-    let first = import(model);
-    let Err(reason) = first else { return first };
-    let mut model = model.clone();
-    let graph = model.graph.as_mut().ok_or("no graph")?;
-    let is_real = |input: &&proto::Tensor| input.data_type == proto::data_type::FLOAT;
-    graph.initializer.extend(inputs.iter().filter(|input| !is_real(input)).cloned());
-    if !inputs.iter().any(|input| is_real(&input)) {
-        // Nothing would be left to compute at run time.
-        let shape = proto::TensorShape { dim: Vec::new() };
-        let kind = proto::TensorType { elem_type: proto::data_type::FLOAT, shape: Some(shape) };
-        let kind = proto::Type { tensor_type: Some(kind) };
-        graph.input.push(proto::ValueInfo { name: "unused".to_owned(), r#type: Some(kind), ..Default::default() });
+/// What a test has that no network for a device has.
+fn foreign(model: &proto::Model) -> Option<&'static str> {
+    let graph = model.graph.as_ref()?;
+    let mut types = graph.input.iter().chain(&graph.output).map(|value| value.r#type.as_ref());
+    if types.clone().any(|kind| kind.is_none_or(|kind| kind.tensor_type.is_none())) {
+        return Some("lists of tensors and optional tensors");
     }
-    import(&model).map_err(|_| reason)
+    let is_other =
+        |kind: &proto::Type| kind.tensor_type.as_ref().is_some_and(|kind| tensor::element(kind.elem_type).is_err());
+    if types.any(|kind| kind.is_some_and(is_other)) {
+        return Some("strings, complex numbers, floats of 8 bits or less");
+    }
+    let trains = graph.node.iter().any(|node| {
+        let flag = |name: &str| node.attribute.iter().any(|attribute| attribute.name == name && attribute.i != 0);
+        flag("training_mode") || node.op_type == "Dropout" && node.input.len() > 2
+    });
+    trains.then_some("training")
+}
+
+/// What the import says, without the names of a single test.
+fn reason(problems: &[Problem]) -> Reason {
+    let text = problems.first().map_or("", |problem| &problem.message);
+    let kind = text.split_once("not supported\n  ").and_then(|(_, kinds)| kinds.lines().next());
+    Reason::Unsupported(match kind {
+        Some(kind) => match kind.split_once("; ") {
+            Some((_, advice)) => advice.to_owned(),
+            None => format!("written out with {}", kind.split(' ').next().unwrap_or(kind)),
+        },
+        None => text.to_owned(),
+    })
+}
+
+/// Imports the model with the shapes of the recorded inputs. Where some must be known at build time, the integers become
+/// constants, then all but the first.
+fn import(model: &proto::Model, inputs: &[proto::Tensor]) -> Result<Import, Vec<Problem>> {
+    let size = |&dim: &i64| usize::try_from(dim).expect("a size");
+    let shapes = |fixed: &[proto::Tensor]| -> Shapes {
+        let free = inputs.iter().filter(|input| !fixed.contains(input) && !input.dims.is_empty());
+        free.map(|input| (input.name.clone(), input.dims.iter().map(size).collect())).collect()
+    };
+    let is_real = |input: &&proto::Tensor| tensor::element(input.data_type) == Ok(Element::F32);
+    let integers: Vec<proto::Tensor> = inputs.iter().filter(|input| !is_real(input)).cloned().collect();
+    let mut result = Err(Vec::new());
+    for fixed in [&[], integers.as_slice(), inputs.get(1..).unwrap_or_default()] {
+        let mut model = model.clone();
+        let graph = model.graph.as_mut().expect("a graph");
+        graph.initializer.extend(fixed.iter().cloned());
+        if fixed.len() == inputs.len() {
+            // Nothing would be left to compute at run time.
+            let shape = proto::TensorShape { dim: Vec::new() };
+            let kind = proto::TensorType { elem_type: proto::data_type::FLOAT, shape: Some(shape) };
+            let kind = proto::Type { tensor_type: Some(kind) };
+            graph.input.push(proto::ValueInfo { name: "unused".to_owned(), r#type: Some(kind), ..Default::default() });
+        }
+        result = super::import("model", &model.encode_to_vec(), &External::default(), &shapes(fixed));
+        if result.is_ok() {
+            break;
+        }
+    }
+    result
 }
 
 fn compare(expected: &Data, result: &Data, relative: f32) -> Result<(), String> {

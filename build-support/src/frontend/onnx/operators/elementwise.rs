@@ -1,14 +1,15 @@
 //! Functions of one element of each operand.
 
-use super::{one, same, shape_of, unary};
+use super::{apply, number, one, same, shape_of, unary};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode, proto, tensor};
-use crate::graph::{Data, Element, Tensor, ValueId};
+use crate::graph::{Data, Element, ValueId};
 use crate::ops::abs::Abs;
 use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
 use crate::ops::choose::Choose;
 use crate::ops::clamp::{Clamp, ClampKind};
 use crate::ops::compare::Compare;
+use crate::ops::neg::Neg;
 use crate::ops::prelu::Prelu;
 use crate::ops::unary::Unary;
 use crate::ops::view::View;
@@ -53,8 +54,8 @@ pub(super) fn variadic(importer: &mut Importer<'_>, node: &OnnxNode<'_>, op: Bin
 
 pub(super) fn mean(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let sum = one(variadic(importer, node, Binary::Add)?)?;
-    let factor = Tensor::from_elem(vec![1; shape_of(importer, sum).len()], 1.0 / node.inputs.len() as f32); // a few operands
-    let factor = importer.graph.add_constant(format!("{}.factor", node.scopes.name(node.proto)), factor);
+    let rank = shape_of(importer, sum).len();
+    let factor = number(importer, node, "factor", 1.0 / node.inputs.len() as f32, rank); // a few operands
     importer.push(node, Binary::Mul, vec![sum, factor])
 }
 
@@ -70,7 +71,13 @@ pub(super) fn pow(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Ve
         Some(exponent) if rank <= importer.kind(node, 0).map_or(0, |kind| kind.shape.len()) => {
             unary(importer, node, Unary::Pow { exponent })
         }
-        _ => binary(importer, node, Binary::Pow),
+        _ => {
+            let mut inputs = lifted(importer, node, [0, 1])?;
+            if importer.graph.value(inputs[1]).element == Element::I64 {
+                inputs[1] = apply(importer, node, Cast { element: Element::F32 }, vec![inputs[1]])?;
+            }
+            importer.push(node, Binary::Pow, inputs)
+        }
     }
 }
 
@@ -89,7 +96,11 @@ pub(super) fn prelu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<
         && slopes[0] == shape[1]
         && slopes[1..].iter().all(|&dim| dim == 1);
     if count != 1 && !per_channel {
-        return Err(format!("has slopes of shape {slopes:?} for {shape:?}; one, or one for each channel is supported"));
+        // `max(x, 0) + slope · min(x, 0)`
+        let above = unary(importer, node, Clamp::RELU)?;
+        let below = unary(importer, node, Clamp { min: None, max: Some(0.0), kind: ClampKind::Clamp })?;
+        let scaled = apply(importer, node, Binary::Mul, vec![one(below)?, slope])?;
+        return importer.push(node, Binary::Add, vec![one(above)?, scaled]);
     }
     let slope = one(importer.push(node, View { shape: vec![count] }, vec![slope])?)?;
     importer.push(node, Prelu, vec![input, slope])
@@ -134,8 +145,90 @@ pub(super) fn softplus(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Resu
 pub(super) fn swish(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     match node.float("alpha", 1.0) {
         1.0 => unary(importer, node, Unary::Silu),
-        alpha => Err(format!("alpha {alpha}; only 1 is supported")),
+        alpha => {
+            let input = importer.tensor(node, 0)?;
+            let scaled = times(importer, node, input, alpha)?;
+            let gate = apply(importer, node, Unary::Sigmoid, vec![scaled])?;
+            importer.push(node, Binary::Mul, vec![input, gate])
+        }
     }
+}
+
+/// `swish(a) · b`
+pub(super) fn swiglu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let gate = one(swish(importer, node)?)?;
+    let value = importer.tensor(node, 1)?;
+    importer.push(node, Binary::Mul, vec![gate, value])
+}
+
+/// A tensor times a number.
+fn times(importer: &mut Importer<'_>, node: &OnnxNode<'_>, input: ValueId, factor: f32) -> Result<ValueId, String> {
+    let rank = shape_of(importer, input).len();
+    let factor = number(importer, node, "factor", factor, rank);
+    apply(importer, node, Binary::Mul, vec![input, factor])
+}
+
+/// A tensor plus a number.
+fn plus(importer: &mut Importer<'_>, node: &OnnxNode<'_>, input: ValueId, summand: f32) -> Result<ValueId, String> {
+    let rank = shape_of(importer, input).len();
+    let summand = number(importer, node, "summand", summand, rank);
+    apply(importer, node, Binary::Add, vec![input, summand])
+}
+
+/// A tensor where it is above a bound, zero elsewhere.
+pub(super) fn thresholded_relu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let rank = shape_of(importer, input).len();
+    let (bound, zero) = (node.float("alpha", 1.0), number(importer, node, "zero", 0.0, rank));
+    let bound = number(importer, node, "bound", bound, rank);
+    let is_above = apply(importer, node, Compare::Gt, vec![input, bound])?;
+    importer.push(node, Choose, vec![is_above, input, zero])
+}
+
+/// A tensor moved towards zero by `bias` where it is further than `lambd` from it, zero elsewhere.
+pub(super) fn shrink(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    let rank = shape_of(importer, input).len();
+    let (bound, bias) = (node.float("lambd", 0.5), node.float("bias", 0.0));
+    let mut result = number(importer, node, "zero", 0.0, rank);
+    for (compare, bound, bias) in [(Compare::Gt, bound, -bias), (Compare::Lt, -bound, bias)] {
+        let moved = plus(importer, node, input, bias)?;
+        let bound = number(importer, node, "bound", bound, rank);
+        let is_far = apply(importer, node, compare, vec![input, bound])?;
+        result = apply(importer, node, Choose, vec![is_far, moved, result])?;
+    }
+    Ok(same(result))
+}
+
+/// What is not a number is not equal to itself.
+pub(super) fn is_nan(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let input = importer.tensor(node, 0)?;
+    importer.push(node, Compare::Ne, vec![input, input])
+}
+
+/// What is beyond the largest number.
+pub(super) fn is_inf(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let mut input = importer.tensor(node, 0)?;
+    match (node.int("detect_negative", 1) != 0, node.int("detect_positive", 1) != 0) {
+        (true, true) => input = apply(importer, node, Abs, vec![input])?,
+        (true, false) => input = apply(importer, node, Neg, vec![input])?,
+        (false, true) => {}
+        (false, false) => return Err("detects neither sign".to_owned()),
+    }
+    let rank = shape_of(importer, input).len();
+    let largest = number(importer, node, "largest", f32::MAX, rank);
+    importer.push(node, Compare::Gt, vec![input, largest])
+}
+
+/// The remainder with the sign of the dividend, `a - trunc(a / b) · b`.
+pub(super) fn modulo(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    if node.int("fmod", 0) == 0 {
+        return Err("integers are computed at build time only".to_owned());
+    }
+    let inputs = lifted(importer, node, [0, 1])?;
+    let quotient = apply(importer, node, Binary::DivTrunc, inputs.clone())?;
+    let multiple = apply(importer, node, Binary::Mul, vec![quotient, inputs[1]])?;
+    importer.push(node, Binary::Sub, vec![inputs[0], multiple])
 }
 
 pub(super) fn clip(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
@@ -143,7 +236,9 @@ pub(super) fn clip(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<V
         None if node.has(index) => Err("its bounds are no float constants"),
         bound => Ok(bound),
     };
-    let (min, max) = (bound(1)?, bound(2)?);
+    // Attributes before opset 11.
+    let attribute = |name| node.attribute(name).map(|attribute| attribute.f);
+    let (min, max) = (bound(1)?.or_else(|| attribute("min")), bound(2)?.or_else(|| attribute("max")));
     // With crossed bounds the upper one wins.
     let min = min.zip(max).map(|(min, max)| min.min(max)).or(min);
     let kind = match node.scopes.target.as_deref() {
@@ -157,7 +252,10 @@ pub(super) fn clip(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<V
 pub(super) fn hard_sigmoid(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let (alpha, beta) = (node.float("alpha", 0.2), node.float("beta", 0.5));
     if (alpha - 1.0 / 6.0).abs() > 1e-6 || beta != 0.5 {
-        return Err(format!("alpha {alpha}, beta {beta}; only PyTorch's 1/6 and 0.5 are supported"));
+        let input = importer.tensor(node, 0)?;
+        let scaled = times(importer, node, input, alpha)?;
+        let moved = plus(importer, node, scaled, beta)?;
+        return importer.push(node, Clamp { min: Some(0.0), max: Some(1.0), kind: ClampKind::Clamp }, vec![moved]);
     }
     unary(importer, node, Unary::HardSigmoid)
 }
@@ -207,9 +305,7 @@ pub(super) fn choose(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result
 /// `x / (1 + |x|)`
 pub(super) fn softsign(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let input = importer.tensor(node, 0)?;
-    let size = one(importer.push(node, Abs, vec![input])?)?;
-    let unit = Tensor::from_elem(vec![1; shape_of(importer, input).len()], 1.0);
-    let unit = importer.graph.add_constant(format!("{}.one", node.scopes.name(node.proto)), unit);
-    let divisor = one(importer.push(node, Binary::Add, vec![size, unit])?)?;
+    let size = apply(importer, node, Abs, vec![input])?;
+    let divisor = plus(importer, node, size, 1.0)?;
     importer.push(node, Binary::Div, vec![input, divisor])
 }

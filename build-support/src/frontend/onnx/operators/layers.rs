@@ -2,7 +2,7 @@
 
 use super::elementwise::binary;
 use super::pools::{only_images, pads};
-use super::{one, pair, same, shape_of, sizes};
+use super::{apply, number, one, pair, same, shape_of, sizes};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::{Given, Tensor, ValueId};
 use crate::ops::{
@@ -79,9 +79,9 @@ fn scaled(importer: &mut Importer<'_>, node: &OnnxNode<'_>, value: ValueId, fact
     if factor == 1.0 {
         return Ok(value);
     }
-    let factor = Tensor::from_elem(vec![1; shape_of(importer, value).len()], factor);
-    let factor = importer.graph.add_constant(format!("{}.factor", node.scopes.name(node.proto)), factor);
-    one(importer.push(node, Binary::Mul, vec![value, factor])?)
+    let rank = shape_of(importer, value).len();
+    let factor = number(importer, node, "factor", factor, rank);
+    apply(importer, node, Binary::Mul, vec![value, factor])
 }
 
 /// The matrix of a linear layer as `[O, I]`.

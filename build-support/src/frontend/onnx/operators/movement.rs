@@ -1,6 +1,6 @@
 //! Operators that move elements without looking at them.
 
-use super::{one, same, shape_of, size, sizes, unary};
+use super::{OUTSIDE, apply, axes_of, constant, one, same, shape_of, size, sizes};
 use crate::frontend::onnx::tensor::{reshape_target, wrap_index};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::ValueId;
@@ -13,34 +13,122 @@ use crate::ops::{
 };
 use ndarray::ArrayD;
 
-const OUTSIDE: &str = "has an axis outside its operand";
-
 pub(super) fn pad(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
-    if node.text("mode").is_some_and(|mode| mode != "constant") {
-        return Err("only padding with a constant is supported yet".to_owned());
-    }
-    let input = importer.tensor(node, 0)?;
+    let mut input = importer.tensor(node, 0)?;
     let rank = shape_of(importer, input).len();
     let axes = match (importer.known_integers(node, 3), node.has(3)) {
-        (Some(axes), _) => axes.iter().map(|&axis| wrap_index(axis, rank)).collect(),
+        (Some(axes), _) => axes_of(&axes, rank)?,
         (None, true) => return Err("its axes are no constants".to_owned()),
-        (None, false) => Some((0..rank).collect::<Vec<usize>>()),
+        (None, false) => (0..rank).collect(),
     };
-    let axes = axes.ok_or(OUTSIDE)?;
-    let padding = importer.known_integers(node, 1).ok_or("its padding is computed at run time")?;
-    let padding: Option<Vec<usize>> = padding.iter().map(|&count| size(count)).collect();
-    let padding = padding.filter(|padding| padding.len() == 2 * axes.len());
-    let given = padding.ok_or("its padding is negative or not two numbers an axis")?;
+    // An attribute before opset 11.
+    let padding = importer.known_integers(node, 1).or_else(|| node.ints("pads").map(<[i64]>::to_vec));
+    let padding = padding.ok_or("its padding is computed at run time")?;
+    let in_range = |&count: &i64| size(count.saturating_abs()).is_some();
+    if padding.len() != 2 * axes.len() || !padding.iter().all(in_range) {
+        return Err("its padding is too large or not two numbers an axis".to_owned());
+    }
+    let mode = node.text("mode").unwrap_or("constant");
     let value = match (importer.known_scalar(node, 2), node.has(2)) {
         (Some(value), _) => value,
         (None, true) => return Err("its value is no float constant".to_owned()),
-        (None, false) => 0.0,
+        (None, false) => node.float("value", 0.0),
     };
-    let mut padding = vec![[0, 0]; rank];
+    let mut filled = vec![[0, 0]; rank];
     for (index, &axis) in axes.iter().enumerate() {
-        padding[axis] = [given[index], given[axes.len() + index]];
+        let [before, after] = [padding[index], padding[axes.len() + index]];
+        let dim = shape_of(importer, input)[axis] as i64; // of a tensor
+        if mode != "constant" {
+            if [before, after] != [0, 0] {
+                let indices =
+                    (-before..dim + after).map(|place| source(mode, place, dim)).collect::<Option<Vec<i64>>>();
+                let indices = indices.ok_or_else(|| format!("a padding of {dim} elements by mode `{mode}`"))?;
+                input = one(selected(importer, node, input, axis, indices)?)?;
+            }
+            continue;
+        }
+        // Negative padding takes elements away.
+        let (start, end) = ((-before).max(0), dim - (-after).max(0));
+        if (start, end) != (0, dim) {
+            let (start, end) = (start as usize, end.max(start) as usize); // within the axis, or an empty slice
+            input = apply(importer, node, Slice { axis, start, end }, vec![input])?;
+        }
+        filled[axis] = [before.max(0) as usize, after.max(0) as usize]; // in range, checked above
     }
-    unary(importer, node, Pad { padding, value })
+    if filled.iter().all(|pad| *pad == [0, 0]) {
+        return Ok(same(input));
+    }
+    if value.is_finite() {
+        return importer.push(node, Pad { padding: filled, value }, vec![input]);
+    }
+    // Infinities are put there on purpose, as constants; those that an operator makes are an overflow.
+    for (axis, pad) in filled.into_iter().enumerate() {
+        let mut part = |count: usize| {
+            let mut shape = shape_of(importer, input).to_vec();
+            shape[axis] = count;
+            (count > 0).then(|| constant(importer, node, "padding", ArrayD::from_elem(shape, value)))
+        };
+        let (before, after) = (part(pad[0]), part(pad[1]));
+        if before.is_some() || after.is_some() {
+            let parts = before.into_iter().chain([input]).chain(after).collect();
+            input = apply(importer, node, Cat { axis }, parts)?;
+        }
+    }
+    Ok(same(input))
+}
+
+/// Which of `dim` elements is at a place outside of them; `None` where the mode has none.
+fn source(mode: &str, place: i64, dim: i64) -> Option<i64> {
+    Some(match mode {
+        "edge" => place.clamp(0, dim - 1),
+        "wrap" => place.rem_euclid(dim),
+        "reflect" if dim == 1 => 0,
+        "reflect" => {
+            let place = place.rem_euclid(2 * (dim - 1));
+            place.min(2 * (dim - 1) - place)
+        }
+        _ => return None,
+    })
+}
+
+/// The elements of an axis at constant indices.
+fn selected(
+    importer: &mut Importer<'_>,
+    node: &OnnxNode<'_>,
+    input: ValueId,
+    axis: usize,
+    indices: Vec<i64>,
+) -> Result<Vec<Entry>, String> {
+    let indices = constant(importer, node, "indices", ndarray::Array1::from(indices).into_dyn());
+    importer.push(node, IndexSelect { axis }, vec![input, indices])
+}
+
+/// The middle of some axes, or zeros around them, for these sizes.
+pub(super) fn center_crop_pad(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let mut input = importer.tensor(node, 0)?;
+    let rank = shape_of(importer, input).len();
+    let axes = match node.ints("axes") {
+        Some(axes) => axes_of(axes, rank)?,
+        None => (0..rank).collect(),
+    };
+    let wanted = importer.known_integers(node, 1).ok_or("its shape is computed at run time")?;
+    let wanted: Option<Vec<usize>> = wanted.iter().map(|&dim| size(dim)).collect();
+    let wanted = wanted.filter(|wanted| wanted.len() == axes.len()).ok_or("has a shape that does not fit its axes")?;
+    let mut padding = vec![[0, 0]; rank];
+    for (&axis, wanted) in axes.iter().zip(wanted) {
+        let dim = shape_of(importer, input)[axis];
+        if wanted < dim {
+            let start = (dim - wanted) / 2;
+            input = apply(importer, node, Slice { axis, start, end: start + wanted }, vec![input])?;
+        } else {
+            let missing = wanted - dim;
+            padding[axis] = [missing / 2, missing - missing / 2];
+        }
+    }
+    match padding.iter().all(|pad| *pad == [0, 0]) {
+        true => Ok(same(input)),
+        false => importer.push(node, Pad { padding, value: 0.0 }, vec![input]),
+    }
 }
 
 pub(super) fn reshape(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
@@ -82,7 +170,7 @@ pub(in crate::frontend::onnx) fn unsqueezed(dims: &[usize], axes: &[i64]) -> Res
 
 pub(super) fn squeeze(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let input = importer.tensor(node, 0)?;
-    let axes = importer.known_integers(node, 1);
+    let axes = importer.known_integers(node, 1).or_else(|| node.ints("axes").map(<[i64]>::to_vec));
     if axes.is_none() && node.has(1) {
         return Err("its axes are no constants".to_owned());
     }
@@ -92,7 +180,8 @@ pub(super) fn squeeze(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Resul
 
 pub(super) fn unsqueeze(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let input = importer.tensor(node, 0)?;
-    let axes = importer.known_integers(node, 1).ok_or("its axes are no constants")?;
+    let axes = importer.known_integers(node, 1).or_else(|| node.ints("axes").map(<[i64]>::to_vec));
+    let axes = axes.ok_or("its axes are no constants")?;
     let shape = unsqueezed(shape_of(importer, input), &axes)?;
     importer.push(node, View { shape }, vec![input])
 }
@@ -165,13 +254,16 @@ pub(super) fn slice(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<
     let mut value = importer.tensor(node, 0)?;
     let given = |index: usize, what: &str| match (importer.known_integers(node, index), node.has(index)) {
         (None, true) => Err(format!("its {what} are computed at run time")),
-        (values, _) => Ok(values),
+        // Attributes before opset 10.
+        (values, _) => Ok(values.or_else(|| node.ints(what).map(<[i64]>::to_vec))),
     };
     let (starts, ends) = (given(1, "starts")?.ok_or("has no starts")?, given(2, "ends")?.ok_or("has no ends")?);
     let (axes, steps) = (given(3, "axes")?, given(4, "steps")?);
     for part in slices(shape_of(importer, value), &starts, &ends, axes, steps)? {
         let Ok(step) = usize::try_from(part.step) else {
-            return Err("goes backwards; steps above zero are supported".to_owned());
+            let indices = part.indices().map(|index| index as i64).collect(); // within the axis
+            value = one(selected(importer, node, value, part.axis, indices)?)?;
+            continue;
         };
         let (start, end) = (part.start as usize, part.end as usize); // clamped to the axis
         if step > 1 {
@@ -193,7 +285,7 @@ pub(in crate::frontend::onnx) fn split_sizes(
     dim: usize,
     given: Option<Vec<i64>>,
 ) -> Result<Vec<usize>, String> {
-    let Some(given) = given else {
+    let Some(given) = given.or_else(|| node.ints("split").map(<[i64]>::to_vec)) else {
         let count = usize::try_from(node.int("num_outputs", node.proto.output.len() as i64)).unwrap_or(0);
         if count == 0 || count > dim {
             return Err(format!("{count} parts of {dim} elements"));
@@ -315,7 +407,12 @@ pub(super) fn space_to_depth(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -
     let (rows, columns) = (h / block, w / block);
     let blocks = vec![n, c, rows, block, columns, block];
     let result = vec![n, c * block * block, rows, columns];
-    regroup(importer, node, [blocks, result], vec![0, 3, 5, 1, 2, 4])
+    let perm = match node.text("mode") {
+        None | Some("DCR") => vec![0, 3, 5, 1, 2, 4],
+        Some("CRD") => vec![0, 1, 3, 5, 2, 4],
+        Some(other) => return Err(format!("unknown mode `{other}`")),
+    };
+    regroup(importer, node, [blocks, result], perm)
 }
 
 fn block_size(node: &OnnxNode<'_>) -> Result<usize, String> {

@@ -1,11 +1,11 @@
 //! Sliding windows and their padding.
 
-use super::{pair, shape_of, sizes};
+use super::{apply, one, pair, shape_of, sizes, unary};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::ValueId;
 use crate::ops::{
-    adaptive_avg_pool2d::AdaptiveAvgPool2d, amax::Amax, avg_pool2d::AvgPool2d, max_pool2d::MaxPool2d,
-    max_pool2d::ceil_pad, mean::Mean,
+    abs::Abs, adaptive_avg_pool2d::AdaptiveAvgPool2d, amax::Amax, avg_pool2d::AvgPool2d, max_pool2d::MaxPool2d,
+    max_pool2d::ceil_pad, mean::Mean, sum::Sum, unary::Unary,
 };
 
 /// Padding of a two-dimensional window: ONNX lists all starts, then all ends.
@@ -118,6 +118,36 @@ fn adaptive_output(
     let shape = shape_of(importer, input);
     let exact = (0..2).all(|axis| kernel[axis] == stride[axis] && shape[2 + axis].is_multiple_of(kernel[axis]));
     (adaptive && exact).then(|| [shape[2] / kernel[0], shape[3] / kernel[1]])
+}
+
+/// `(Σ |x|^p)^(1/p)` over windows.
+pub(super) fn lp_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let power = one(powers(importer, node)?)?;
+    let Windows { kernel, stride, pad, dilation, ceil } = windows(importer, node, power)?;
+    if dilation != [1, 1] {
+        return Err(format!("a sum over windows with dilation {dilation:?} is not supported"));
+    }
+    let pool = AvgPool2d { kernel, stride, pad, count_include_pad: true, ceil, divisor: Some(1) };
+    let sum = apply(importer, node, pool, vec![power])?;
+    importer.push(node, Unary::Pow { exponent: 1.0 / exponent(node) }, vec![sum])
+}
+
+/// `(Σ |x|^p)^(1/p)` over an image.
+pub(super) fn global_lp_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let power = one(powers(importer, node)?)?;
+    let axes = (2..shape_of(importer, power).len()).collect();
+    let sum = apply(importer, node, Sum { axes, keep_dims: true }, vec![power])?;
+    importer.push(node, Unary::Pow { exponent: 1.0 / exponent(node) }, vec![sum])
+}
+
+/// `|x|^p`
+fn powers(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let sizes = one(unary(importer, node, Abs)?)?;
+    importer.push(node, Unary::Pow { exponent: exponent(node) }, vec![sizes])
+}
+
+fn exponent(node: &OnnxNode<'_>) -> f64 {
+    node.int("p", 2) as f64 // a small number
 }
 
 pub(super) fn global_average_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
