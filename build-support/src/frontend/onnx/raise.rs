@@ -15,14 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Elements of a list that are looked at.
 const MAX_ITEMS: usize = 1 << 12;
 
-/// Operators whose result is a list of tensors.
-const LISTS: [&str; 5] = [
-    "aten.chunk.default",
-    "aten.split.Tensor",
-    "aten.split_with_sizes.default",
-    "aten.unbind.int",
-    "aten.unsafe_split.Tensor",
-];
+/// Operators whose result is a list of tensors, in the file too.
+const LISTS: [&str; 4] =
+    ["aten.chunk.default", "aten.split.Tensor", "aten.split_with_sizes.default", "aten.unsafe_split.Tensor"];
 
 /// The ONNX nodes of one ATen node.
 #[derive(Debug)]
@@ -70,7 +65,7 @@ pub(super) fn groups(graph: &proto::Graph) -> BTreeMap<usize, Group<'_>> {
         }
     }
     name_items(&mut groups);
-    merge(&mut groups);
+    merge(graph, &mut groups);
     groups
 }
 
@@ -106,28 +101,73 @@ fn name_items(groups: &mut BTreeMap<usize, Group<'_>>) {
 }
 
 /// Joins what torch's own decompositions, which run before the export, made of one operator.
-fn merge(groups: &mut BTreeMap<usize, Group<'_>>) {
+fn merge<'a>(graph: &'a proto::Graph, groups: &mut BTreeMap<usize, Group<'a>>) {
     let lasts: Vec<usize> = groups.keys().copied().collect();
     for last in lasts {
         let Some(second) = groups.get(&last) else { continue };
         let Some(Value::Node(source)) = second.call.args.first() else { continue };
-        // The operand is made by another group, and for this one alone.
         let is_source =
             |group: &Group<'_>| group.call.name == *source && second.reads.iter().any(|r| group.makes == [*r]);
         let Some((&before, first)) = groups.range(..last).rev().find(|(_, group)| is_source(group)) else { continue };
-        let target = match (first.call.target, second.call.target) {
-            // A reshape of what is not contiguous.
-            ("aten.clone.default", "aten._unsafe_view.default") => "aten.reshape.default",
-            _ => continue,
-        };
+        let Some(call) = joined(&first.call, &second.call) else { continue };
+        // The operand is made for this group alone.
+        let is_operand = |name: &String| *name == first.makes[0];
+        let mut readers = (0..).zip(&graph.node).filter(|(_, node)| node.input.iter().any(is_operand));
+        if readers.any(|(index, _)| !second.nodes.contains(&index))
+            || graph.output.iter().any(|output| is_operand(&output.name))
+        {
+            continue;
+        }
         let first = groups.remove(&before).expect("found above");
         let second = groups.get_mut(&last).expect("found above");
-        second.call.target = target;
-        second.call.args[0] = first.call.args[0].clone();
+        second.call = call;
         second.reads.retain(|name| !first.makes.contains(name));
         second.reads.extend(first.reads);
         second.nodes.splice(0..0, first.nodes);
     }
+}
+
+/// The operator that torch decomposed into these two, under the name of the second.
+fn joined<'a>(first: &fx::Call<'a>, second: &fx::Call<'a>) -> Option<fx::Call<'a>> {
+    // A variance: operand, axes, and the correction.
+    let variance = |target, keepdim: Option<(&'a str, Value<'a>)>| {
+        let correction = first.args.get(2).map(|correction| ("correction", correction.clone()));
+        let kwargs = correction.into_iter().chain(first.kwargs.iter().cloned()).chain(keepdim);
+        let args = first.args.iter().take(2).cloned().collect();
+        fx::Call { name: second.name, target, args, kwargs: kwargs.collect() }
+    };
+    Some(match (first.target, second.target) {
+        // A reshape of what is not contiguous.
+        ("aten.clone.default", "aten._unsafe_view.default") => {
+            let args = first.args.iter().take(1).chain(second.args.iter().skip(1)).cloned().collect();
+            fx::Call { target: "aten.reshape.default", args, ..second.clone() }
+        }
+        // `padding="same"` where one more row or column is needed behind than before.
+        ("aten.constant_pad_nd.default", "aten.convolution.default") => {
+            let [input, Value::List(pads), ..] = &first.args[..] else { return None };
+            let [_, weight, bias, stride, _, dilation, Value::Bool(false), _, groups] = &second.args[..] else {
+                return None;
+            };
+            let is_one_behind = |pads: &[Value<'_>]| matches!(pads, [Value::Int(0), Value::Int(0 | 1)]);
+            let is_zero = first.args.get(2).is_none_or(|value| matches!(value, Value::Float(0.0) | Value::Int(0)));
+            let target = match pads.len() {
+                2 => "aten.conv1d.padding",
+                4 => "aten.conv2d.padding",
+                _ => return None,
+            };
+            if !is_zero || !pads.chunks(2).all(is_one_behind) {
+                return None;
+            }
+            let args = [input, weight, bias, stride, &Value::Word("same"), dilation, groups].map(Clone::clone);
+            fx::Call { target, args: args.into(), ..second.clone() }
+        }
+        // The axes stay, if the result has the shape that the file gives.
+        ("prims.var.default", "prims.broadcast_in_dim.default") => {
+            variance("aten.var.correction", Some(("keepdim", Value::Bool(true))))
+        }
+        ("prims.var.default" | "aten.var.correction", "aten.sqrt.default") => variance("aten.std.correction", None),
+        _ => return None,
+    })
 }
 
 /// An operator of ATen, as the shared table knows it.
@@ -294,6 +334,11 @@ impl Importer<'_> {
                 None => target,
             },
             "aten._native_batch_norm_legit_no_training.default" => "aten.batch_norm.default",
+            "aten.clone.default" if scopes.class() == "torch.nn.modules.dropout.Dropout" => {
+                args.truncate(1);
+                args[0].0 = "input";
+                "aten.dropout.default"
+            }
             "aten.convolution.default" => {
                 let transposed = args.iter().any(|arg| matches!(arg, ("transposed", Arg::Bool(true))));
                 args.retain(|(name, _)| *name != "transposed" && (transposed || *name != "output_padding"));
@@ -525,6 +570,53 @@ mod tests {
             node("Reciprocal", &["val_0"], "a", &first),
         ];
         assert!(!groups(&graph(nodes, "a")).contains_key(&2));
+    }
+
+    #[test]
+    fn the_root_of_a_variance_that_keeps_its_axes_is_a_standard_deviation() {
+        let texts = [
+            call("var", "prims.var.default", "%x, [1], 0.0"),
+            call("broadcast_in_dim", "prims.broadcast_in_dim.default", "%var, [2, 1], [0]"),
+            call("sqrt", "aten.sqrt.default", "%broadcast_in_dim,"),
+        ];
+        let nodes = vec![
+            node("ReduceMean", &["x"], "val_0", &texts[0]),
+            node("Mul", &["val_0", "val_0"], "var", &texts[0]),
+            node("Expand", &["var"], "broadcast_in_dim", &texts[1]),
+            node("Sqrt", &["broadcast_in_dim"], "sqrt", &texts[2]),
+        ];
+        let whole = graph(nodes.clone(), "sqrt");
+        let whole = groups(&whole);
+        assert_eq!(whole.keys().collect::<Vec<_>>(), [&3]);
+        let std = &whole[&3];
+        assert_eq!((std.call.target, &std.nodes[..]), ("aten.std.correction", &[0, 1, 2, 3][..]));
+        assert_eq!(std.call.kwargs, [("correction", Value::Float(0.0)), ("keepdim", Value::Bool(true))]);
+
+        // A variance that somebody else reads stays one.
+        let returned = graph(nodes, "var");
+        assert_eq!(groups(&returned).keys().collect::<Vec<_>>(), [&1, &2, &3]);
+    }
+
+    #[test]
+    fn a_convolution_behind_one_more_row_has_padding_of_the_same_size() {
+        let convolution = "%constant_pad_nd, %p_w, None, [1, 1], [0, 1], [1, 1], False, [0, 0], 1";
+        let joined_with = |pads: &str| {
+            let pad = call("constant_pad_nd", "aten.constant_pad_nd.default", &format!("%x, {pads}"));
+            let texts = [pad, call("convolution", "aten.convolution.default", convolution)];
+            let nodes = vec![
+                node("Pad", &["x"], "constant_pad_nd", &texts[0]),
+                node("Conv", &["constant_pad_nd", "w"], "convolution", &texts[1]),
+            ];
+            let graph = graph(nodes, "convolution");
+            let groups = groups(&graph);
+            let args = groups[&1].call.args.clone();
+            (groups[&1].call.target.to_owned(), args.first().cloned() == Some(Value::Node("x")))
+        };
+        assert_eq!(joined_with("[0, 0, 0, 1]"), ("aten.conv2d.padding".to_owned(), true));
+        // Padding before the first row is a layer's own.
+        for other in ["[0, 0, 1, 0]", "[0, 0, 0, 1], 0.5"] {
+            assert_eq!(joined_with(other), ("aten.convolution.default".to_owned(), false), "{other}");
+        }
     }
 
     #[test]

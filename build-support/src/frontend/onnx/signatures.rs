@@ -74,7 +74,7 @@ pub(super) fn arguments(target: &str) -> Option<&'static str> {
         "aten.convolution.default" => "input weight bias stride padding dilation transposed output_padding groups",
         "aten.cosine_similarity.default" => "x1 x2 dim eps",
         "aten.cumprod.default" | "aten.cumsum.default" | "aten.glu.default" | "aten.squeeze.dim"
-        | "aten.unbind.int" | "aten.unsqueeze.default" | "aten.var.correction" => "self dim",
+        | "aten.std.correction" | "aten.unbind.int" | "aten.unsqueeze.default" | "aten.var.correction" => "self dim",
         "aten.diff.default" => "self n dim prepend append",
         "aten.dot.default" => "self tensor",
         "aten.dropout.default" => "input p train",
