@@ -1,6 +1,7 @@
 //! Real numbers in the graph being written: steps from codes and back, and formulas on whole tensors.
 
-use super::Lowering;
+use super::{Lowering, Side};
+use crate::config::Dtype;
 use crate::quantize::QuantParams;
 use quantize_runtime::graph::{ElementType, ValueId};
 use quantize_runtime::ops::{self, Op};
@@ -10,6 +11,10 @@ impl<'a> Lowering<'a> {
     ///
     /// Source: oracle of the lowering, section 1.
     pub(super) fn dequantize(&mut self, codes: ValueId, params: QuantParams) -> Result<ValueId, String> {
+        if let Some(signed) = signed(params) {
+            let codes = self.rescale(codes, Side::of(params), &[1.0], Side::of(signed))?;
+            return self.dequantize(codes, signed);
+        }
         let shape = self.shape_of(codes);
         let ones = vec![1; shape.len()];
         let wide = self.push(Op::Cast(ops::Cast { input: codes }), ElementType::I32, &shape)?;
@@ -24,6 +29,10 @@ impl<'a> Lowering<'a> {
     ///
     /// Source: oracle of the lowering, section 1.
     pub(super) fn quantize(&mut self, real: ValueId, params: QuantParams) -> Result<ValueId, String> {
+        if let Some(signed) = signed(params) {
+            let codes = self.quantize(real, signed)?;
+            return self.rescale(codes, Side::of(signed), &[1.0], Side::of(params));
+        }
         let shape = self.shape_of(real);
         let mut formula = self.formula(&shape);
         let scaled = formula.mul(real, 1.0 / params.scale)?;
@@ -37,6 +46,12 @@ impl<'a> Lowering<'a> {
     pub(crate) fn formula(&mut self, shape: &[usize]) -> Formula<'_, 'a> {
         Formula { shape: shape.to_vec(), lowering: self }
     }
+}
+
+/// For unsigned codes, which CAST takes for signed ones: int8 codes of the same real numbers.
+fn signed(params: QuantParams) -> Option<QuantParams> {
+    let int8 = QuantParams::int8(params.scale, params.zero_point + i32::from(i8::MIN));
+    (params.dtype == Dtype::Uint8).then_some(int8)
 }
 
 /// Writes formulas element by element; every result has the same shape.
