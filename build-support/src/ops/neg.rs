@@ -1,9 +1,14 @@
 //! The opposite number.
 
 use super::{Pattern, Room};
+use crate::config::Dtype;
 use crate::graph::{Node, Tensor};
-use crate::lower::Lowering;
+use crate::lower::{Lowering, Operand};
+use crate::quantize::QuantParams;
 use quantize_runtime::ops;
+
+/// A relative difference of scales that moves no code of int8 by half a quantum: mirrored data can bring as much.
+const NO_DIFFERENCE: f32 = 1.0 / 512.0;
 
 /// `-x` for each element.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -28,15 +33,28 @@ impl Room for Neg {
         Pattern::Own
     }
 
-    /// NEGATE with both zero points: the result's range is the mirrored one, so that the scales agree.
+    /// NEGATE with both zero points, as the result's range is the mirrored one; a RESCALE follows where it is not, because an
+    /// observer watches other tensors, too.
     ///
-    /// Upstream ignores what the scales may differ by; a RESCALE would be right and not have upstream's bytes.
+    /// Upstream ignores whatever the scales differ by.
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
-        let input = lowering.operand(node, 0)?;
-        let (input_zero_point, output_zero_point) = (input.params().zero_point, lowering.result_params(node).zero_point);
-        let op = ops::Negate { input: input.id, input_zero_point, output_zero_point };
-        let result = lowering.push(ops::Op::Negate(op), lowering.element_of(input.id), &input.shape)?;
-        lowering.finish(node, result)
+        let (input, output) = (lowering.operand(node, 0)?, lowering.result_params(node));
+        let params = input.params();
+        let is_mirrored = (params.scale / output.scale - 1.0).abs() < NO_DIFFERENCE;
+        let mirrored = match params.dtype {
+            _ if is_mirrored => output,
+            Dtype::Int16 => params,
+            // No code saturates.
+            _ => QuantParams { zero_point: -1 - params.zero_point, ..params },
+        };
+        let op = ops::Negate {
+            input: input.id,
+            input_zero_point: params.zero_point,
+            output_zero_point: mirrored.zero_point,
+        };
+        let id = lowering.push(ops::Op::Negate(op), lowering.element_of(input.id), &input.shape)?;
+        let result = lowering.rescaled(&Operand { id, params: Some(mirrored), ..input }, output)?;
+        lowering.finish(node, result.id)
     }
 
     fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {

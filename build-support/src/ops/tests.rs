@@ -94,12 +94,13 @@ fn on_grid(data: &Data, params: QuantParams) -> Data {
 fn check(op: impl Into<Op>, operands: &[Data], quanta: f32) {
     let op = op.into();
     for integers_are_inputs in [false, true] {
-        check_with(op.clone(), operands, quanta, integers_are_inputs);
+        check_with(op.clone(), operands, None, quanta, integers_are_inputs);
     }
 }
 
+/// `result`: the result's parameters, if its observer watches more than the result.
 #[track_caller]
-fn check_with(op: Op, operands: &[Data], quanta: f32, integers_are_inputs: bool) {
+fn check_with(op: Op, operands: &[Data], result: Option<QuantParams>, quanta: f32, integers_are_inputs: bool) {
     let (graph, inputs) = network(op.clone(), operands, integers_are_inputs);
     let node = &graph.nodes[0];
     let shares = matches!(op.pattern(), Pattern::Shared | Pattern::SharesInput);
@@ -108,7 +109,7 @@ fn check_with(op: Op, operands: &[Data], quanta: f32, integers_are_inputs: bool)
     let reals = |index: usize| operands[index].real().into_iter().flatten();
     let of_all = params((0..operands.len()).flat_map(reals));
     let of_operand = |index: usize| if shares { of_all } else { params(reals(index)) };
-    let result = if shares { of_all } else { params(exact) };
+    let result = result.unwrap_or_else(|| if shares { of_all } else { params(exact) });
 
     let is_layer = op.pattern() == Pattern::Weighted;
     let read: Vec<_> = (0..operands.len())
@@ -220,7 +221,7 @@ fn selections_by_index() {
 
 #[test]
 fn selections_by_indices_of_several_axes() {
-    check_with(Index { axis: 0 }.into(), &[real(&[4, 3]), integers(&[3], &[3, 0, -1])], MOVED, false);
+    check_with(Index { axis: 0 }.into(), &[real(&[4, 3]), integers(&[3], &[3, 0, -1])], None, MOVED, false);
     let operands = [real(&[2, 4, 3, 2]), integers(&[2, 1], &[3, 0]), integers(&[2], &[2, 1])];
     check(Index { axis: 1 }, &operands, MOVED);
 }
@@ -292,6 +293,11 @@ fn magnitudes_and_opposites() {
     check(Abs, &[real(&[3, 5])], ROUNDED);
     // Zero points of mirrored ranges are rounded apart.
     check(Neg, &[real(&[3, 5])], 1.0);
+}
+
+#[test]
+fn opposites_of_another_scale() {
+    check_with(Neg.into(), &[real(&[2, 3, 4])], Some(QuantParams::int8(0.05, 7)), 0.51, false);
 }
 
 #[test]
