@@ -81,7 +81,7 @@ impl Annotator<'_> {
         let input = self.graph.inputs[index];
         if self.input_rule[index].is_none() {
             self.input_rule[index] = Some(spec.rule);
-            if self.is_real(input) {
+            if self.is_real(input) && !self.users[input.index()].is_empty() {
                 self.table.set(Place::Made(input), spec);
             }
         }
@@ -136,7 +136,10 @@ impl Annotator<'_> {
                 self.set_all(results, spec);
             }
             Pattern::Forgotten if self.names(spec.rule) => {
-                self.set_all(operands.into_iter().chain(results), spec);
+                match self.graph.node(id).op.pattern() {
+                    Pattern::Shared => self.share_with_first(&operands, &results, spec),
+                    _ => self.set_all(operands.into_iter().chain(results), spec),
+                }
                 self.forgotten.push(id);
             }
             Pattern::Activation | Pattern::Shared | Pattern::Forgotten | Pattern::Float => return,

@@ -47,11 +47,7 @@ impl Annotator<'_> {
         let boundary = |matches: fn(&Target) -> bool| rules.iter().rposition(|rule| matches(&rule.target));
         let for_inputs = boundary(|target| matches!(target, Target::Io | Target::Input));
         if let Some(spec) = for_inputs.and_then(|rule| self.spec(rule)) {
-            for (index, input) in self.graph.inputs.iter().enumerate() {
-                if !self.users[input.index()].is_empty() {
-                    self.annotate_input(index, spec);
-                }
-            }
+            (0..self.graph.inputs.len()).for_each(|index| self.annotate_input(index, spec));
         }
         if let Some(spec) =
             boundary(|target| matches!(target, Target::Io | Target::Output)).and_then(|rule| self.spec(rule))
@@ -70,6 +66,23 @@ impl Annotator<'_> {
                 names.iter().chain(&types).any(|&rule| annotator.recipe.rules[rule].target.matches(node))
             };
             self.annotate_each(global, |annotator, id| !named(annotator, id));
+        }
+        self.fuse_pairs();
+    }
+
+    /// Pairs of a layer and an activation between which nothing is observed.
+    fn fuse_pairs(&mut self) {
+        for id in self.graph.node_ids() {
+            let is_layer = self.pattern(id) == Pattern::Weighted && self.state[id.index()] == State::Quantized;
+            let Some(activation) = self.activation_after(id).filter(|_| is_layer) else { continue };
+            let is_observed = |place| self.table.get(place).is_some();
+            let is_pair = self.layer_before(activation) == Some(id)
+                && !is_observed(Place::Made(self.graph.node(id).output()))
+                && !is_observed(Place::Read(activation, 0))
+                && is_observed(Place::Made(self.graph.node(activation).output()));
+            if is_pair {
+                self.fused[id.index()] = Some(activation);
+            }
         }
     }
 
@@ -100,13 +113,9 @@ impl Annotator<'_> {
         match self.pattern(id) {
             Pattern::Weighted => {
                 self.set_all(self.observed_operands(id), spec);
-                match self.activation_after(id).filter(|_| fuses) {
-                    None => self.set_all(results, spec),
-                    Some(activation) if self.layer_before(activation) == Some(id) => {
-                        self.fused[id.index()] = Some(activation);
-                    }
-                    // The layer has other readers: nobody asks for its result, nor for the activation's operand.
-                    Some(_) => {}
+                // Before an activation nobody asks for the layer's result, whoever else reads it.
+                if !fuses || self.activation_after(id).is_none() {
+                    self.set_all(results, spec);
                 }
             }
             Pattern::Activation if fuses && self.layer_before(id).is_some() => self.set_all(results, spec),

@@ -150,6 +150,21 @@ enum User {
     Caller,
 }
 
+/// Overloads that move elements and that upstream nevertheless observes before and behind.
+const OBSERVED_APART: [&str; 4] =
+    ["aten.moveaxis.int", "aten.moveaxis.intlist", "aten.movedim.int", "aten.movedim.intlist"];
+
+/// Overloads that upstream does not know, although it knows others that do the same.
+const UNKNOWN_MOVES: [&str; 7] = [
+    "aten.broadcast_to.default",
+    "aten.expand_as.default",
+    "aten.mT.default",
+    "aten.narrow.default",
+    "aten.numpy_T.default",
+    "aten.reshape_as.default",
+    "aten.swapaxes.default",
+];
+
 struct Annotator<'a> {
     graph: &'a Graph,
     recipe: &'a Recipe,
@@ -205,8 +220,14 @@ impl<'a> Annotator<'a> {
         Some(Spec { activation, fixed: None, rule, shares: false })
     }
 
+    /// How upstream annotates the node: of operators that move elements it knows some overloads only.
     fn pattern(&self, id: NodeId) -> Pattern {
-        self.graph.node(id).op.pattern()
+        let node = self.graph.node(id);
+        match node.op.pattern() {
+            Pattern::Shared if OBSERVED_APART.contains(&node.target.as_str()) => Pattern::Own,
+            Pattern::Shared if UNKNOWN_MOVES.contains(&node.target.as_str()) => Pattern::Forgotten,
+            pattern => pattern,
+        }
     }
 
     fn is_real(&self, value: ValueId) -> bool {

@@ -341,11 +341,11 @@ fn what_upstream_forgets_is_quantized_where_a_rule_names_it() {
 }
 
 #[test]
-fn an_input_that_nobody_reads_is_observed_where_it_is_made() {
+fn an_input_that_nobody_reads_is_not_observed() {
     let mut net = Net::default();
     let (x, _) = (net.input("x"), net.input("unread"));
     net.output(x);
-    assert_eq!(net.composed(&[(GLOBAL, INT8)]).observers(), ["x x>", "unread"]);
+    assert_eq!(net.composed(&[(GLOBAL, INT8)]).observers(), ["x x>"]);
     assert_eq!(net.annotate(Precedence::Legacy, &[(Target::Io, INT8)]).observers(), ["x x>"]);
 }
 
@@ -373,6 +373,36 @@ fn the_older_quantizer_fuses_across_rules_and_observes_no_boundary() {
     assert_eq!(legacy(&[(GLOBAL, INT8), (module("a"), INT8)]), ["x>l", "r r>s", "s"]);
     // The layer stays in float, and its activation is observed behind it only.
     assert_eq!(legacy(&[(GLOBAL, INT8), (module("a"), None)]), ["r r>s", "s"]);
+}
+
+#[test]
+fn the_older_quantizer_leaves_a_layer_in_float_before_an_activation_that_no_rule_quantizes() {
+    let net = layer_and_activation(Clamp::RELU);
+    let found = net.annotate(Precedence::Legacy, &[(module("a"), INT8), (module("c"), INT8)]);
+    assert_eq!(found.observers(), ["x>l", "r>s", "s"]);
+    assert_eq!(found.1.fused, [None; 3]);
+}
+
+#[test]
+fn overloads_that_move_elements_are_annotated_as_upstream_knows_them() {
+    let moved = |target: &str| {
+        let mut net = Net::default();
+        let x = net.input("x");
+        let m = net.push("m", "m", View { shape: SHAPE.to_vec() }, &[x]);
+        target.clone_into(&mut net.0.nodes[0].target);
+        net.output(m);
+        net
+    };
+    for (target, observers) in [
+        ("aten.reshape.default", vec!["x x>m m m>"]),
+        ("aten.movedim.int", vec!["x x>m", "m m>"]),
+        ("aten.numpy_T.default", vec!["x", "m>"]),
+    ] {
+        assert_eq!(moved(target).composed(&[(GLOBAL, INT8)]).observers(), observers, "{target}");
+    }
+    let net = moved("aten.numpy_T.default");
+    let found = net.composed(&[(GLOBAL, INT8), (node("m"), INT8)]);
+    assert_eq!((found.observers(), found.1.forgotten.len()), (vec!["x x>m m m>".to_owned()], 1));
 }
 
 #[test]

@@ -43,7 +43,11 @@ impl Room for Permute {
     }
 
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
-        let input = lowering.operand(node, 0)?;
+        let mut input = lowering.operand(node, 0)?;
+        // `movedim` has an observer of its own behind it.
+        if input.params.is_some() {
+            input = lowering.rescaled(&input, lowering.result_params(node))?;
+        }
         let result = lowering.transpose(input.id, &self.perm)?;
         lowering.finish(node, result)
     }

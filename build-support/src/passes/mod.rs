@@ -27,6 +27,7 @@ mod decompose_sqrt;
 mod decompose_tril;
 mod decompose_var;
 mod decompose_vector_norm;
+mod fill_compared_number;
 mod fold_batch_norm;
 mod fold_scale_into_conv;
 mod names;
@@ -64,7 +65,7 @@ const fn everywhere(decompose: Decompose) -> Pass {
 }
 
 /// Each goes over the whole network before the next: a piece meets the passes behind its own.
-const PASSES: [Pass; 28] = [
+const PASSES: [Pass; 29] = [
     everywhere(decompose_scatter::run),
     quantized(decompose_embedding::run),
     quantized(decompose_attention::run),
@@ -83,6 +84,7 @@ const PASSES: [Pass; 28] = [
     quantized(decompose_adaptive_avg_pool2d::run),
     quantized(pad_avg_pool::run),
     quantized(decompose_prelu::run),
+    quantized(fill_compared_number::run),
     everywhere(decompose_add_alpha::reverse),
     quantized(unroll_recurrent::run),
     quantized(decompose_not_equal::run),
@@ -317,6 +319,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::graph::{NodeId, Output, Scope, Type};
+    use crate::ops::compare::Compare;
     use crate::ops::recurrent::{Cell, Recurrent};
     use crate::ops::softmax::Softmax;
     use crate::ops::unary::Unary;
@@ -423,6 +426,17 @@ mod tests {
     fn pieces_are_named_after_their_operators() {
         let graph = decomposed(Softmax { axis: 1, log: false }, &[&[2, 3]]);
         assert_eq!(names(&graph), ["amax", "sub", "exp", "sum_1", "reciprocal", "mul"]);
+    }
+
+    #[test]
+    fn a_number_that_is_compared_with_is_a_node() {
+        let mut graph = network(Compare::Lt, &[&[2], &[1]]);
+        let number = graph.add_constant("number", Tensor::from_elem(vec![1], 0.5));
+        graph.nodes[0].inputs[1] = number;
+        graph.nodes[0].target = "aten.lt.Scalar".to_owned();
+        run(&mut graph, &Recipe::global(Config::PER_CHANNEL));
+        assert_eq!(names(&graph), ["full", "lt"]);
+        assert_eq!(graph.nodes[1].target, "aten.lt.Tensor");
     }
 
     #[test]
