@@ -13,7 +13,7 @@ use quantize_tests::golden::upstream::Prepared;
 use quantize_tests::{npy, repository};
 
 /// Cases that are covered whole; the first two are committed, the others are in the shared material.
-const CASES: [&str; 22] = [
+const CASES: [&str; 24] = [
     "mlp",
     "convnet_per_channel",
     "convnet_per_tensor",
@@ -21,6 +21,7 @@ const CASES: [&str; 22] = [
     "conv_a16w8",
     "uint8_io",
     "bn_fold",
+    "cat_split",
     "fusion",
     "residual",
     "pools",
@@ -33,6 +34,7 @@ const CASES: [&str; 22] = [
     "histogram",
     "histogram_a16",
     "lstm",
+    "mean_var",
     "tables",
     "trans_conv",
     "transformer",

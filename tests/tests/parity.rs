@@ -38,9 +38,14 @@ const DIFFERENCES: &str = "
 Faults of the reference flow that are not copied:
 
 - `uint8_io` in the full profile: its in-graph quantization casts codes above 127 to int8, which saturates. The integer program
-  reads and writes unsigned codes by RESCALE, as the integer profile does.
+  reads and writes unsigned codes by RESCALE, as the integer profile does, and so do regions in float beside them.
 - Table operators before a linear layer at the model's end are rejected by its full profile (`mlp`, `mixed_configs`); here both
   profiles lower.
+- An activation fused into a layer whose observer also watches negative numbers, as before a concatenation, is lost by its
+  lowering; here a clamp follows the layer.
+- The negation of a tensor whose result has another scale is lowered as if it had the same; here it is rescaled.
+- A convolution that a batch normalization and another node read is folded for both, which changes the network; here the
+  normalization stays an operator.
 - Operators that its quantizer forgets, such as the function `relu6`, are quantized where a rule names the very operator.
 - Dynamic quantization and trained ranges (`dynamic_mlp`, `mlp_qat`) are not part of this version.
 ";

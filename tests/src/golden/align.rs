@@ -11,6 +11,11 @@ use quantize_build::graph::{NodeId, ValueId};
 use super::Annotated;
 use super::upstream::{Edge, Kind, Node, Prepared, family};
 
+/// Operators that upstream's quantizer does not know, or decomposes where it quantizes them: observers around them are their
+/// neighbours'.
+const UNKNOWN: [&str; 8] =
+    ["log_sigmoid", "mish", "rms_norm", "roll", "scaled_dot_product_attention", "softplus", "square", "std"];
+
 /// The pairs.
 pub struct Alignment {
     /// Our node for each operator of upstream's by name.
@@ -51,17 +56,8 @@ impl Alignment {
 
     fn pair(&mut self, upstream: &Prepared, node: &Node, ours: &Annotated) {
         let graph = &ours.graph;
-        if node.target.contains("getitem") {
-            // The results of one node; their order is that of the parts.
-            let source = &node.operands[0].source;
-            let taken: BTreeSet<ValueId> = self.values.values().copied().collect();
-            let whole = self.nodes.get(source).map(|&id| &graph.nodes[id.0 as usize].outputs);
-            match whole.and_then(|outputs| outputs.iter().find(|&output| outputs.len() == 1 || !taken.contains(output)))
-            {
-                Some(&value) => _ = self.values.insert(node.name.clone(), value),
-                None => self.unpaired.push(node.name.clone()),
-            }
-            return;
+        if node.is_item() {
+            return self.pair_item(upstream, node, ours);
         }
         let (constants, tensors): (Vec<&Edge>, Vec<&Edge>) =
             node.operands.iter().partition(|edge| is_constant(upstream, &edge.source));
@@ -78,15 +74,48 @@ impl Alignment {
         let found = graph.node_ids().filter(fits).find(by_name).or_else(|| graph.node_ids().find(fits));
         // A node that reads something else may still be the one of that name.
         let found = found.or_else(|| graph.node_ids().find(|id| by_name(id) && !taken.contains(id)));
-        let Some(id) = found else { return self.unpaired.push(node.name.clone()) };
+        let Some(id) = found else {
+            if upstream.side(node) != Side::Neither {
+                self.unpaired.push(node.name.clone());
+            }
+            return;
+        };
         let counterpart = &graph.nodes[id.0 as usize];
         self.nodes.insert(node.name.clone(), id);
-        if let [output] = counterpart.outputs[..] {
-            self.values.insert(node.name.clone(), output);
+        let is_list = upstream.nodes.iter().any(|item| item.is_item() && item.operands[0].source == node.name);
+        if let ([output], false) = (&counterpart.outputs[..], is_list) {
+            self.values.insert(node.name.clone(), *output);
         }
         let parameters = counterpart.inputs.iter().filter(|id| graph.value(**id).constant.is_some());
         for (edge, &value) in constants.iter().zip(parameters) {
             self.values.entry(edge.source.clone()).or_insert(value);
+        }
+    }
+
+    /// Pairs what takes one tensor out of a list: ours is a result of the node that makes the list, or one of several nodes, a
+    /// part each, in the order of the parts.
+    fn pair_item(&mut self, upstream: &Prepared, node: &Node, ours: &Annotated) {
+        let list = &node.operands[0].source;
+        let rank = upstream.nodes.iter().filter(|item| item.is_item() && item.operands[0].source == *list);
+        let rank = rank.take_while(|item| item.name != node.name).count();
+        let graph = &ours.graph;
+        let part = self.nodes.get(list).map(|&id| (id, &graph.nodes[id.0 as usize])).and_then(|(id, whole)| {
+            if whole.outputs.len() > 1 {
+                return whole.outputs.get(node.item).copied();
+            }
+            let is_part = |part: &NodeId| {
+                let part = &graph.nodes[part.0 as usize];
+                part.inputs == whole.inputs && part.target == whole.target
+            };
+            let part = graph.node_ids().filter(|part| *part >= id && is_part(part)).nth(rank)?;
+            if part != id {
+                self.nodes.insert(node.name.clone(), part);
+            }
+            Some(graph.nodes[part.0 as usize].outputs[0])
+        });
+        match part {
+            Some(value) => _ = self.values.insert(node.name.clone(), value),
+            None => self.unpaired.push(node.name.clone()),
         }
     }
 
@@ -97,6 +126,9 @@ impl Alignment {
             let observed = edge.observers.iter().filter(|id| !upstream.observers[*id].is_parameter).collect::<Vec<_>>();
             if observed.is_empty() && !edge.observers.is_empty() {
                 continue; // a weight or bias
+            }
+            if ["full_like", "ones_like", "zeros_like"].contains(&family(&node.target)) {
+                continue; // ours do not read the tensor, which has the shape alone to say
             }
             let Some(groups) = self.observers_at(upstream, ours, node, operand) else {
                 misplaced.extend(observed.into_iter().cloned());
@@ -130,7 +162,7 @@ impl Alignment {
         let (value, read) = if node.kind == Kind::Output {
             let output = ours.graph.outputs.get(operand)?;
             (output.value, annotation.returned[operand])
-        } else if node.target.contains("getitem") {
+        } else if node.is_item() {
             // Ours makes the parts directly.
             return Some(Vec::new()).filter(|_| node.operands[operand].observers.is_empty());
         } else {
@@ -152,21 +184,19 @@ impl Alignment {
 
     /// For each operator of upstream's by name whether ours is on the same side: integers or float.
     pub fn float_nodes(&self, upstream: &Prepared, ours: &Annotated, float: &[bool]) -> BTreeMap<String, bool> {
-        let operators =
-            upstream.nodes.iter().filter(|node| node.kind == Kind::Operator && !node.target.contains("getitem"));
+        let operators = upstream.nodes.iter().filter(|node| node.kind == Kind::Operator && !node.is_item());
         let mut equal = BTreeMap::new();
         for node in operators {
-            let Some(id) = self.nodes.get(&node.name) else {
-                equal.insert(node.name.clone(), false);
-                continue;
+            let side = upstream.side(node);
+            let is_equal = match self.nodes.get(&node.name).map(|id| self.is_float(ours, *id, float)) {
+                Some(ours_is_float) => match side {
+                    Side::Float => ours_is_float,
+                    Side::Integer => !ours_is_float,
+                    Side::Open | Side::Neither => true,
+                },
+                None => side == Side::Neither,
             };
-            let ours_is_float = self.is_float(ours, *id, float);
-            let side = match upstream.side(node) {
-                Side::Float => ours_is_float,
-                Side::Integer => !ours_is_float,
-                Side::Open => true,
-            };
-            equal.insert(node.name.clone(), side);
+            equal.insert(node.name.clone(), is_equal);
         }
         equal
     }
@@ -184,8 +214,10 @@ pub enum Side {
     Float,
     /// All that it reads and makes is observed, and upstream lowered all operators of the family.
     Integer,
-    /// All is observed, but some operators of the family were not lowered; or there are no real numbers.
+    /// All is observed, but some operators of the family were not lowered, or nothing was.
     Open,
+    /// It works on no real numbers.
+    Neither,
 }
 
 impl Prepared {
@@ -206,11 +238,13 @@ impl Prepared {
         let real: Vec<_> = read.chain(made).filter(|(maker, ..)| maker.is_real).collect();
         let unobserved =
             |(maker, reader, edge): &(&Node, &Node, &Edge)| edge.observers.is_empty() && !inside(maker, reader);
-        match real.iter().any(unobserved) {
+        match real.iter().any(unobserved) || UNKNOWN.contains(&family(&node.target)) {
+            _ if real.is_empty() => Side::Neither,
             true => Side::Float,
-            false if real.is_empty() => Side::Open,
-            false if self.outside.iter().any(|outside| outside == family(&node.target)) => Side::Open,
-            false => Side::Integer,
+            false => match &self.outside {
+                Some(outside) if !outside.iter().any(|outside| outside == family(&node.target)) => Side::Integer,
+                _ => Side::Open,
+            },
         }
     }
 }

@@ -5,12 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use quantize_build::annotate::GroupId;
 use quantize_build::config::{Dtype, Profile};
-use quantize_build::graph::{Element, NodeId};
+use quantize_build::graph::{Element, Graph, NodeId, Tensor, ValueId};
 use quantize_build::quantize::{QuantGraph, QuantParams};
 
-use super::align::{Alignment, edges};
+use super::align::Alignment;
 use super::execute::Program;
-use super::upstream::{Observer, Prepared};
+use super::upstream::{Observer, Prepared, family};
 use super::{Annotated, Case};
 use crate::npy;
 
@@ -118,9 +118,9 @@ impl Parity {
         self.strays.extend(sides.iter().filter(|(_, equal)| !**equal).map(|(name, _)| name.clone()));
         self.strays.sort();
         self.strays.dedup();
-        self.weights = weights(case, ours, &injected, upstream, alignment);
+        self.weights = weights(case, ours, &injected, alignment);
         let program = caught(|| Program::new(&injected, Profile::Int))?;
-        let (inputs, outputs) = (case.arrays("tosa_int_in"), case.arrays("tosa_int_out"));
+        let recorded = case.arrays("tosa_int_e2e_out");
         // Beside float operators upstream's integer program is a part of the network only.
         let network = &injected.graph;
         let is_real = |id: NodeId| {
@@ -130,9 +130,10 @@ impl Parity {
         let stays_float =
             |id: NodeId| injected.float[id.0 as usize] && !injected.fused.contains(&Some(id)) && is_real(id);
         let whole = !network.node_ids().any(stays_float);
-        if !outputs.is_empty() && whole && injected.returned.iter().all(Option::is_some) {
-            let codes = caught(|| program.run_codes(&inputs))?;
-            self.integers = Share::of(codes.iter().flatten().zip(outputs.iter().flatten()).map(|(a, b)| a == b));
+        if !recorded.is_empty() && whole && injected.returned.iter().all(Option::is_some) {
+            // Codes are equal where the numbers are that they stand for.
+            let outputs = caught(|| program.run(&case.arrays("test_in")))?;
+            self.integers = Share::of(outputs.iter().flatten().zip(recorded.iter().flatten()).map(|(a, b)| a == b));
         }
         self.full = caught(|| full_outputs(case, &injected))?;
         let network = caught(|| Ok(ours.quantized(params)))?;
@@ -192,17 +193,18 @@ fn with_recorded(ours: &Annotated, upstream: &Prepared, alignment: &Alignment, p
     ours.quantized(params.iter().enumerate().map(recorded).collect())
 }
 
-/// The program with real numbers at its ends against upstream's, whose fault with uint8 ends is not ours.
+/// The program with real numbers at its ends against upstream's; with uint8 ends, where upstream's has a fault, against the
+/// quantized network.
 fn full_outputs(case: &Case, network: &QuantGraph) -> Result<Share, String> {
-    let given = case.arrays("tosa_in");
-    let inputs = if given.is_empty() { case.arrays("test_in") } else { given };
-    let recorded = case.arrays("tosa_out");
-    let has_uint8 = network.returned.iter().flatten().any(|params| params.dtype == Dtype::Uint8);
-    if recorded.is_empty() || has_uint8 {
+    let recorded = case.arrays("tosa_e2e_out");
+    if recorded.is_empty() {
         return Ok(Share::default());
     }
+    let inputs = network.graph.inputs.iter().map(|id| network.stored[id.0 as usize]);
+    let has_uint8 = inputs.chain(network.returned.iter().copied()).flatten().any(|params| params.dtype == Dtype::Uint8);
+    let recorded = if has_uint8 { case.arrays("test_out") } else { recorded };
     let program = caught(|| Program::new(network, Profile::Full))?;
-    let outputs = caught(|| program.run(&inputs))?;
+    let outputs = caught(|| program.run(&case.arrays("test_in")))?;
     Ok(Share::of(quanta(network, &outputs, &recorded).into_iter().map(|difference| difference <= 1.0)))
 }
 
@@ -222,30 +224,40 @@ impl Observer {
 }
 
 /// Frozen constants of upstream's that ours equal.
-fn weights(case: &Case, ours: &Annotated, network: &QuantGraph, upstream: &Prepared, alignment: &Alignment) -> Share {
+fn weights(case: &Case, ours: &Annotated, network: &QuantGraph, alignment: &Alignment) -> Share {
     let json = case.json("qparams.json");
     let constants = json["constants"].as_array().expect("a list").iter();
     Share::of(constants.map(|constant| {
-        let (consumer, arg) =
-            (constant["consumer"].as_str().expect("text"), constant["arg"].as_u64().expect("a number"));
+        let (consumer, arg) = (constant["consumer"].as_str().expect("text"), &constant["arg"]);
         let recorded = npy::numbers(case.folder.join(constant["file"].as_str().expect("text")));
-        let Some(id) = alignment.nodes.get(consumer) else { return false };
-        if let Some(weights) = &network.weights[id.0 as usize] {
-            return match arg {
-                1 => weights.codes.iter().map(|&code| f64::from(code)).eq(recorded),
-                _ => weights.bias.iter().map(|&code| f64::from(code)).eq(recorded),
-            };
-        }
-        // A constant operand, quantized as it is read.
-        let found = edges(upstream).find(|(node, operand, _)| node.name == consumer && *operand as u64 == arg);
-        let Some((_, _, edge)) = found else { return false };
-        let Some(value) = alignment.values.get(&edge.source) else { return false };
-        let inputs = ours.graph.nodes[id.0 as usize].inputs.iter();
-        let read =
-            inputs.zip(&network.read[id.0 as usize]).find(|(input, _)| *input == value).and_then(|(_, read)| *read);
-        let Some((params, real)) = read.zip(ours.graph.value(*value).real()) else { return false };
-        real.iter().map(|&real| f64::from(params.quantize(real))).eq(recorded)
+        let graph = &ours.graph;
+        let (values, read): (Vec<ValueId>, &[Option<QuantParams>]) = if consumer == "output" {
+            (graph.outputs.iter().map(|output| output.value).collect(), &network.returned)
+        } else {
+            let Some(id) = alignment.nodes.get(consumer) else { return false };
+            if let Some(weights) = &network.weights[id.0 as usize] {
+                return match arg.as_u64() {
+                    Some(1) => weights.codes.iter().map(|&code| f64::from(code)).eq(recorded),
+                    _ => weights.bias.iter().map(|&code| f64::from(code)).eq(recorded),
+                };
+            }
+            (graph.nodes[id.0 as usize].inputs.clone(), &network.read[id.0 as usize])
+        };
+        // A constant operand, or one of a list, quantized as it is read.
+        values.iter().zip(read).any(|(&value, params)| {
+            let Some((params, real)) = params.zip(known(graph, value)) else { return false };
+            real.iter().map(|&real| f64::from(params.quantize(real))).eq(recorded.iter().copied())
+        })
     }))
+}
+
+/// The data of a constant, or of a view of one, which upstream freezes behind the view.
+fn known(graph: &Graph, value: ValueId) -> Option<&Tensor> {
+    let viewed = || {
+        let view = graph.nodes.iter().find(|node| node.outputs == [value] && family(&node.target) == "view")?;
+        known(graph, view.inputs[0])
+    };
+    graph.value(value).real().or_else(viewed)
 }
 
 /// The result of a stage; what it says when it panics is an error, too: a case must not hide the others.

@@ -12,8 +12,8 @@ pub struct Prepared {
     pub nodes: Vec<Node>,
     /// By identity.
     pub observers: BTreeMap<String, Observer>,
-    /// Families of operators that upstream's integer lowering left outside: some of each are in float.
-    pub outside: Vec<String>,
+    /// Families of operators that upstream's integer lowering left outside: some of each are in float. `None` where it failed.
+    pub outside: Option<Vec<String>>,
 }
 
 /// A node of the prepared graph.
@@ -26,6 +26,8 @@ pub struct Node {
     pub target: String,
     /// Whether it makes real numbers.
     pub is_real: bool,
+    /// Which tensor it takes, if it takes one out of a list.
+    pub item: usize,
     /// Tensors that it reads, those in lists included.
     pub operands: Vec<Edge>,
 }
@@ -41,6 +43,13 @@ pub enum Kind {
     Operator,
     /// Returns the model outputs.
     Output,
+}
+
+impl Node {
+    /// Whether it takes one tensor out of a list.
+    pub fn is_item(&self) -> bool {
+        self.target.contains("getitem")
+    }
 }
 
 /// A tensor that is read.
@@ -104,10 +113,12 @@ impl Prepared {
             references(&node["kwargs"], &mut names);
             let operands = names.into_iter().map(edge).collect();
             let (name, target) = (text(&node["name"]), text(&node["target"]));
-            nodes.push(Node { name, kind, target, is_real: node["dtype"] == "float32", operands });
+            let item = node["args"][1].as_u64().map_or(0, |index| index as usize); // below the length of a list
+            nodes.push(Node { name, kind, target, is_real: node["dtype"] == "float32", item, operands });
         }
         let outside = &case.json("summary.json")["lowering_model_int"]["outside_delegate"];
-        let outside = outside.as_array().into_iter().flatten().map(|target| family(&text(target)).to_owned()).collect();
+        let family_of = |target: &Value| family(&text(target)).to_owned();
+        let outside = outside.as_array().map(|outside| outside.iter().map(family_of).collect());
         Self { nodes, observers, outside }
     }
 }
@@ -154,8 +165,12 @@ pub fn family(target: &str) -> &str {
         "addmm" | "mm" => "linear",
         "convolution" | "conv1d" | "conv2d" | "conv3d" | "conv_transpose2d" => "conv",
         "max_pool2d_with_indices" => "max_pool2d",
+        "scalar_tensor" => "full",
         "hardtanh" | "relu6" => "clamp",
         "t" | "transpose" => "permute",
+        "and" => "bitwise_and",
+        "chunk" | "split_with_sizes" => "split",
+        "contiguous" | "dropout" => "clone",
         name => name,
     }
 }
