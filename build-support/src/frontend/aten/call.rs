@@ -3,7 +3,7 @@
 use crate::graph::{Scope, ValueId};
 
 /// An argument with its names looked up.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub(in crate::frontend) enum Arg<'a> {
     None,
     Tensor(ValueId),

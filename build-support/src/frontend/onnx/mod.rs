@@ -215,9 +215,9 @@ impl<'a> Importer<'a> {
         self.errors.push(message.into());
     }
 
-    /// Reads how torch calls the parameters, whose names in the file are those of the model.
+    /// Reads how torch calls parameters and inputs, whose names in the file are those of the model.
     fn note_placeholders(&mut self, source: &proto::Graph) {
-        for value in &source.value_info {
+        for value in source.value_info.iter().chain(&source.input) {
             let is_name = |entry: &&proto::Entry| entry.key == "pkg.torch.onnx.original_node_name";
             if let Some(entry) = value.metadata_props.iter().find(is_name) {
                 self.placeholders.insert(entry.value.clone(), value.name.clone());

@@ -19,6 +19,19 @@ const MAX_ITEMS: usize = 1 << 12;
 const LISTS: [&str; 4] =
     ["aten.chunk.default", "aten.split.Tensor", "aten.split_with_sizes.default", "aten.unsafe_split.Tensor"];
 
+/// Comparisons of two tensors, and those of a tensor and a number.
+const COMPARISONS: [(&str, &str); 6] = [
+    ("aten.eq.Tensor", "aten.eq.Scalar"),
+    ("aten.ge.Tensor", "aten.ge.Scalar"),
+    ("aten.gt.Tensor", "aten.gt.Scalar"),
+    ("aten.le.Tensor", "aten.le.Scalar"),
+    ("aten.lt.Tensor", "aten.lt.Scalar"),
+    ("aten.ne.Tensor", "aten.ne.Scalar"),
+];
+
+/// How the exporter calls the tensors that it makes of numbers; torch's own are called `scalar_tensor`.
+const NUMBER: &str = "scalar_tensor_default";
+
 /// The ONNX nodes of one ATen node.
 #[derive(Debug)]
 pub(super) struct Group<'a> {
@@ -182,6 +195,9 @@ impl Importer<'_> {
         let scopes = Scopes::read(&source.node[group.nodes[0]]);
         let operator = self.operator(&group.call, &scopes)?;
         self.agrees(group, &operator)?;
+        if stem(group.call.name) == NUMBER {
+            return None;
+        }
         let (first, name) = (self.graph.nodes.len(), group.call.name);
         let renamed = base(operator.target) != stem(name);
         let call = aten::Call {
@@ -263,7 +279,10 @@ impl Importer<'_> {
             Value::Int(value) => Arg::Int(*value),
             Value::Float(value) => Arg::Float(*value),
             Value::Word(word) => data_type(word).map_or(Arg::Text(word), Arg::DataType),
-            Value::Node(name) => Arg::Tensor(self.node_result(name)?),
+            Value::Node(name) => match self.number(name) {
+                Some(number) => number,
+                None => Arg::Tensor(self.node_result(name)?),
+            },
             Value::List(items) => self.list(items)?,
         })
     }
@@ -299,15 +318,13 @@ impl Importer<'_> {
         }
     }
 
-    /// Whether an argument is a number, which the exporter may make a tensor of.
-    fn is_number(&self, arg: Option<&(&str, Arg<'_>)>) -> bool {
-        match arg {
-            Some((_, Arg::Int(_) | Arg::Float(_))) => true,
-            Some((_, Arg::Tensor(id))) => {
-                let value = self.graph.value(*id);
-                value.constant.is_some() && value.name.starts_with("scalar_tensor")
-            }
-            _ => false,
+    /// A number that the exporter made a tensor of.
+    fn number<'a>(&self, name: &str) -> Option<Arg<'a>> {
+        let id = (stem(name) == NUMBER).then(|| self.node_result(name))??;
+        match self.graph.value(id).constant.as_ref()? {
+            Data::F32(data) => data.first().map(|&value| Arg::Float(f64::from(value))),
+            Data::I64(data) => data.first().map(|&value| Arg::Int(value)),
+            Data::Bool(_) => None,
         }
     }
 
@@ -352,11 +369,14 @@ impl Importer<'_> {
                 }
             }
             // A number less a tensor.
-            "aten.sub.Tensor" if self.is_number(args.first()) => {
+            "aten.sub.Tensor" if args.first().is_some_and(is_number) => {
                 args.swap(0, 1);
                 args[0].0 = "self";
                 args[1].0 = "other";
                 "aten.rsub.Scalar"
+            }
+            "aten.clone.default" if args.contains(&("memory_format", Arg::Text("torch.contiguous_format"))) => {
+                "aten.contiguous.default"
             }
             "aten.view.default" if scopes.class() == "torch.nn.modules.flatten.Flatten" => {
                 let shape = shape(&args);
@@ -376,7 +396,10 @@ impl Importer<'_> {
                 });
                 "aten.var.correction"
             }
-            other => other,
+            other => match COMPARISONS.iter().find(|(tensor, _)| *tensor == other) {
+                Some((_, scalar)) if args.get(1).is_some_and(is_number) => scalar,
+                _ => other,
+            },
         };
         Operator { target, args }
     }
@@ -486,6 +509,10 @@ fn data_type(word: &str) -> Option<i64> {
         "bfloat16" => scalar_type::BFLOAT16,
         _ => return None,
     })
+}
+
+fn is_number((_, arg): &(&str, Arg<'_>)) -> bool {
+    matches!(arg, Arg::Int(_) | Arg::Float(_))
 }
 
 fn is_pooling_mean(args: &[(&str, Arg<'_>)]) -> bool {
@@ -617,6 +644,41 @@ mod tests {
         for other in ["[0, 0, 1, 0]", "[0, 0, 0, 1], 0.5"] {
             assert_eq!(joined_with(other), ("aten.convolution.default".to_owned(), false), "{other}");
         }
+    }
+
+    #[test]
+    fn a_number_that_the_exporter_made_a_tensor_of_is_a_number() {
+        let texts = [
+            call("scalar_tensor_default", "aten.scalar_tensor.default", "2,"),
+            call("sub", "aten.sub.Tensor", "%scalar_tensor_default, %x"),
+        ];
+        let nodes = vec![
+            node("Cast", &["two"], "scalar_tensor_default", &texts[0]),
+            node("Sub", &["scalar_tensor_default", "x"], "sub", &texts[1]),
+        ];
+        let two = proto::Tensor {
+            name: "two".to_owned(),
+            data_type: proto::data_type::FLOAT,
+            float_data: vec![2.0],
+            ..Default::default()
+        };
+        let dim = vec![proto::Dimension { dim_value: Some(3), ..Default::default() }];
+        let kind = proto::TensorType { elem_type: proto::data_type::FLOAT, shape: Some(proto::TensorShape { dim }) };
+        let kind = proto::Type { tensor_type: Some(kind) };
+        let x = proto::ValueInfo { name: "x".to_owned(), r#type: Some(kind), ..Default::default() };
+        let mut graph = graph(nodes, "sub");
+        graph.node[0].attribute =
+            vec![proto::Attribute { name: "to".to_owned(), i: proto::data_type::FLOAT.into(), ..Default::default() }];
+        let graph = proto::Graph { initializer: vec![two], input: vec![x], ..graph };
+        let opset = proto::OperatorSet { domain: String::new(), version: 18 };
+        let model =
+            proto::Model { ir_version: Some(10), opset_import: vec![opset], graph: Some(graph), ..Default::default() };
+        let model = prost::Message::encode_to_vec(&model);
+        let graph =
+            super::super::import("m", &model, &Default::default(), &Default::default()).expect("supported").graph;
+        let targets: Vec<&str> = graph.nodes.iter().map(|node| node.target.as_str()).collect();
+        assert_eq!(targets, ["aten.rsub.Scalar"]);
+        assert_eq!(graph.value(graph.nodes[0].inputs[1]).constant.as_ref().map(Data::shape), Some(&[1][..]));
     }
 
     #[test]
