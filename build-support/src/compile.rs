@@ -327,6 +327,7 @@ fn report_float(graph: &Graph, annotation: &Annotation, recipe: &Recipe, diagnos
         rule.is_none_or(|rule| recipe.rules[rule].config.is_none())
     };
     let unasked = annotation.float.iter().filter(|id| !is_asked_for(**id)).map(|&id| graph.node(id));
+    let unasked = unasked.filter(|node| !node.op.is_exact_on_codes());
     let nodes: Vec<String> = unasked.map(|node| format!("`{}`: {}", node.label(), float_reason(&node.op))).collect();
     if !nodes.is_empty() {
         diagnostics.warning(ArgPath::Model, format!("operators that stay in float\n  {}", nodes.join("\n  ")));

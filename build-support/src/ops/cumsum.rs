@@ -69,7 +69,9 @@ impl Room for Cumsum {
         let input = lowering.operand(node, 0)?;
         let size = input.shape[self.axis];
         let shape = self.image(&input.shape);
+        let (_, accumulator) = input.accumulator();
         let op = ops::DepthwiseConv2d {
+            accumulator,
             input: lowering.reshape(input.id, &shape)?,
             weight: lowering.constant_f32(&[size, 1, 1, 1], vec![1.0; size])?,
             bias: lowering.constant_f32(&[1], vec![0.0])?,

@@ -15,6 +15,9 @@ pub(crate) trait Room {
     /// Name as in ATen, for messages.
     const NAME: &'static str;
 
+    /// Whether codes with common parameters go through it like the real numbers that they stand for.
+    const EXACT_ON_CODES: bool = false;
+
     /// Shape of the only result, or why these operands do not fit.
     fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String>;
 
@@ -57,6 +60,8 @@ pub(crate) trait Room {
 /// of any type, and the float form is the integer form.
 macro_rules! rearrangement {
     () => {
+        const EXACT_ON_CODES: bool = true;
+
         fn evaluate(&self, inputs: &[&Tensor]) -> Tensor {
             self.rearrange(&inputs.iter().map(|input| input.view()).collect::<Vec<_>>())
         }
@@ -207,6 +212,11 @@ macro_rules! rooms {
             /// The ATen overload that torch's exporter and decompositions write for the operator.
             pub fn target(&self) -> &'static str {
                 match self { $(Self::$room(room) => room.target(),)* }
+            }
+
+            /// Whether codes with common parameters go through the operator like the real numbers that they stand for.
+            pub(crate) fn is_exact_on_codes(&self) -> bool {
+                match self { $(Self::$room(_) => <$module::$room as Room>::EXACT_ON_CODES,)* }
             }
 
             /// How the quantizer treats the operator.

@@ -30,6 +30,7 @@ mod decompose_vector_norm;
 mod fill_compared_number;
 mod fold_batch_norm;
 mod fold_scale_into_conv;
+mod move_codes;
 mod names;
 pub(crate) mod pad_avg_pool;
 mod replace_infinities;
@@ -142,7 +143,7 @@ pub fn run(graph: &mut Graph, recipe: &Recipe) {
 }
 
 /// Takes the composite operators apart that calibration has seen whole and that stay in float: the float forms of their pieces
-/// are theirs.
+/// are theirs. What only moves numbers is then left to codes.
 pub(crate) fn decompose_float(mut network: QuantGraph) -> QuantGraph {
     for pass in [&CELLS].into_iter().chain(&PASSES).chain([&MATMUL, &MASKED_FILL]) {
         // A batch normalization alone is a convolution in float.
@@ -171,6 +172,7 @@ pub(crate) fn decompose_float(mut network: QuantGraph) -> QuantGraph {
         network.fused = done.origins.iter().map(|old| network.fused[(*old)?].map(|id| places[&id])).collect();
         network.float = done.origins.iter().map(|old| old.is_none_or(|old| network.float[old])).collect();
     }
+    move_codes::run(&mut network);
     network
 }
 

@@ -94,6 +94,7 @@ pub(super) struct NamedArgument {
 #[serde(try_from = "BTreeMap<String, Value>")]
 pub(super) enum Argument {
     None,
+    /// A tensor, or a number or truth value that a node computes.
     Tensor(String),
     /// A list of tensors; `None` where one is left out.
     Tensors(Vec<Option<String>>),
@@ -150,6 +151,10 @@ fn read_argument(key: &str, value: &Value) -> Option<Argument> {
         "as_ints" => Argument::Ints(list(value, |value| value.as_i64().map(Int::Known))?),
         "as_sym_int" => Argument::Int(symbolic(value)?),
         "as_sym_ints" => Argument::Ints(list(value, symbolic)?),
+        "as_sym_bool" | "as_sym_float" => match value.get("as_name") {
+            Some(name) => Argument::Tensor(name.as_str()?.to_owned()),
+            None => value.as_object()?.iter().next().and_then(|(key, value)| read_argument(key, value))?,
+        },
         "as_float" => Argument::Float(float(value)?),
         "as_floats" => Argument::Floats(list(value, float)?),
         "as_bool" => Argument::Bool(value.as_bool()?),
@@ -312,6 +317,8 @@ mod tests {
                 r#"{"as_sym_ints": [{"as_name": "s"}, {"as_int": -1}]}"#,
                 Argument::Ints(vec![Int::Named(named("s")), Int::Known(-1)]),
             ),
+            (r#"{"as_sym_bool": {"as_name": "eq"}}"#, Argument::Tensor(named("eq"))),
+            (r#"{"as_sym_float": {"as_float": 0.5}}"#, Argument::Float(0.5)),
             (r#"{"as_float": "-Infinity"}"#, Argument::Float(f64::NEG_INFINITY)),
             (r#"{"as_float": 1}"#, Argument::Float(1.0)),
             (r#"{"as_complex": {"real": 1.0, "imag": 0.0}}"#, Argument::Other(named("as_complex"))),
