@@ -1,6 +1,6 @@
 //! Everything else that runs programs: generated code, the reference interpreter of TOSA, a Vulkan device in software.
 //!
-//! Each gives the names of the programs whose outputs it has, those of the interpreter.
+//! Each gives the names of the programs whose outputs are those of the interpreter.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -97,8 +97,8 @@ fn put<T: Element>(elements: &[T], bytes: &mut Vec<u8>) {
 }
 "#;
 
-/// Compiles the generated code of all programs and runs it, in a crate of its own. `tmp` is the test's
-/// `env!("CARGO_TARGET_TMPDIR")`.
+/// Compiles the generated code of all programs and runs it, in a crate of its own. Programs without code are left out; other
+/// outputs than the interpreter's are a panic. `tmp` is the test's `env!("CARGO_TARGET_TMPDIR")`.
 pub fn generated(programs: &[&Program], tmp: &str) -> Names {
     let fixture = Fixture::new(tmp, "probes", "probes");
     let runtime = repository("quantize-runtime");
@@ -112,15 +112,9 @@ pub fn generated(programs: &[&Program], tmp: &str) -> Names {
     let (mut source, mut calls) = (MAIN.to_owned(), String::new());
     for &program in programs {
         let graph = decoded(program);
-        let plan = match plan::plan(&graph) {
-            Ok(plan) => plan,
-            Err(error) => {
-                eprintln!("{}: no code: {error}", program.name);
-                continue;
-            }
-        };
+        let plan = plan::plan(&graph).unwrap_or_else(|error| panic!("{}: {error}", program.name));
         let name = format!("P{}", planned.len());
-        let interface = interface(&name, &graph);
+        let Some(interface) = interface(&name, &graph) else { continue };
         let parts = emit::Program { file: &program.file, graph: &graph, labels: &program.labels, plan: &plan };
         fixture.write(&format!("src/{name}.rs"), emit::emit(&interface, parts, &format!("{name}.vgf")).code);
         fixture.write(&format!("src/{name}.vgf"), &program.file);
@@ -132,11 +126,11 @@ pub fn generated(programs: &[&Program], tmp: &str) -> Names {
     fixture.write("src/main.rs", format!("{source}\nfn main() {{\n{calls}}}\n"));
     let output = fixture.cargo(&["run", "--quiet"]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let is_equal = |name: &str, program: &Program| {
+    for (name, program) in &planned {
         let results = fs::read(fixture.path(&format!("{name}.out"))).expect("written by the program");
-        results == bytes(program, 1)
-    };
-    planned.iter().filter(|(name, program)| is_equal(name, program)).map(|(_, program)| program.name.clone()).collect()
+        assert_eq!(results, bytes(program, 1), "{}: generated code and interpreter differ", program.name);
+    }
+    planned.iter().map(|(_, program)| program.name.clone()).collect()
 }
 
 /// The struct of a program and a function that runs it on all samples.
@@ -184,7 +178,8 @@ fn bytes(program: &Program, side: usize) -> Vec<u8> {
     program.samples.iter().flat_map(|sample| &sample[side]).flat_map(Tensor::to_le_bytes).collect()
 }
 
-fn interface(name: &str, graph: &Graph<'_>) -> Interface {
+/// What the program takes and gives; `None` for int16, which generated code does not convert.
+fn interface(name: &str, graph: &Graph<'_>) -> Option<Interface> {
     let ports = |prefix: &str, ports: &[Port]| {
         let info = |(index, port): (usize, &Port)| {
             let value = &graph.values[port.value.0 as usize];
@@ -192,18 +187,19 @@ fn interface(name: &str, graph: &Graph<'_>) -> Interface {
                 ElementType::I8 => Content::Quantized { scale: 1.0, zero_point: 0 },
                 ElementType::F32 => Content::Real,
                 ElementType::Bool => Content::Truths,
-                ElementType::I16 | ElementType::I32 | ElementType::I48 => Content::Integers,
+                ElementType::I32 => Content::Integers,
+                ElementType::I16 | ElementType::I48 => return None,
             };
-            PortInfo { name: format!("{prefix}{index}"), shape: dims(graph, port), content }
+            Some(PortInfo { name: format!("{prefix}{index}"), shape: dims(graph, port), content })
         };
-        ports.iter().enumerate().map(info).collect()
+        ports.iter().enumerate().map(info).collect::<Option<_>>()
     };
-    Interface {
+    Some(Interface {
         struct_name: name.to_owned(),
         model_path: String::new(),
-        inputs: ports("input_", &graph.inputs),
-        outputs: ports("output_", &graph.outputs),
-    }
+        inputs: ports("input_", &graph.inputs)?,
+        outputs: ports("output_", &graph.outputs)?,
+    })
 }
 
 /// Runs all programs through `tosa_ref.py`; nothing where it or its Python is missing.
