@@ -404,7 +404,7 @@ impl<'a> Lowering<'a> {
         Ok(self.output.push(op, element, shape, &self.label))
     }
 
-    fn shape_of(&self, id: ValueId) -> Vec<usize> {
+    pub(crate) fn shape_of(&self, id: ValueId) -> Vec<usize> {
         self.output.graph.values[id.0 as usize].shape.dims().iter().map(|&dim| dim as usize).collect()
     }
 

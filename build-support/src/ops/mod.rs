@@ -262,6 +262,7 @@ rooms! {
     flip::Flip,
     gather::Gather,
     glu::Glu,
+    grid_sampler::GridSampler,
     group_norm::GroupNorm,
     identity::Identity,
     index::Index,

@@ -82,6 +82,7 @@ pub(super) fn import_of(target: &str) -> Option<Import> {
         ("ge", _) => |i, c| elementwise::compare(i, c, Compare::Ge),
         ("gelu", _) => elementwise::gelu,
         ("glu", _) => reductions::glu,
+        ("grid_sampler" | "grid_sampler_2d", _) => pools::grid_sampler,
         ("group_norm", _) => layers::group_norm,
         ("gru", "input") => |i, c| layers::recurrent(i, c, Cell::Gru),
         ("gru_cell", _) => |i, c| layers::recurrent_cell(i, c, Cell::Gru),

@@ -4,6 +4,7 @@ use super::{Arg, Builder, Call, only_images, pair, positive_pair, to_size};
 use crate::graph::ValueId;
 use crate::ops::adaptive_avg_pool2d::AdaptiveAvgPool2d;
 use crate::ops::avg_pool2d::AvgPool2d;
+use crate::ops::grid_sampler::GridSampler;
 use crate::ops::max_pool2d::{MaxPool2d, ceil_pad};
 use crate::ops::upsample::{Interpolation, Upsample};
 
@@ -58,6 +59,21 @@ pub(super) fn avg_pool2d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<V
     let count_include_pad = call.flag("count_include_pad", true)?;
     let pool = AvgPool2d { kernel, stride, pad, count_include_pad, ceil, divisor: divisor.transpose()? };
     builder.push(call, pool, &[input])
+}
+
+/// Bilinear sampling of images; the modes are numbers of torch's.
+pub(super) fn grid_sampler(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (input, grid) = (call.tensor("input")?, call.tensor("grid")?);
+    let mode = call.int("interpolation_mode", 0)?;
+    if mode != 0 {
+        return Err(format!("has interpolation mode {mode}; only 0, bilinear, is supported"));
+    }
+    let border = match call.int("padding_mode", 0)? {
+        0 => false,
+        1 => true,
+        mode => return Err(format!("has padding mode {mode}; only 0, zeros, and 1, border, are supported")),
+    };
+    builder.push(call, GridSampler { align_corners: call.flag("align_corners", false)?, border }, &[input, grid])
 }
 
 /// `upsample_nearest2d` and `upsample_bilinear2d`, to a size or by factors.
