@@ -7,9 +7,11 @@ use ndarray::{ArrayD, Axis};
 use quantize_runtime::graph::ElementType;
 use quantize_runtime::ops;
 
-/// The index of the first largest element along an axis; an integer.
+/// The index of the first or the last largest element along an axis; an integer.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct ArgMax {
+    /// Whether the last of several equal elements counts.
+    pub last: bool,
     /// The axis; `None` for all elements in the order of memory.
     pub axis: Option<usize>,
     /// Whether the axis stays, with size 1.
@@ -47,8 +49,10 @@ impl Room for ArgMax {
     fn evaluate_all(&self, inputs: &[&Data]) -> Vec<Data> {
         let input = inputs[0].real().expect("checked at import");
         let shape = self.infer(&[input.shape()]).expect("checked at import");
-        let beats = |value: f32, best: f32| !best.is_nan() && (value > best || value.is_nan());
-        let first_largest = |values: &mut dyn Iterator<Item = f32>| {
+        // The first element that is not a number beats all.
+        let beats =
+            |value: f32, best: f32| !best.is_nan() && (value > best || value.is_nan() || self.last && value == best);
+        let largest = |values: &mut dyn Iterator<Item = f32>| {
             let mut best = (0, f32::NEG_INFINITY);
             for (index, value) in (0_i64..).zip(values) {
                 if beats(value, best.1) {
@@ -58,8 +62,8 @@ impl Room for ArgMax {
             best.0
         };
         let indices: Vec<i64> = match self.axis {
-            Some(axis) => input.map_axis(Axis(axis), |lane| first_largest(&mut lane.iter().copied())).iter().copied().collect(),
-            None => vec![first_largest(&mut input.iter().copied())],
+            Some(axis) => input.map_axis(Axis(axis), |lane| largest(&mut lane.iter().copied())).iter().copied().collect(),
+            None => vec![largest(&mut input.iter().copied())],
         };
         vec![ArrayD::from_shape_vec(shape, indices).expect("an index for each element").into()]
     }
@@ -72,7 +76,7 @@ impl Room for ArgMax {
         Pattern::Float
     }
 
-    /// ARGMAX and RESHAPE.
+    /// ARGMAX and RESHAPE; the last largest element is the first one of the reversed axis.
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
         let input = lowering.operand(node, 0)?;
         let (value, shape, axis) = match self.axis {
@@ -82,10 +86,22 @@ impl Room for ArgMax {
                 (lowering.reshape(input.id, &flat)?, flat, 0)
             }
         };
+        let value = match self.last {
+            true => {
+                let reverse = ops::Op::Reverse(ops::Reverse { axis: axis as u32, input: value });
+                lowering.push(reverse, lowering.element_of(value), &shape)?
+            }
+            false => value,
+        };
         let mut reduced = shape;
-        reduced.remove(axis);
+        let dim = reduced.remove(axis);
         let op = ops::ArgMax { axis: axis as u32, input: value, ..Default::default() };
-        let result = lowering.push(ops::Op::ArgMax(op), ElementType::I32, &reduced)?;
+        let mut result = lowering.push(ops::Op::ArgMax(op), ElementType::I32, &reduced)?;
+        if self.last {
+            let last = lowering.constant_i32(&vec![1; reduced.len()], vec![dim as i32 - 1])?; // sizes of a tensor
+            let op = ops::Op::Sub(ops::Sub { input1: last, input2: result });
+            result = lowering.push(op, ElementType::I32, &reduced)?;
+        }
         lowering.finish(node, result)
     }
 
@@ -99,12 +115,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_largest_wins() {
+    fn the_first_or_the_last_largest_wins() {
         let x: Data = Tensor::from_shape_vec(vec![2, 3], vec![1.0, 3.0, 3.0, 2.0, 0.0, 1.0]).unwrap().into();
-        let of = |axis| ArgMax { axis, keep_dims: false }.evaluate_all(&[&x]).remove(0);
-        let indices = |axis| of(axis).integers().unwrap().iter().copied().collect::<Vec<_>>();
-        assert_eq!(indices(Some(1)), [1, 0]);
-        assert_eq!(indices(Some(0)), [1, 0, 0]);
-        assert_eq!(indices(None), [1]);
+        let of = |axis, last| ArgMax { last, axis, keep_dims: false }.evaluate_all(&[&x]).remove(0);
+        let indices = |axis, last| of(axis, last).integers().unwrap().iter().copied().collect::<Vec<_>>();
+        assert_eq!(indices(Some(1), false), [1, 0]);
+        assert_eq!(indices(Some(0), false), [1, 0, 0]);
+        assert_eq!(indices(None, false), [1]);
+        assert_eq!(indices(Some(1), true), [2, 0]);
+        assert_eq!(indices(None, true), [2]);
     }
 }

@@ -62,7 +62,7 @@ mod tests {
             };
             let flipped = add(Flip { axes: vec![0] }.into(), x, Element::F32);
             let power = add(Unary::Exp.into(), flipped, Element::F32);
-            add(ArgMax { axis: Some(0), keep_dims: true }.into(), flipped, Element::I64);
+            add(ArgMax { last: false, axis: Some(0), keep_dims: true }.into(), flipped, Element::I64);
             let stored = Some(QuantParams { dtype, ..params });
             let mut network = QuantGraph {
                 stored: vec![stored, None, None, None],

@@ -121,5 +121,5 @@ pub(super) fn argmax(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<V
     let input = real(builder, call, call.tensor("self")?)?;
     let rank = builder.shape(input).len();
     let axis = if call.has("dim") { Some(call.axis("dim", 0, rank)?) } else { None };
-    builder.push(call, ArgMax { axis, keep_dims: call.flag("keepdim", false)? }, &[input])
+    builder.push(call, ArgMax { last: false, axis, keep_dims: call.flag("keepdim", false)? }, &[input])
 }

@@ -168,6 +168,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     ("Tanh", 1, |importer, node| unary(importer, node, Unary::Tanh)),
     ("ThresholdedRelu", 10, elementwise::thresholded_relu),
     ("Tile", 6, movement::tile),
+    ("TopK", 10, reductions::top_k),
     ("Transpose", 1, movement::transpose),
     ("Trilu", 14, movement::trilu),
     ("Unsqueeze", 1, movement::unsqueeze),

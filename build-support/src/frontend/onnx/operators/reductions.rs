@@ -1,6 +1,6 @@
 //! Reductions along axes.
 
-use super::{apply, axes_of, axis_of, counting, one, same, shape_of, unary};
+use super::{apply, axes_of, axis_of, counting, number, one, same, shape_of, unary};
 use crate::frontend::onnx::tensor::wrap_index;
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::Element;
@@ -10,6 +10,8 @@ use crate::ops::any::Any;
 use crate::ops::argmax::ArgMax;
 use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
+use crate::ops::cat::Cat;
+use crate::ops::choose::Choose;
 use crate::ops::compare::Compare;
 use crate::ops::cumsum::Cumsum;
 use crate::ops::flip::Flip;
@@ -21,6 +23,9 @@ use crate::ops::slice::Slice;
 use crate::ops::sum::Sum;
 use crate::ops::unary::Unary;
 use crate::ops::vector_norm::{Order, VectorNorm};
+
+/// Most times that an axis is searched for its next largest element.
+const MAX_SEARCHES: usize = 16;
 
 /// Axes of a reduction, ascending, and whether they stay.
 fn reduction(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<(Vec<usize>, bool), String> {
@@ -106,15 +111,46 @@ pub(super) fn log_sum_exp(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> R
 
 /// Where the largest element is, or the smallest, which is the largest of the opposite numbers.
 pub(super) fn arg_max(importer: &mut Importer<'_>, node: &OnnxNode<'_>, largest: bool) -> Result<Vec<Entry>, String> {
-    if node.int("select_last_index", 0) != 0 {
-        return Err("takes the last of several equal elements; the first is supported".to_owned());
-    }
+    let last = node.int("select_last_index", 0) != 0;
     let mut input = importer.tensor(node, 0)?;
     let axis = Some(axis_of(node, 0, shape_of(importer, input).len())?);
     if !largest {
         input = apply(importer, node, Neg, vec![input])?;
     }
-    importer.push(node, ArgMax { axis, keep_dims: node.int("keepdims", 1) != 0 }, vec![input])
+    importer.push(node, ArgMax { last, axis, keep_dims: node.int("keepdims", 1) != 0 }, vec![input])
+}
+
+/// The `k` largest elements along an axis, or the smallest, and where they are; the axis is searched `k` times.
+pub(super) fn top_k(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let mut input = importer.tensor(node, 0)?;
+    let shape = shape_of(importer, input).to_vec();
+    let axis = axis_of(node, -1, shape.len())?;
+    let count = importer.known_integers(node, 1).and_then(|count| usize::try_from(*count.first()?).ok());
+    let count = count.filter(|count| (1..=shape[axis].min(MAX_SEARCHES)).contains(count));
+    let count = count.ok_or_else(|| format!("its `k` is not a constant from 1 to {MAX_SEARCHES} within the axis"))?;
+    let smallest = node.int("largest", 1) == 0;
+    if smallest {
+        input = apply(importer, node, Neg, vec![input])?;
+    }
+    let places = counting(importer, node, shape[axis], axis, shape.len());
+    let lowest = number(importer, node, "lowest", f32::MIN, shape.len());
+    let (mut values, mut indices) = (Vec::new(), Vec::new());
+    for index in 0..count {
+        let largest = Amax { largest: true, axes: vec![axis], keep_dims: true };
+        values.push(apply(importer, node, largest, vec![input])?);
+        let found = apply(importer, node, ArgMax { last: false, axis: Some(axis), keep_dims: true }, vec![input])?;
+        indices.push(found);
+        if index + 1 < count {
+            let is_found = apply(importer, node, Compare::Eq, vec![places, found])?;
+            input = apply(importer, node, Choose, vec![is_found, lowest, input])?;
+        }
+    }
+    let mut values = importer.push(node, Cat { axis }, values)?;
+    if smallest {
+        values = importer.push(node, Neg, vec![one(values)?])?;
+    }
+    values.extend(importer.push(node, Cat { axis }, indices)?);
+    Ok(values)
 }
 
 /// 1 at the first largest element along an axis, 0 elsewhere.
@@ -122,7 +158,7 @@ pub(super) fn hardmax(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Resul
     let input = importer.tensor(node, 0)?;
     let shape = shape_of(importer, input).to_vec();
     let axis = axis_of(node, -1, shape.len())?;
-    let largest = apply(importer, node, ArgMax { axis: Some(axis), keep_dims: true }, vec![input])?;
+    let largest = apply(importer, node, ArgMax { last: false, axis: Some(axis), keep_dims: true }, vec![input])?;
     let places = counting(importer, node, shape[axis], axis, shape.len());
     let is_largest = apply(importer, node, Compare::Eq, vec![places, largest])?;
     importer.push(node, Cast { element: Element::F32 }, vec![is_largest])
