@@ -50,6 +50,15 @@ impl Fixture {
         fixture
     }
 
+    /// Gives the runtime its feature `libm`.
+    pub fn use_libm(&self) {
+        let manifest = fs::read_to_string(self.path("Cargo.toml")).expect("every crate has one");
+        let runtime = repository("quantize-runtime");
+        let plain = format!("quantize-runtime.path = {runtime:?}");
+        let with_libm = format!("quantize-runtime = {{ path = {runtime:?}, features = [\"libm\"] }}");
+        self.write("Cargo.toml", manifest.replace(&plain, &with_libm));
+    }
+
     /// A file of the crate.
     pub fn path(&self, file: &str) -> PathBuf {
         self.folder.join(file)

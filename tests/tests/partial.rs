@@ -63,11 +63,7 @@ fn interpret(build: &Build, file: &str, input: Tensor) -> Tensor {
 #[test]
 fn generated_code_with_float_regions_gives_the_interpreters_bytes() {
     let fixture = Fixture::new(env!("CARGO_TARGET_TMPDIR"), "partial", "partial");
-    let manifest = std::fs::read_to_string(fixture.path("Cargo.toml")).expect("just written");
-    let runtime = format!("quantize-runtime.path = {:?}", repository("quantize-runtime"));
-    let with_libm =
-        format!("quantize-runtime = {{ path = {:?}, features = [\"libm\"] }}", repository("quantize-runtime"));
-    fixture.write("Cargo.toml", manifest.replace(&runtime, &with_libm));
+    fixture.use_libm();
     fixture.copy("tests/data/goldens/mlp/model.onnx", "models/mlp.onnx");
     fixture.copy("tests/data/goldens/mlp/calib_in_0.npy", "models/calib.npy");
     let samples: Vec<f32> = npy::read(repository(SAMPLES));
