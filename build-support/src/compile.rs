@@ -2,7 +2,7 @@
 
 use crate::annotate::{Annotation, annotate};
 use crate::calibrate::{self, Dataset, calibrate, dataset};
-use crate::config::{Dtype, Known, Profile, Recipe};
+use crate::config::{Known, Profile, Recipe};
 use crate::files::Folder;
 use crate::frontend::{self, Model};
 use crate::graph::{Element, Graph, NodeId, ValueId};
@@ -211,12 +211,6 @@ fn generate(site: &Site, sources: &Sources, diagnostics: &mut Diagnostics) -> Op
         }
     };
     let network = quantize(graph, &annotation, &params);
-    if attr.profile == Profile::Int {
-        report_ports(&network, diagnostics);
-    }
-    if diagnostics.has_errors() {
-        return None;
-    }
     let image = write_vgf(&network, attr.profile)
         .map_err(|errors| diagnostics.error(ArgPath::Model, errors.join("\n")))
         .ok()?;
@@ -334,19 +328,6 @@ fn report_float(graph: &Graph, annotation: &Annotation, recipe: &Recipe, diagnos
     }
 }
 
-/// Reports inputs and outputs of a type that generated code does not convert.
-fn report_ports(network: &QuantGraph, diagnostics: &mut Diagnostics) {
-    let graph = &network.graph;
-    let inputs = graph.inputs.iter().map(|&id| (&graph.value(id).name, network.stored[id.0 as usize]));
-    let outputs = graph.outputs.iter().map(|output| &output.name).zip(network.returned.iter().copied());
-    for (name, params) in inputs.chain(outputs) {
-        if let Some(params) = params.filter(|params| params.dtype != Dtype::Int8) {
-            let message = format!("`{name}` is {}: inputs and outputs are int8 in this version", params.dtype.name());
-            diagnostics.error(ArgPath::Attribute, message);
-        }
-    }
-}
-
 /// Why upstream's quantizer has no integer form.
 pub fn float_reason(op: &Op) -> &'static str {
     match op {
@@ -374,10 +355,9 @@ fn interface(site: &Site, network: &QuantGraph) -> emit::Interface {
         let value = graph.value(id);
         let params = params.filter(|_| site.attr.profile == Profile::Int);
         let content = match (value.element, params) {
-            (Element::F32, Some(params)) => emit::Content::Quantized {
-                scale: params.scale,
-                zero_point: params.zero_point as i8, // within -128..=127, as all int8 parameters
-            },
+            (Element::F32, Some(QuantParams { dtype, scale, zero_point, qmin, .. })) => {
+                emit::Content::Quantized(emit::Codes { dtype, scale, zero_point, min: qmin })
+            }
             (Element::F32, None) => emit::Content::Real,
             (Element::I64, _) => emit::Content::Integers,
             (Element::Bool, _) => emit::Content::Truths,

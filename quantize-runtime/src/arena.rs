@@ -130,6 +130,15 @@ pub const fn elements<const SIZE: usize, const AT: usize, const LEN: usize>(memo
     bytes::i8_array(memory, AT)
 }
 
+/// `LEN` u8 elements from byte `AT` of the memory; elements outside of it are a compile error.
+pub const fn octets<const SIZE: usize, const AT: usize, const LEN: usize>(memory: &[u8; SIZE]) -> &[u8; LEN] {
+    const { assert!(AT <= SIZE && LEN <= SIZE - AT, "elements outside the arena") };
+    match memory.split_at(AT).1.first_chunk() {
+        Some(elements) => elements,
+        None => unreachable!(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

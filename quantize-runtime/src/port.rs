@@ -1,4 +1,4 @@
-//! Model inputs and outputs that are not quantized: their elements to and from the arena.
+//! Elements of model inputs and outputs to and from the arena.
 
 /// An input or output of a model that is not quantized.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -9,7 +9,7 @@ pub struct PlainInfo {
     pub shape: &'static [usize],
 }
 
-/// An element as the caller has it: f32, i32 or bool.
+/// An element as the caller has it: f32, i32, bool, or a code of i8, u8 or i16.
 pub trait Element: Copy {
     /// As the arena has it, little-endian.
     type Bytes: AsRef<[u8]>;
@@ -21,23 +21,23 @@ pub trait Element: Copy {
     fn from_bytes(bytes: &[u8]) -> Self;
 }
 
-macro_rules! words {
+macro_rules! numbers {
     ($($Type:ident)*) => {$(
         impl Element for $Type {
-            type Bytes = [u8; 4];
+            type Bytes = [u8; size_of::<Self>()];
 
-            fn to_bytes(self) -> [u8; 4] {
+            fn to_bytes(self) -> Self::Bytes {
                 self.to_le_bytes()
             }
 
             fn from_bytes(bytes: &[u8]) -> Self {
-                bytes.first_chunk().map_or(Self::default(), |word| Self::from_le_bytes(*word))
+                bytes.first_chunk().map_or(Self::default(), |number| Self::from_le_bytes(*number))
             }
         }
     )*};
 }
 
-words!(f32 i32);
+numbers!(f32 i32 i16 i8 u8);
 
 impl Element for bool {
     type Bytes = [u8; 1];
@@ -79,6 +79,9 @@ mod tests {
         }
         check([1.0_f32, -0.5], [0, 0, 0x80, 0x3F, 0, 0, 0, 0xBF]);
         check([-2_i32, 3], [0xFE, 0xFF, 0xFF, 0xFF, 3, 0, 0, 0]);
+        check([-2_i16, 3, 0, 256], [0xFE, 0xFF, 3, 0, 0, 0, 0, 1]);
+        check([-2_i8, 3], [0xFE, 3, 0, 0, 0, 0, 0, 0]);
+        check([254_u8, 3], [0xFE, 3, 0, 0, 0, 0, 0, 0]);
         check([true, false, true], [1, 0, 1, 0, 0, 0, 0, 0]);
     }
 }

@@ -31,6 +31,15 @@ use quantize_runtime::{Arena, quantize};
 )]
 pub struct Pump;
 
+/// Watches a pump with 16 bits, and gives 8 without a sign.
+#[quantize(
+    model = "models/pump.onnx",
+    calibration(vibration = "models/calib_vibration.npy", current = "models/calib_current.npy"),
+    global = a16w8,
+    output = uint8
+)]
+pub struct FinePump;
+
 static ARENA: Arena<Pump> = Arena::new();
 
 /// Scores of a pump at rest.

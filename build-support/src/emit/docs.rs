@@ -1,13 +1,17 @@
 //! The documentation of the user's struct: what the network is made of and what it costs.
 
-use super::{Content, Interface, PortInfo, Program, dimensions, step, thousands};
+use super::{Codes, Content, Interface, PortInfo, Program, dimensions, step, thousands};
 use std::fmt::Write as _;
 
 /// Markdown with a table of inputs and outputs and one of steps.
 pub(super) fn markdown(interface: &Interface, program: Program<'_>) -> String {
     let plan = program.plan;
     let bytes = |port: &PortInfo| {
-        let size = if port.content == Content::Truths { 1 } else { 4 };
+        let size = match port.content {
+            Content::Truths => 1,
+            content if content.is_wide() => 4 + 2,
+            _ => 4,
+        };
         size * port.shape.iter().product::<usize>()
     };
     let results: usize = interface.outputs.iter().map(bytes).sum();
@@ -24,7 +28,9 @@ pub(super) fn markdown(interface: &Interface, program: Program<'_>) -> String {
     for (what, ports) in [("input", &interface.inputs), ("output", &interface.outputs)] {
         for PortInfo { name, shape, content } in ports {
             let content = match content {
-                Content::Quantized { scale, zero_point } => format!("int8 | {scale} | {zero_point}"),
+                Content::Quantized(Codes { dtype, scale, zero_point, .. }) => {
+                    format!("{} | {scale} | {zero_point}", dtype.name())
+                }
                 Content::Real => "f32 | | ".to_owned(),
                 Content::Integers => "i32 | | ".to_owned(),
                 Content::Truths => "bool | | ".to_owned(),

@@ -1,6 +1,7 @@
 //! Compiles what is written for random graphs and compares its results with the interpreter's; for tests.
 
-use super::{Content, Interface, PortInfo, Program, emit};
+use super::{Codes, Content, Interface, PortInfo, Program, emit};
+use crate::config::Dtype;
 use crate::plan::plan;
 use crate::tosa::samples::{self, Random};
 use crate::tosa::{rewrite, validate};
@@ -36,7 +37,7 @@ fn network(seed: u64, folder: &Path) -> Option<Network> {
     let plan = plan(&graph).unwrap_or_else(|reason| panic!("seed {seed}: {reason}"));
     let name = format!("Network{seed}");
     let ports = |ports: &[Port]| {
-        let content = Content::Quantized { scale: 1.0, zero_point: 0 };
+        let content = Content::Quantized(Codes { dtype: Dtype::Int8, scale: 1.0, zero_point: 0, min: -128 });
         let port = |port: &Port| PortInfo { name: port.name.clone(), shape: shape(&graph, port), content };
         ports.iter().map(port).collect()
     };

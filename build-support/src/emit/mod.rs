@@ -6,10 +6,11 @@ mod generated;
 mod names;
 mod step;
 
+use crate::config::Dtype;
 use crate::plan::{BufferId, Plan};
 use proc_macro2::{Ident, TokenStream};
 use quantize_runtime::graph::Graph;
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 use std::fmt::Debug;
 use std::ops::Range;
 
@@ -38,13 +39,8 @@ pub struct PortInfo {
 /// What an input or output holds in the VGF file.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Content {
-    /// Real numbers as int8.
-    Quantized {
-        /// Real distance between neighbouring int8 values.
-        scale: f32,
-        /// The int8 value of real 0.
-        zero_point: i8,
-    },
+    /// Real numbers as codes.
+    Quantized(Codes),
     /// Real numbers as f32.
     Real,
     /// i32.
@@ -53,25 +49,54 @@ pub enum Content {
     Truths,
 }
 
+/// Integers that stand for real numbers.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Codes {
+    /// Their type: int8, uint8 or int16.
+    pub dtype: Dtype,
+    /// Real distance between neighbouring codes.
+    pub scale: f32,
+    /// The code of real 0.
+    pub zero_point: i32,
+    /// The smallest code; the largest is the type's.
+    pub min: i32,
+}
+
+impl Codes {
+    fn element(self) -> Ident {
+        match self.dtype {
+            Dtype::Int8 => format_ident!("i8"),
+            Dtype::Uint8 => format_ident!("u8"),
+            Dtype::Int16 => format_ident!("i16"),
+            Dtype::Int32 => unreachable!("activations have at most 16 bits"),
+        }
+    }
+}
+
 impl Content {
     /// The element type of generated functions.
     fn element(self, form: Form) -> TokenStream {
         match (self, form) {
-            (Self::Quantized { .. }, Form::Quantized) => quote!(i8),
-            (Self::Quantized { .. } | Self::Real, _) => quote!(f32),
+            (Self::Quantized(codes), Form::Quantized) => codes.element().into_token_stream(),
+            (Self::Quantized(_) | Self::Real, _) => quote!(f32),
             (Self::Integers, _) => quote!(i32),
             (Self::Truths, _) => quote!(bool),
         }
     }
 
     fn is_quantized(self) -> bool {
-        matches!(self, Self::Quantized { .. })
+        matches!(self, Self::Quantized(_))
+    }
+
+    /// Whether its quantized elements are taken out of the arena: those of one byte are given as they lie there.
+    fn is_wide(self) -> bool {
+        matches!(self, Self::Quantized(Codes { dtype: Dtype::Int16, .. }))
     }
 
     /// The real number, integer or truth value in fresh memory.
     fn zero(self) -> TokenStream {
         match self {
-            Self::Quantized { .. } | Self::Real => quote!(0.0),
+            Self::Quantized(_) | Self::Real => quote!(0.0),
             Self::Integers => quote!(0),
             Self::Truths => quote!(false),
         }
@@ -160,11 +185,14 @@ fn memory(name: &Ident, outputs: &Side<'_>, plan: &Plan<'_>) -> TokenStream {
     let lengths: Vec<TokenStream> = outputs.ports.iter().map(Port::len).collect();
     let elements = outputs.ports.iter().map(|port| port.info.content.element(Form::Real));
     let zeros = outputs.ports.iter().map(|port| port.info.content.zero());
+    let wide = outputs.ports.iter().filter(|port| port.info.content.is_wide());
+    let (codes, code_lengths): (Vec<Ident>, Vec<TokenStream>) = wide.map(|port| (port.codes(), port.len())).unzip();
     quote! {
         /// What a runner works in.
         pub struct Memory {
             arena: Aligned<[u8; #arena_bytes]>,
             #(#results: [#elements; #lengths],)*
+            #(#codes: [i16; #code_lengths],)*
         }
 
         impl Model for super::#name {
@@ -172,6 +200,7 @@ fn memory(name: &Ident, outputs: &Side<'_>, plan: &Plan<'_>) -> TokenStream {
             const EMPTY: Memory = Memory {
                 arena: Aligned([0; #arena_bytes]),
                 #(#results: [#zeros; #lengths],)*
+                #(#codes: [0; #code_lengths],)*
             };
         }
     }
@@ -186,10 +215,12 @@ fn runner(inputs: &Side<'_>, outputs: &Side<'_>, plan: &Plan<'_>) -> TokenStream
 
     let store = |form: Form| inputs.ports.iter().map(move |port| port.store(inputs.access(port), form));
     let load = |form: Form| outputs.ports.iter().map(move |port| port.load(form));
-    let real = outputs.value(Form::Real, |port| port.loaded());
-    let quantized = outputs.value(Form::Quantized, |port| match port.info.content.is_quantized() {
-        true => port.place(),
-        false => port.loaded(),
+    let real = outputs.value(Form::Real, |port| port.reference(&port.result()));
+    let quantized = outputs.value(Form::Quantized, |port| match port.info.content {
+        Content::Quantized(Codes { dtype: Dtype::Int8, .. }) => port.place(format_ident!("elements")),
+        Content::Quantized(Codes { dtype: Dtype::Uint8, .. }) => port.place(format_ident!("octets")),
+        Content::Quantized(_) => port.reference(&port.codes()),
+        Content::Real | Content::Integers | Content::Truths => port.reference(&port.result()),
     });
     let (store_real, load_real) = (store(Form::Real), load(Form::Real));
     let (store_quantized, load_quantized) = (store(Form::Quantized), load(Form::Quantized));
@@ -201,7 +232,7 @@ fn runner(inputs: &Side<'_>, outputs: &Side<'_>, plan: &Plan<'_>) -> TokenStream
     // Without anything quantized it would be `run` again.
     let run_quantized = is_quantized.then(|| {
         quote! {
-            /// Runs the network on inputs as the VGF file has them, and gives its outputs likewise: what is quantized as int8.
+            /// Runs the network on inputs as the VGF file has them, and gives its outputs likewise: what is quantized as codes.
             pub fn run_quantized(&mut self, #quantized_inputs) -> #quantized_outputs {
                 #(#store_quantized)*
                 Self::infer(&mut self.memory.arena.0);
@@ -402,24 +433,31 @@ impl Port<'_> {
         if self.is_alone { format_ident!("output") } else { format_ident!("output_{}", names::bare(&self.field)) }
     }
 
+    /// The field of `Memory` with the codes of an output.
+    fn codes(&self) -> Ident {
+        format_ident!("{}_codes", self.result())
+    }
+
     fn constant(&self) -> TokenStream {
         let PortInfo { name, shape, content } = self.info;
         let docs = format!(" The {} `{name}`, {} as exported.", self.what.to_lowercase(), dimensions(shape));
         let (constant, shape) = (self.constant_name(), literal(shape));
-        let Content::Quantized { scale, zero_point } = content else {
+        let Content::Quantized(codes) = content else {
             return quote! {
                 #[doc = #docs]
                 pub const #constant: PlainInfo = PlainInfo { name: #name, shape: &#shape };
             };
         };
-        let (scale, zero_point) = (literal(scale), literal(zero_point));
+        let (scale, zero_point, min) = (literal(codes.scale), literal(codes.zero_point), literal(codes.min));
+        let element = codes.element();
         quote! {
             #[doc = #docs]
-            pub const #constant: TensorInfo = TensorInfo {
+            pub const #constant: TensorInfo<#element> = TensorInfo {
                 name: #name,
                 shape: &#shape,
                 scale: #scale,
                 zero_point: #zero_point,
+                min: #min,
             };
         }
     }
@@ -428,43 +466,42 @@ impl Port<'_> {
     fn store(&self, value: TokenStream, form: Form) -> TokenStream {
         let place = self.place_mut();
         match (self.info.content, form) {
-            (Content::Quantized { .. }, Form::Real) => {
+            (Content::Quantized(_), Form::Real) => {
                 let constant = self.constant_name();
-                quote!(Self::#constant.params().quantize_all(#value, bytes::as_i8s_mut(#place));)
+                quote!(Self::#constant.params().store(#value, #place);)
             }
-            (Content::Quantized { .. }, Form::Quantized) => {
-                quote!(bytes::as_i8s_mut(#place).copy_from_slice(#value);)
-            }
-            (Content::Real | Content::Integers | Content::Truths, _) => quote!(port::store(#value, #place);),
+            _ => quote!(port::store(#value, #place);),
         }
     }
 
     /// Takes an output out of the arena, unless the user gets it as it is there.
     fn load(&self, form: Form) -> TokenStream {
-        let result = self.result();
+        let (result, place) = (self.result(), literal(&self.place));
         match (self.info.content, form) {
-            (Content::Quantized { .. }, Form::Real) => {
-                let (constant, place) = (self.constant_name(), self.place());
-                quote!(Self::#constant.params().dequantize_all(#place, &mut self.memory.#result);)
+            (Content::Quantized(_), Form::Real) => {
+                let constant = self.constant_name();
+                quote!(Self::#constant.params().load(&self.memory.arena.0[#place], &mut self.memory.#result);)
             }
-            (Content::Quantized { .. }, Form::Quantized) => TokenStream::new(),
+            (content @ Content::Quantized(_), Form::Quantized) if content.is_wide() => {
+                let codes = self.codes();
+                quote!(port::load(&self.memory.arena.0[#place], &mut self.memory.#codes);)
+            }
+            (Content::Quantized(_), Form::Quantized) => TokenStream::new(),
             (Content::Real | Content::Integers | Content::Truths, _) => {
-                let place = literal(&self.place);
                 quote!(port::load(&self.memory.arena.0[#place], &mut self.memory.#result);)
             }
         }
     }
 
-    /// A reference to an output that was taken out.
-    fn loaded(&self) -> TokenStream {
-        let result = self.result();
-        quote!(&self.memory.#result)
+    /// A reference to a field of `Memory`.
+    fn reference(&self, field: &Ident) -> TokenStream {
+        quote!(&self.memory.#field)
     }
 
-    /// Its quantized elements in the arena, as an array.
-    fn place(&self) -> TokenStream {
+    /// Its quantized elements in the arena, as an array that this function of the runtime's `arena` gives.
+    fn place(&self, view: Ident) -> TokenStream {
         let (at, len) = (literal(self.place.start), self.len());
-        quote!(arena::elements::<{ Self::ARENA_BYTES }, #at, #len>(&self.memory.arena.0))
+        quote!(arena::#view::<{ Self::ARENA_BYTES }, #at, #len>(&self.memory.arena.0))
     }
 
     /// Its bytes in the arena, to be written.

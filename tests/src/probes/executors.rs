@@ -9,7 +9,8 @@ use std::path::Path;
 use std::process::Command;
 use std::thread;
 
-use quantize_build::emit::{Content, Interface, PortInfo};
+use quantize_build::config::Dtype;
+use quantize_build::emit::{Codes, Content, Interface, PortInfo};
 use quantize_build::{emit, plan};
 use quantize_runtime::graph::{ElementType, Graph, Port};
 use quantize_runtime::interpreter::Tensor;
@@ -97,8 +98,8 @@ fn put<T: Element>(elements: &[T], bytes: &mut Vec<u8>) {
 }
 "#;
 
-/// Compiles the generated code of all programs and runs it, in a crate of its own. Programs without code are left out; other
-/// outputs than the interpreter's are a panic. `tmp` is the test's `env!("CARGO_TARGET_TMPDIR")`.
+/// Compiles the generated code of all programs and runs it, in a crate of its own; other outputs than the interpreter's are a
+/// panic. `tmp` is the test's `env!("CARGO_TARGET_TMPDIR")`.
 pub fn generated(programs: &[&Program], tmp: &str) -> Names {
     let fixture = Fixture::new(tmp, "probes", "probes");
     let runtime = repository("quantize-runtime");
@@ -114,7 +115,7 @@ pub fn generated(programs: &[&Program], tmp: &str) -> Names {
         let graph = decoded(program);
         let plan = plan::plan(&graph).unwrap_or_else(|error| panic!("{}: {error}", program.name));
         let name = format!("P{}", planned.len());
-        let Some(interface) = interface(&name, &graph) else { continue };
+        let interface = interface(&name, &graph);
         let parts = emit::Program { file: &program.file, graph: &graph, labels: &program.labels, plan: &plan };
         fixture.write(&format!("src/{name}.rs"), emit::emit(&interface, parts, &format!("{name}.vgf")).code);
         fixture.write(&format!("src/{name}.vgf"), &program.file);
@@ -136,11 +137,12 @@ pub fn generated(programs: &[&Program], tmp: &str) -> Names {
 /// The struct of a program and a function that runs it on all samples.
 fn caller(name: &str, interface: &Interface, samples: usize) -> String {
     let module = name.to_lowercase();
-    let is_quantized = |port: &PortInfo| matches!(port.content, Content::Quantized { .. });
+    let is_quantized = |port: &PortInfo| matches!(port.content, Content::Quantized(_));
     let any_quantized = interface.inputs.iter().chain(&interface.outputs).any(is_quantized);
     let (run, kind) = if any_quantized { ("run_quantized", "Quantized") } else { ("run", "") };
     let element = |port: &PortInfo| match port.content {
-        Content::Quantized { .. } => "i8",
+        Content::Quantized(Codes { dtype: Dtype::Int16, .. }) => "i16",
+        Content::Quantized(_) => "i8",
         Content::Real => "f32",
         Content::Integers => "i32",
         Content::Truths => "bool",
@@ -178,28 +180,30 @@ fn bytes(program: &Program, side: usize) -> Vec<u8> {
     program.samples.iter().flat_map(|sample| &sample[side]).flat_map(Tensor::to_le_bytes).collect()
 }
 
-/// What the program takes and gives; `None` for int16, which generated code does not convert.
-fn interface(name: &str, graph: &Graph<'_>) -> Option<Interface> {
+/// What the program takes and gives.
+fn interface(name: &str, graph: &Graph<'_>) -> Interface {
+    let codes = |dtype: Dtype| Content::Quantized(Codes { dtype, scale: 1.0, zero_point: 0, min: dtype.limits()[0] });
     let ports = |prefix: &str, ports: &[Port]| {
         let info = |(index, port): (usize, &Port)| {
             let value = &graph.values[port.value.0 as usize];
             let content = match value.element {
-                ElementType::I8 => Content::Quantized { scale: 1.0, zero_point: 0 },
+                ElementType::I8 => codes(Dtype::Int8),
+                ElementType::I16 => codes(Dtype::Int16),
                 ElementType::F32 => Content::Real,
                 ElementType::Bool => Content::Truths,
                 ElementType::I32 => Content::Integers,
-                ElementType::I16 | ElementType::I48 => return None,
+                ElementType::I48 => unreachable!("sums stay inside"),
             };
-            Some(PortInfo { name: format!("{prefix}{index}"), shape: dims(graph, port), content })
+            PortInfo { name: format!("{prefix}{index}"), shape: dims(graph, port), content }
         };
-        ports.iter().enumerate().map(info).collect::<Option<_>>()
+        ports.iter().enumerate().map(info).collect()
     };
-    Some(Interface {
+    Interface {
         struct_name: name.to_owned(),
         model_path: String::new(),
-        inputs: ports("input_", &graph.inputs)?,
-        outputs: ports("output_", &graph.outputs)?,
-    })
+        inputs: ports("input_", &graph.inputs),
+        outputs: ports("output_", &graph.outputs),
+    }
 }
 
 /// Runs all programs through `tosa_ref.py`; nothing where it or its Python is missing.
