@@ -6,11 +6,17 @@
 
 use super::operators::OPERATORS;
 use super::{External, OPSETS, is_standard, proto, tensor};
+use crate::annotate::annotate;
 use crate::calibrate::evaluate;
+use crate::config::{Profile, Recipe};
 use crate::frontend::{Import, Problem, Shapes};
-use crate::graph::{Data, Element};
+use crate::graph::{Data, Element, Graph};
+use crate::lower::lower;
+use crate::quantize::{Params, quantize};
+use crate::{passes, tosa};
 use ndarray::ArrayD;
 use prost::Message;
+use quantize_runtime::interpreter::{Interpreter, Tensor as Elements};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
@@ -37,7 +43,14 @@ fn every_imported_operator_gives_the_recorded_outputs() {
     for name in &names {
         let row = rows.entry(operator(&folder.join("node"), name)).or_default();
         match check(&folder.join("node").join(name)) {
-            Ok(()) => row.passed += 1,
+            Ok(passed) => {
+                row.passed += 1;
+                match passed {
+                    Passed::Evaluated => {}
+                    Passed::Run => row.run += 1,
+                    Passed::NotLowered(reason) => *row.not_lowered.entry(reason).or_default() += 1,
+                }
+            }
             Err(Outcome::Excluded(reason)) => *row.excluded.entry(reason).or_default() += 1,
             Err(Outcome::Failed(reason)) => failed.push(format!("{name}: {reason}")),
         }
@@ -59,8 +72,22 @@ fn every_imported_operator_gives_the_recorded_outputs() {
 #[derive(Default)]
 struct Row {
     passed: usize,
-    /// Why others are not run.
+    /// Those that pass as a program too.
+    run: usize,
+    /// Why others have no program in float.
+    not_lowered: BTreeMap<String, usize>,
+    /// Why others are not run at all.
     excluded: BTreeMap<Reason, usize>,
+}
+
+/// How far a test passed.
+enum Passed {
+    /// By the arithmetic of calibration; there is no program, as its results are constants or its rules are its own.
+    Evaluated,
+    /// As a program too.
+    Run,
+    /// There is no program, for this reason.
+    NotLowered(String),
 }
 
 /// Why a test did not pass.
@@ -88,7 +115,7 @@ fn document(version: &str, rows: &BTreeMap<String, Row>) -> String {
     let (imported, others): (Vec<_>, Vec<_>) =
         rows.iter().partition(|(name, _)| OPERATORS.iter().any(|(known, ..)| known == name));
     let sum = |of: &dyn Fn(&Row) -> usize| imported.iter().map(|(_, row)| of(row)).sum::<usize>();
-    let passed = sum(&|row| row.passed);
+    let (passed, run) = (sum(&|row| row.passed), sum(&|row| row.run));
     let foreign = sum(&|row| row.count(|reason| matches!(reason, Reason::Foreign(_))));
     let limits = sum(&|row| row.count(|reason| matches!(reason, Reason::Unsupported(_))));
     let mut text = format!(
@@ -99,9 +126,11 @@ runs it. The tests are ONNX's own, of the package `onnx` {version}, those of an 
 
 Operators that are imported have {} tests: {passed} pass, none fails. {foreign} are about types and modes that no network for
 a device has; {limits} meet a limit of the import, which is an error that names the node.
+The network of {run} is also lowered, and the interpreter runs its program in float with the same results; that of others is
+known at build time, or is quantized already, or has no program for the reason given.
 
-| operator | opsets | pass | of | not run |
-| --- | --- | --- | --- | --- |
+| operator | opsets | pass | as programs | of | not run |
+| --- | --- | --- | --- | --- | --- |
 ",
         passed + foreign + limits,
     );
@@ -113,9 +142,11 @@ a device has; {limits} meet a limit of the import, which is an error that names 
             let (Reason::Foreign(text) | Reason::Unsupported(text)) = reason;
             format!("{count}: {text}")
         };
-        let reasons = row.excluded.iter().map(reason).collect::<Vec<_>>().join("<br>").replace('|', "\\|");
-        let last = OPSETS.end();
-        writeln!(text, "| {name} | {since} to {last} | {} | {count} | {reasons} |", row.passed).expect("text");
+        let not_lowered = row.not_lowered.iter().map(|(reason, count)| format!("{count} as programs: {reason}"));
+        let reasons: Vec<String> = row.excluded.iter().map(reason).chain(not_lowered).collect();
+        let (passed, run, last) = (row.passed, row.run, OPSETS.end());
+        let reasons = reasons.join("<br>").replace('|', "\\|");
+        writeln!(text, "| {name} | {since} to {last} | {passed} | {run} | {count} | {reasons} |").expect("text");
     }
     let total: usize = others.iter().map(|(_, row)| row.passed + row.count(|_| true)).sum();
     let passed: usize = others.iter().map(|(_, row)| row.passed).sum();
@@ -215,7 +246,7 @@ fn operator(folder: &Path, name: &str) -> String {
     if is_standard(&node.domain) { node.op_type.clone() } else { format!("{}.{}", node.domain, node.op_type) }
 }
 
-fn check(path: &Path) -> Result<(), Outcome> {
+fn check(path: &Path) -> Result<Passed, Outcome> {
     let model = read(path, "").expect("a model");
     if let Some(reason) = foreign(&model) {
         return Err(Outcome::Excluded(Reason::Foreign(reason.to_owned())));
@@ -237,7 +268,8 @@ fn check(path: &Path) -> Result<(), Outcome> {
         let recorded = inputs.iter().find(|input| input.name == value.name);
         recorded.map_or_else(|| ArrayD::<f32>::zeros(value.shape.as_slice()).into(), decode) // the unused one
     });
-    let results = evaluate(&graph, values.collect()).map_err(|_| {
+    let values: Vec<Data> = values.collect();
+    let results = evaluate(&graph, values.clone()).map_err(|_| {
         Outcome::Excluded(Reason::Foreign("a result that is infinite, as no calibration allows".to_owned()))
     })?;
     for (expected, result) in outputs.iter().zip(&results) {
@@ -249,7 +281,54 @@ fn check(path: &Path) -> Result<(), Outcome> {
         compare(&decode(expected), result, relative)
             .map_err(|problem| Outcome::Failed(format!("`{}` {problem}", expected.name)))?;
     }
-    Ok(())
+    // A model that is quantized has rules of its own, and constants alone are no program.
+    if graph.is_quantized() || graph.nodes.is_empty() {
+        return Ok(Passed::Evaluated);
+    }
+    let found = match run_program(graph, &values) {
+        Ok(found) => found,
+        Err(reason) => return Ok(Passed::NotLowered(reason)),
+    };
+    for (expected, elements) in results.iter().zip(found) {
+        let result = with_type(elements, expected).and_then(|result| compare(expected, &result, RELATIVE));
+        result.map_err(|problem| Outcome::Failed(format!("the program's result {problem}")))?;
+    }
+    Ok(Passed::Run)
+}
+
+/// The results of the network as a program in float, which the interpreter runs.
+fn run_program(mut graph: Graph, inputs: &[Data]) -> Result<Vec<Elements>, String> {
+    let recipe = Recipe::default();
+    passes::run(&mut graph, &recipe);
+    let annotation = annotate(&graph, &recipe);
+    let network = quantize(graph, &annotation, &Params(Vec::new()));
+    // Without the name, which differs between tests.
+    let reason = |errors: Vec<String>| {
+        let first = errors.into_iter().next().unwrap_or_default();
+        first.split_once("): ").map_or(first.clone(), |(_, reason)| reason.to_owned())
+    };
+    let lowered = lower(&network, Profile::Full).map_err(reason)?;
+    let valid = tosa::validate(tosa::rewrite(&lowered)).map_err(reason)?;
+    let elements = inputs.iter().map(|data| match data {
+        Data::F32(reals) => Elements::F32(reals.iter().copied().collect()),
+        Data::I64(integers) => Elements::I32(integers.iter().map(|&integer| integer as i32).collect()),
+        Data::Bool(truths) => Elements::Bool(truths.iter().copied().collect()),
+    });
+    let interpreter = Interpreter::new(valid.graph()).map_err(|error| error.to_string())?;
+    interpreter.run(&elements.collect::<Vec<_>>()).map_err(|error| error.to_string())
+}
+
+/// Elements of a program as data like the expected.
+fn with_type(elements: Elements, expected: &Data) -> Result<Data, String> {
+    fn array<T>(elements: Vec<T>, shape: &[usize]) -> Result<ArrayD<T>, String> {
+        ArrayD::from_shape_vec(shape, elements).map_err(|error| error.to_string())
+    }
+    Ok(match elements {
+        Elements::F32(reals) => array(reals, expected.shape())?.into(),
+        Elements::I32(integers) => array(integers.into_iter().map(i64::from).collect(), expected.shape())?.into(),
+        Elements::Bool(truths) => array(truths, expected.shape())?.into(),
+        other => return Err(format!("is {other:?}")),
+    })
 }
 
 /// What a test has that no network for a device has.
@@ -301,7 +380,8 @@ fn import(model: &proto::Model, inputs: &[proto::Tensor]) -> Result<Import, Vec<
         graph.initializer.extend(fixed.iter().cloned());
         if fixed.len() == inputs.len() {
             // Nothing would be left to compute at run time.
-            let shape = proto::TensorShape { dim: Vec::new() };
+            let one = proto::Dimension { dim_value: Some(1), ..Default::default() };
+            let shape = proto::TensorShape { dim: vec![one] };
             let kind = proto::TensorType { elem_type: proto::data_type::FLOAT, shape: Some(shape) };
             let kind = proto::Type { tensor_type: Some(kind) };
             graph.input.push(proto::ValueInfo { name: "unused".to_owned(), r#type: Some(kind), ..Default::default() });

@@ -22,7 +22,8 @@ use crate::ops::unary::Unary;
 use crate::ops::view::View;
 use ndarray::ArrayD;
 
-/// `softmax(q · kᵀ · scale + mask) · v` for each head; one operator where nothing but the product is asked for.
+/// `softmax(q · kᵀ · scale + mask) · v` for each head; one operator where nothing but the product is asked for. With a mask it is
+/// written out, as a row that looks at nothing is zero here.
 ///
 /// Source: ONNX, Attention.
 pub(super) fn attention(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
@@ -72,7 +73,7 @@ pub(super) fn attention(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Res
             })
         }
     };
-    let mut results = if scores || softcap != 0.0 {
+    let mut results = if scores || softcap != 0.0 || mask.is_some() {
         let scale = scale.unwrap_or_else(|| 1.0 / libm::sqrt(size as f64)) as f32; // the tensor's precision
         let mask = match causal {
             true => {
@@ -83,8 +84,7 @@ pub(super) fn attention(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Res
         };
         written_out(importer, node, [query, key, value], mask, (scale, softcap))?
     } else {
-        let inputs = [query, key, value].into_iter().chain(mask).collect();
-        vec![apply(importer, node, Attention { scale, causal }, inputs)?]
+        vec![apply(importer, node, Attention { scale, causal }, vec![query, key, value])?]
     };
     if is_flat {
         let moved = apply(importer, node, Permute { perm: vec![0, 2, 1, 3] }, vec![results[0]])?;

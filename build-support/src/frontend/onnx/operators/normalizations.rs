@@ -3,6 +3,7 @@
 use super::{apply, axes_of, axis_of, number, one, shape_of};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::ValueId;
+use crate::ops::abs::Abs;
 use crate::ops::binary::Binary;
 use crate::ops::choose::Choose;
 use crate::ops::compare::Compare;
@@ -13,8 +14,8 @@ use crate::ops::pad::Pad;
 use crate::ops::repeat_interleave::RepeatInterleave;
 use crate::ops::slice::Slice;
 use crate::ops::softmax::Softmax;
+use crate::ops::sum::Sum;
 use crate::ops::unary::Unary;
-use crate::ops::vector_norm::{Order, VectorNorm};
 use crate::ops::view::View;
 
 /// Most channels that a normalization over neighbours is written out for.
@@ -94,13 +95,20 @@ pub(super) fn softmax(importer: &mut Importer<'_>, node: &OnnxNode<'_>, log: boo
 pub(super) fn lp_norm(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let input = importer.tensor(node, 0)?;
     let axes = vec![axis_of(node, -1, shape_of(importer, input).len())?];
-    let order = match node.int("p", 2) {
-        1 => Order::One,
-        2 => Order::Two,
+    let rank = shape_of(importer, input).len();
+    let sum = Sum { axes, keep_dims: true };
+    let norm = match node.int("p", 2) {
+        1 => {
+            let sizes = apply(importer, node, Abs, vec![input])?;
+            apply(importer, node, sum, vec![sizes])?
+        }
+        2 => {
+            let squares = apply(importer, node, Binary::Mul, vec![input, input])?;
+            let squared = apply(importer, node, sum, vec![squares])?;
+            apply(importer, node, Unary::Sqrt, vec![squared])?
+        }
         p => return Err(format!("has p {p}; ONNX has 1 and 2")),
     };
-    let rank = shape_of(importer, input).len();
-    let norm = apply(importer, node, VectorNorm { order, axes, keep_dims: true }, vec![input])?;
     // What has norm 0 is 0.
     let (zero, unit) = (number(importer, node, "zero", 0.0, rank), number(importer, node, "one", 1.0, rank));
     let is_zero = apply(importer, node, Compare::Eq, vec![norm, zero])?;

@@ -3,7 +3,9 @@
 use super::{apply, axes_of, axis_of, counting, number, one, same, shape_of, unary};
 use crate::frontend::onnx::tensor::wrap_index;
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
-use crate::graph::Element;
+use crate::graph::{Element, ValueId};
+use crate::ops::Op;
+use crate::ops::abs::Abs;
 use crate::ops::adaptive_avg_pool2d::AdaptiveAvgPool2d;
 use crate::ops::amax::Amax;
 use crate::ops::any::Any;
@@ -22,12 +24,11 @@ use crate::ops::prod::Prod;
 use crate::ops::slice::Slice;
 use crate::ops::sum::Sum;
 use crate::ops::unary::Unary;
-use crate::ops::vector_norm::{Order, VectorNorm};
 
 /// Most times that an axis is searched for its next largest element.
 const MAX_SEARCHES: usize = 16;
 
-/// Axes of a reduction, ascending, and whether they stay.
+/// Axes of a reduction, ascending, and whether they stay; no axes where nothing is reduced.
 fn reduction(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<(Vec<usize>, bool), String> {
     let input = importer.tensor(node, 0)?;
     let rank = shape_of(importer, input).len();
@@ -36,16 +37,31 @@ fn reduction(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<(Vec<us
         true => importer.known_integers(node, 1).ok_or("its axes are no constants")?,
         false => node.ints("axes").unwrap_or_default().to_vec(),
     };
-    if axes.is_empty() && node.int("noop_with_empty_axes", 0) != 0 {
-        return Err("reduces no axis".to_owned());
-    }
     let mut axes = axes_of(&axes, rank)?;
     axes.sort_unstable();
     axes.dedup();
-    if axes.is_empty() {
+    if axes.is_empty() && node.int("noop_with_empty_axes", 0) == 0 {
         axes = (0..rank).collect();
     }
     Ok((axes, node.int("keepdims", 1) != 0))
+}
+
+/// The reduction of a tensor by `op`; where there is no axis, the tensor itself.
+fn reduced(
+    importer: &mut Importer<'_>,
+    node: &OnnxNode<'_>,
+    input: ValueId,
+    op: fn(Vec<usize>, bool) -> Op,
+) -> Result<Vec<Entry>, String> {
+    let (axes, keep_dims) = reduction(importer, node)?;
+    if axes.is_empty() {
+        return Ok(same(input));
+    }
+    importer.push(node, op(axes, keep_dims), vec![input])
+}
+
+fn sum_over(axes: Vec<usize>, keep_dims: bool) -> Op {
+    Sum { axes, keep_dims }.into()
 }
 
 pub(super) fn mean(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
@@ -55,46 +71,45 @@ pub(super) fn mean(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<V
     if keep_dims && written.as_deref() == Some(&[-1, -2]) && axes == [2, 3] {
         return unary(importer, node, AdaptiveAvgPool2d { output: [1, 1] });
     }
-    unary(importer, node, Mean { axes, keep_dims })
+    let input = importer.tensor(node, 0)?;
+    reduced(importer, node, input, |axes, keep_dims| Mean { axes, keep_dims }.into())
 }
 
 pub(super) fn sum(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
-    let no_axes = importer.known_integers(node, 1).is_none_or(|axes| axes.is_empty()) && node.ints("axes").is_none();
-    if no_axes && node.int("noop_with_empty_axes", 0) != 0 {
-        return Ok(same(importer.tensor(node, 0)?));
-    }
-    let (axes, keep_dims) = reduction(importer, node)?;
-    unary(importer, node, Sum { axes, keep_dims })
+    let input = importer.tensor(node, 0)?;
+    reduced(importer, node, input, sum_over)
 }
 
 pub(super) fn l1(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
-    let (axes, keep_dims) = reduction(importer, node)?;
-    unary(importer, node, VectorNorm { order: Order::One, axes, keep_dims })
+    let sizes = one(unary(importer, node, Abs)?)?;
+    reduced(importer, node, sizes, sum_over)
 }
 
 pub(super) fn l2(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
-    let (axes, keep_dims) = reduction(importer, node)?;
-    unary(importer, node, VectorNorm { order: Order::Two, axes, keep_dims })
+    let sum = one(sum_square(importer, node)?)?;
+    importer.push(node, Unary::Sqrt, vec![sum])
 }
 
 pub(super) fn extreme(importer: &mut Importer<'_>, node: &OnnxNode<'_>, largest: bool) -> Result<Vec<Entry>, String> {
-    let (axes, keep_dims) = reduction(importer, node)?;
-    if importer.kind(node, 0).is_some_and(|kind| kind.element == Element::Bool) {
-        return unary(importer, node, Any { all: !largest, axes, keep_dims });
-    }
-    unary(importer, node, Amax { largest, axes, keep_dims })
+    let input = importer.tensor(node, 0)?;
+    let op: fn(Vec<usize>, bool) -> Op = match (importer.graph.value(input).element, largest) {
+        (Element::Bool, true) => |axes, keep_dims| Any { all: false, axes, keep_dims }.into(),
+        (Element::Bool, false) => |axes, keep_dims| Any { all: true, axes, keep_dims }.into(),
+        (_, true) => |axes, keep_dims| Amax { largest: true, axes, keep_dims }.into(),
+        (_, false) => |axes, keep_dims| Amax { largest: false, axes, keep_dims }.into(),
+    };
+    reduced(importer, node, input, op)
 }
 
 pub(super) fn product(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
-    let (axes, keep_dims) = reduction(importer, node)?;
-    unary(importer, node, Prod { axes, keep_dims })
+    let input = importer.tensor(node, 0)?;
+    reduced(importer, node, input, |axes, keep_dims| Prod { axes, keep_dims }.into())
 }
 
 pub(super) fn sum_square(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
-    let (axes, keep_dims) = reduction(importer, node)?;
     let input = importer.tensor(node, 0)?;
-    let squares = one(importer.push(node, Binary::Mul, vec![input, input])?)?;
-    importer.push(node, Sum { axes, keep_dims }, vec![squares])
+    let squares = apply(importer, node, Binary::Mul, vec![input, input])?;
+    reduced(importer, node, squares, sum_over)
 }
 
 pub(super) fn log_sum(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
@@ -103,9 +118,8 @@ pub(super) fn log_sum(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Resul
 }
 
 pub(super) fn log_sum_exp(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
-    let (axes, keep_dims) = reduction(importer, node)?;
     let powers = one(unary(importer, node, Unary::Exp)?)?;
-    let sum = one(importer.push(node, Sum { axes, keep_dims }, vec![powers])?)?;
+    let sum = one(reduced(importer, node, powers, sum_over)?)?;
     importer.push(node, Unary::Log, vec![sum])
 }
 

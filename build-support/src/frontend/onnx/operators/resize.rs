@@ -42,7 +42,7 @@ pub(super) fn resize(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result
         && let Some((output, factors)) = images(node, shape_of(importer, input), &scalings)
         && node.int("antialias", 0) == 0
         && (coordinates != "pytorch_half_pixel" || !output.contains(&1))
-        && (coordinates != "align_corners" || scalings.iter().all(Scaling::is_exact))
+        && (mode == Interpolation::Nearest || scalings.iter().all(Scaling::is_exact))
     {
         return importer.push(node, Upsample { output, factors, mode }, vec![input]);
     }
