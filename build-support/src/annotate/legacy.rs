@@ -38,6 +38,20 @@ const UNKNOWN: [&str; 7] = [
     "aten.ne.Tensor",
 ];
 
+/// Whether the older quantizer knows the operator as one whose operand and result are observed apart.
+fn is_known(target: &str) -> bool {
+    let operator = target.split('.').nth(1).unwrap_or(target);
+    #[rustfmt::skip]
+    let is_known = matches!(
+        operator.trim_end_matches('_'),
+        "abs" | "acosh" | "asinh" | "atan" | "ceil" | "celu" | "cos" | "cosh" | "cumsum" | "elu" | "erf" | "erfinv" | "exp"
+            | "expm1" | "floor" | "full" | "full_like" | "gelu" | "hardsigmoid" | "hardswish" | "leaky_relu" | "log" | "log10"
+            | "log1p" | "ones" | "pow" | "reciprocal" | "round" | "rsqrt" | "scalar_tensor" | "selu" | "sigmoid" | "sign"
+            | "silu" | "sin" | "sinh" | "sum" | "tan" | "tanh" | "zeros" | "zeros_like"
+    );
+    is_known || target == "aten.remainder.Scalar"
+}
+
 /// The largest constant that upstream's histogram takes.
 const LARGEST_CONSTANT: f32 = 3.402_823_5e15;
 
@@ -120,7 +134,11 @@ impl Annotator<'_> {
             }
             Pattern::Activation if fuses && self.layer_before(id).is_some() => self.set_all(results, spec),
             Pattern::Arithmetic | Pattern::Extremum if operands.len() < node.inputs.len() => return false,
-            Pattern::Own if target == "aten.neg.default" => self.share_with_first(&operands, &results, spec),
+            Pattern::Own if target == "aten.neg.default" || node.op.pattern() == Pattern::Shared => {
+                self.share_with_first(&operands, &results, spec);
+            }
+            // A composite operator that a `None` has kept whole.
+            Pattern::Own if !is_known(target) => return false,
             Pattern::Own | Pattern::Arithmetic | Pattern::Extremum => {
                 self.set_all(operands.into_iter().chain(results), spec);
             }

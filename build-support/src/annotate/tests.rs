@@ -7,6 +7,7 @@ use crate::ops::cat::Cat;
 use crate::ops::clamp::{Clamp, ClampKind};
 use crate::ops::linear::Linear;
 use crate::ops::max_pool2d::MaxPool2d;
+use crate::ops::softmax::Softmax;
 use crate::ops::unary::Unary;
 use crate::ops::view::View;
 use quantize_syntax::ArgPath;
@@ -381,6 +382,17 @@ fn the_older_quantizer_leaves_a_layer_in_float_before_an_activation_that_no_rule
     let found = net.annotate(Precedence::Legacy, &[(module("a"), INT8), (module("c"), INT8)]);
     assert_eq!(found.observers(), ["x>l", "r>s", "s"]);
     assert_eq!(found.1.fused, [None; 3]);
+}
+
+#[test]
+fn the_older_quantizer_leaves_a_composite_operator_in_float_that_a_name_keeps_whole() {
+    let mut net = Net::default();
+    let x = net.input("x");
+    let s = net.push("s", "a", Softmax { axis: 1, log: false }, &[x]);
+    net.output(s);
+    let rules = [(module("a"), None), (Target::Type("class.a".to_owned()), INT8)];
+    let found = net.annotate(Precedence::Legacy, &rules);
+    assert_eq!((found.observers(), found.float()), (vec![], vec!["s"]));
 }
 
 #[test]

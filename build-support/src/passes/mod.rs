@@ -85,7 +85,7 @@ const PASSES: [Pass; 29] = [
     quantized(decompose_adaptive_avg_pool2d::run),
     quantized(pad_avg_pool::run),
     quantized(decompose_prelu::run),
-    quantized(fill_compared_number::run),
+    everywhere(fill_compared_number::run),
     everywhere(decompose_add_alpha::reverse),
     quantized(unroll_recurrent::run),
     quantized(decompose_not_equal::run),
