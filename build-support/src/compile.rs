@@ -334,7 +334,7 @@ pub fn float_reason(op: &Op) -> &'static str {
         Op::Clamp(clamp) if clamp.kind == ClampKind::Relu6 => {
             "the function `relu6`; the module `torch.nn.ReLU6` is quantized, and so is what a `node` or `op` rule names"
         }
-        op if op.pattern() == Pattern::Forgotten => {
+        op if matches!(op.pattern(), Pattern::Forgotten | Pattern::ForgottenLayer) => {
             "upstream's quantizer does not know it; a `node` or `op` rule quantizes it"
         }
         op if op.pattern().may_share() => "nothing beside it is quantized",

@@ -142,7 +142,13 @@ impl Annotator<'_> {
                 }
                 self.forgotten.push(id);
             }
-            Pattern::Activation | Pattern::Shared | Pattern::Forgotten | Pattern::Float => return,
+            Pattern::ForgottenLayer if self.names(spec.rule) => {
+                self.annotate_layer(id, None, spec);
+                self.forgotten.push(id);
+            }
+            Pattern::Activation | Pattern::Shared | Pattern::Forgotten | Pattern::ForgottenLayer | Pattern::Float => {
+                return;
+            }
         }
         self.decide(id, State::Quantized, spec.rule);
     }

@@ -40,7 +40,7 @@ pub(super) fn annotate(graph: &Graph, recipe: &Recipe) -> Annotation {
             made[node.output().index()] = annotator.group(node.output());
             continue;
         }
-        let is_layer = node.op.pattern() == Pattern::Weighted;
+        let is_layer = node.op.pattern().is_layer();
         let operands: Vec<usize> =
             (0..node.inputs.len()).filter(|&operand| annotator.is_real(node.inputs[operand])).collect();
         let results: Vec<ValueId> = node.outputs.iter().copied().filter(|&value| annotator.is_real(value)).collect();

@@ -160,7 +160,7 @@ impl Annotator<'_> {
                     }
                 }
             }
-            Pattern::Cast | Pattern::Forgotten | Pattern::Float => return false,
+            Pattern::Cast | Pattern::Forgotten | Pattern::ForgottenLayer | Pattern::Float => return false,
         }
         true
     }

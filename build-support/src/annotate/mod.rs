@@ -317,7 +317,7 @@ impl<'a> Annotator<'a> {
         let returned = outputs.map(|(index, output)| group(Place::Returned(index), output.value)).collect();
         let is_quantized = |id: NodeId| self.state[id.index()] == State::Quantized;
         let weights = graph.node_ids().map(|id| {
-            let is_layer = is_quantized(id) && graph.node(id).op.pattern() == Pattern::Weighted;
+            let is_layer = is_quantized(id) && graph.node(id).op.pattern().is_layer();
             let rule = self.rule[id.index()].filter(|_| is_layer)?;
             self.recipe.rules[rule].config.map(|config| config.weights)
         });

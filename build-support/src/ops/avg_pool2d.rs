@@ -3,8 +3,9 @@
 use super::max_pool2d::pool_shape;
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
-use crate::lower::{Lowering, NCHW_TO_NHWC, NHWC_TO_NCHW};
+use crate::lower::{Lowering, NCHW_TO_NHWC, NHWC_TO_NCHW, Operand};
 use quantize_float::Window;
+use quantize_runtime::graph::ValueId;
 use quantize_runtime::ops::{self, AccumulatorType};
 
 /// Mean of each window of `[N, C, H, W]`.
@@ -26,6 +27,11 @@ pub struct AvgPool2d {
 }
 
 impl AvgPool2d {
+    /// A pool that reads nothing but its input.
+    pub(crate) fn unpadded(kernel: [usize; 2], stride: [usize; 2]) -> Self {
+        Self { kernel, stride, pad: [[0, 0]; 2], count_include_pad: false, ceil: [0, 0], divisor: None }
+    }
+
     /// Padding and what rounding up adds.
     fn reach(&self) -> [[usize; 2]; 2] {
         [0, 1].map(|axis| [self.pad[axis][0], self.pad[axis][1] + self.ceil[axis]])
@@ -83,10 +89,21 @@ impl Room for AvgPool2d {
 
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
         let input = lowering.operand(node, 0)?;
-        let input = lowering.transposed(&input, NCHW_TO_NHWC)?;
+        let result = self.pooled(lowering, &input)?;
+        lowering.finish(node, result)
+    }
+
+    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        self.lower(lowering, node)
+    }
+}
+
+impl AvgPool2d {
+    /// The pool of an operand `[N, C, H, W]` whose parameters the result has.
+    pub(super) fn pooled(&self, lowering: &mut Lowering<'_>, input: &Operand) -> Result<ValueId, String> {
+        let &[n, c, h, w] = self.infer(&[&input.shape])?.as_slice() else { unreachable!("rank 4, as inferred") };
+        let input = lowering.transposed(input, NCHW_TO_NHWC)?;
         let (input, pad) = lowering.fit_windows(&input, &self.kernel, self.stride, [1, 1], self.reach())?;
-        let shape = &lowering.graph().value(node.output()).shape;
-        let shape = [shape[0], shape[2], shape[3], shape[1]];
         // Both zero points are equal and cancel, but for the direction in which ties round: the quantized zero point,
         // as upstream has it, gives upstream's bytes.
         let zero_point = input.params.map_or(0, |params| params.quantize(params.zero_point as f32));
@@ -99,12 +116,7 @@ impl Room for AvgPool2d {
             output_zero_point: zero_point,
             accumulator: if input.params.is_some() { AccumulatorType::Int32 } else { AccumulatorType::Fp32 },
         };
-        let result = lowering.push(ops::Op::AvgPool2d(op), input.element(), &shape)?;
-        let result = lowering.transpose(result, NHWC_TO_NCHW)?;
-        lowering.finish(node, result)
-    }
-
-    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
-        self.lower(lowering, node)
+        let result = lowering.push(ops::Op::AvgPool2d(op), input.element(), &[n, h, w, c])?;
+        lowering.transpose(result, NHWC_TO_NCHW)
     }
 }

@@ -61,23 +61,8 @@ impl Room for Conv2d {
     /// Source: oracle of the lowering, section 4.
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
         let input = lowering.operand(node, 0)?;
-        let weights = lowering.weights(node)?;
-        let (o, c) = (weights.shape[0], input.shape[1]);
         let input = lowering.transposed(&input, NCHW_TO_NHWC)?;
-        let (input, pad) = lowering.fit_windows(&input, &weights.shape[2..], self.stride, self.dilation, self.pad)?;
-        let result = if self.groups == c && o % c == 0 {
-            self.lower_group(lowering, node, &input, &weights, pad, true)?
-        } else {
-            let parts = (0..self.groups)
-                .map(|group| {
-                    let (per_in, per_out) = (c / self.groups, o / self.groups);
-                    let part = lowering.channels(&input, group * per_in, per_in)?;
-                    let outputs = group * per_out..(group + 1) * per_out;
-                    self.lower_group(lowering, node, &part, &weights.part(outputs.clone(), outputs), pad, false)
-                })
-                .collect::<Result<Vec<_>, _>>()?;
-            lowering.concat(&parts, 3)?
-        };
+        let result = self.convolved(lowering, node, &input, &lowering.weights(node)?)?;
         let result = lowering.transpose(result, NHWC_TO_NCHW)?;
         lowering.finish_fused(node, result)
     }
@@ -88,6 +73,30 @@ impl Room for Conv2d {
 }
 
 impl Conv2d {
+    /// The result `[N, OH, OW, O]` of an operand `[N, H, W, C]`, in the form of the node's result.
+    pub(super) fn convolved(
+        &self,
+        lowering: &mut Lowering<'_>,
+        node: &Node,
+        input: &Operand,
+        weights: &LayerWeights<'_>,
+    ) -> Result<ValueId, String> {
+        let (o, c) = (weights.shape[0], input.shape[3]);
+        let (input, pad) = lowering.fit_windows(input, &weights.shape[2..], self.stride, self.dilation, self.pad)?;
+        if self.groups == c && o % c == 0 {
+            return self.lower_group(lowering, node, &input, weights, pad, true);
+        }
+        let parts = (0..self.groups)
+            .map(|group| {
+                let (per_in, per_out) = (c / self.groups, o / self.groups);
+                let part = lowering.channels(&input, group * per_in, per_in)?;
+                let outputs = group * per_out..(group + 1) * per_out;
+                self.lower_group(lowering, node, &part, &weights.part(outputs.clone(), outputs), pad, false)
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        lowering.concat(&parts, 3)
+    }
+
     fn lower_group(
         &self,
         lowering: &mut Lowering<'_>,

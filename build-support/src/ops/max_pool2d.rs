@@ -50,23 +50,7 @@ impl Room for MaxPool2d {
 
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
         let input = lowering.operand(node, 0)?;
-        if self.dilation != [1, 1] {
-            let result = self.lower_dilated(lowering, &input)?;
-            return lowering.finish(node, result);
-        }
-        let input = lowering.transposed(&input, NCHW_TO_NHWC)?;
-        let (input, pad) = lowering.fit_windows(&input, &self.kernel, self.stride, [1, 1], self.pad)?;
-        let shape = &lowering.graph().value(node.output()).shape;
-        let shape = [shape[0], shape[2], shape[3], shape[1]];
-        let op = ops::MaxPool2d {
-            kernel: self.kernel.map(|k| k as i32),
-            stride: self.stride.map(|s| s as i32),
-            pad,
-            input: input.id,
-            ..Default::default()
-        };
-        let result = lowering.push(ops::Op::MaxPool2d(op), input.element(), &shape)?;
-        let result = lowering.transpose(result, NHWC_TO_NCHW)?;
+        let result = self.pooled(lowering, &input)?;
         lowering.finish(node, result)
     }
 
@@ -76,6 +60,25 @@ impl Room for MaxPool2d {
 }
 
 impl MaxPool2d {
+    /// The pool of an operand `[N, C, H, W]` whose parameters the result has.
+    pub(super) fn pooled(&self, lowering: &mut Lowering<'_>, input: &Operand) -> Result<ValueId, String> {
+        if self.dilation != [1, 1] {
+            return self.lower_dilated(lowering, input);
+        }
+        let &[n, c, h, w] = self.infer(&[&input.shape])?.as_slice() else { unreachable!("rank 4, as inferred") };
+        let input = lowering.transposed(input, NCHW_TO_NHWC)?;
+        let (input, pad) = lowering.fit_windows(&input, &self.kernel, self.stride, [1, 1], self.pad)?;
+        let op = ops::MaxPool2d {
+            kernel: self.kernel.map(|k| k as i32),
+            stride: self.stride.map(|s| s as i32),
+            pad,
+            input: input.id,
+            ..Default::default()
+        };
+        let result = lowering.push(ops::Op::MaxPool2d(op), input.element(), &[n, h, w, c])?;
+        lowering.transpose(result, NHWC_TO_NCHW)
+    }
+
     /// The taps of a window are neighbours among every so many elements: RESHAPE and TRANSPOSE of a padded input to batches of
     /// such elements, MAX_POOL2D of these, and back; then the windows that the stride leaves.
     fn lower_dilated(&self, lowering: &mut Lowering<'_>, input: &Operand) -> Result<ValueId, String> {

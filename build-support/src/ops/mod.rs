@@ -140,11 +140,18 @@ pub enum Pattern {
     Shared,
     /// Left in float, although it has an integer form: like [`Pattern::Own`] where a rule names the very operator.
     Forgotten,
+    /// Left in float like [`Pattern::Forgotten`], else like [`Pattern::Weighted`] without an activation.
+    ForgottenLayer,
     /// Left in float.
     Float,
 }
 
 impl Pattern {
+    /// Whether operand 1 is a weight and operand 2 a bias.
+    pub(crate) fn is_layer(self) -> bool {
+        matches!(self, Self::Weighted | Self::ForgottenLayer)
+    }
+
     /// Whether the operator joins a group of operators with shared parameters when no rule takes it.
     pub(crate) fn may_share(self) -> bool {
         matches!(self, Self::Shared | Self::Activation | Self::Extremum | Self::Comparison)
@@ -173,6 +180,7 @@ impl FixedRange {
 }
 
 mod indexing;
+mod row;
 #[cfg(test)]
 mod tests;
 
@@ -237,6 +245,7 @@ macro_rules! rooms {
 
 rooms! {
     abs::Abs,
+    adaptive_avg_pool1d::AdaptiveAvgPool1d,
     adaptive_avg_pool2d::AdaptiveAvgPool2d,
     add_alpha::AddAlpha,
     addmm::Addmm,
@@ -244,6 +253,7 @@ rooms! {
     any::Any,
     argmax::ArgMax,
     attention::Attention,
+    avg_pool1d::AvgPool1d,
     avg_pool2d::AvgPool2d,
     batch_norm::BatchNorm,
     binary::Binary,
@@ -253,6 +263,7 @@ rooms! {
     clamp::Clamp,
     compare::Compare,
     constant::Constant,
+    conv1d::Conv1d,
     conv2d::Conv2d,
     conv_transpose2d::ConvTranspose2d,
     cosine_similarity::CosineSimilarity,
@@ -274,6 +285,7 @@ rooms! {
     masked_fill::MaskedFill,
     matmul::MatMul,
     max_dim::MaxDim,
+    max_pool1d::MaxPool1d,
     max_pool2d::MaxPool2d,
     mean::Mean,
     neg::Neg,

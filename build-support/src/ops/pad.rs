@@ -2,7 +2,8 @@
 
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
-use crate::lower::Lowering;
+use crate::lower::{Lowering, Operand};
+use quantize_runtime::graph::ValueId;
 use quantize_runtime::ops;
 
 /// `value` before and after each axis.
@@ -44,17 +45,22 @@ impl Room for Pad {
 
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
         let input = lowering.operand(node, 0)?;
-        let op = ops::Pad {
-            input: input.id,
-            padding: self.padding.iter().flatten().map(|&pad| pad as i32).collect(),
-            pad_const: input.params.map_or(self.value.into(), |params| params.quantize(self.value).into()),
-        };
-        let shape = lowering.graph().value(node.output()).shape.clone();
-        let result = lowering.push(ops::Op::Pad(op), input.element(), &shape)?;
+        let result = self.padded(lowering, &input)?;
         lowering.finish(node, result)
     }
 
     fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
         self.lower(lowering, node)
+    }
+}
+
+impl Pad {
+    pub(super) fn padded(&self, lowering: &mut Lowering<'_>, input: &Operand) -> Result<ValueId, String> {
+        let op = ops::Pad {
+            input: input.id,
+            padding: self.padding.iter().flatten().map(|&pad| pad as i32).collect(),
+            pad_const: input.params.map_or(self.value.into(), |params| params.quantize(self.value).into()),
+        };
+        lowering.push(ops::Op::Pad(op), input.element(), &self.infer(&[&input.shape])?)
     }
 }

@@ -1,10 +1,14 @@
 //! The integer form of each operator against its float form, as lowered, rewritten and planned.
 
 use super::abs::Abs;
+use super::adaptive_avg_pool1d::AdaptiveAvgPool1d;
 use super::amax::Amax;
+use super::avg_pool1d::AvgPool1d;
 use super::avg_pool2d::AvgPool2d;
 use super::choose::Choose;
 use super::conv_transpose2d::ConvTranspose2d;
+use super::conv1d::Conv1d;
+use super::conv2d::Conv2d;
 use super::cumsum::Cumsum;
 use super::expand::Expand;
 use super::flip::Flip;
@@ -14,6 +18,7 @@ use super::index::Index;
 use super::index_put::IndexPut;
 use super::index_select::IndexSelect;
 use super::matmul::MatMul;
+use super::max_pool1d::MaxPool1d;
 use super::max_pool2d::MaxPool2d;
 use super::neg::Neg;
 use super::pixel_shuffle::PixelShuffle;
@@ -55,7 +60,7 @@ fn network(op: Op, operands: &[Data], integers_are_inputs: bool) -> (Graph, Vec<
     let mut ids = Vec::new();
     for (index, data) in operands.iter().enumerate() {
         let is_input = match data.element() {
-            Element::F32 => index == 0 || op.pattern() != Pattern::Weighted,
+            Element::F32 => index == 0 || !op.pattern().is_layer(),
             Element::I64 | Element::Bool => integers_are_inputs,
         };
         let name = format!("operand_{index}");
@@ -111,7 +116,7 @@ fn check_with(op: Op, operands: &[Data], result: Option<QuantParams>, quanta: f3
     let of_operand = |index: usize| if shares { of_all } else { params(reals(index)) };
     let result = result.unwrap_or_else(|| if shares { of_all } else { params(exact) });
 
-    let is_layer = op.pattern() == Pattern::Weighted;
+    let is_layer = op.pattern().is_layer();
     let read: Vec<_> = (0..operands.len())
         .map(|index| {
             let observed = operands[index].element() == Element::F32 && (index == 0 || !is_layer);
@@ -183,6 +188,8 @@ fn check_with(op: Op, operands: &[Data], result: Option<QuantParams>, quanta: f3
 const MOVED: f32 = 0.0;
 /// A result that is rounded once.
 const ROUNDED: f32 = 0.51;
+/// A result that is rounded with parameters up to three times as coarse, and once more.
+const MEAN: f32 = 4.0 * ROUNDED;
 /// A result that is rounded once, of weights that are rounded as well.
 const LAYER: f32 = 3.0;
 
@@ -190,6 +197,35 @@ const LAYER: f32 = 3.0;
 fn products_of_matrices() {
     check(MatMul::Mm, &[real(&[3, 4]), real(&[4, 5])], ROUNDED);
     check(MatMul::Bmm, &[real(&[2, 3, 4]), real(&[2, 4, 5])], ROUNDED);
+}
+
+#[test]
+fn convolutions_of_rows() {
+    let conv = |stride, pad, dilation, groups| {
+        let conv = Conv2d { stride: [1, stride], pad: [[0, 0], pad], dilation: [1, dilation], groups };
+        Conv1d { conv, named_pad: false }
+    };
+    let operands = [real(&[2, 4, 9]), real(&[6, 4, 3]), real(&[6])];
+    check(conv(1, [1, 1], 1, 1), &operands, LAYER);
+    check(conv(2, [0, 2], 2, 1), &operands[..2], LAYER);
+    check(conv(3, [1, 1], 1, 2), &[real(&[1, 4, 10]), real(&[6, 2, 3]), real(&[6])], LAYER);
+    check(Conv1d { named_pad: true, ..conv(1, [0, 1], 1, 4) }, &[real(&[2, 4, 7]), real(&[8, 1, 2])], LAYER);
+}
+
+#[test]
+fn pools_of_rows() {
+    let row = [real(&[2, 3, 9])];
+    let (kernel, stride, pad) = ([1, 3], [1, 2], [[0, 0], [1, 1]]);
+    check(MaxPool1d(MaxPool2d { kernel, stride, pad, dilation: [1, 1] }), &row, ROUNDED);
+    check(MaxPool1d(MaxPool2d { kernel, stride, pad, dilation: [1, 2] }), &row, ROUNDED);
+    // The mean is rounded in the operand's parameters, then in the result's.
+    for count_include_pad in [true, false] {
+        let pool = AvgPool2d { pad, count_include_pad, ..AvgPool2d::unpadded(kernel, stride) };
+        check(AvgPool1d(pool), &row, MEAN);
+    }
+    for output in [1, 3, 4] {
+        check(AdaptiveAvgPool1d { output }, &row, MEAN);
+    }
 }
 
 #[test]

@@ -21,7 +21,7 @@ pub(super) fn run(builder: &mut Builder<'_>, node: &Node) -> Option<Vec<ValueId>
         (uniform(h, pool.output[0]), uniform(w, pool.output[1]))
     {
         let (kernel, stride) = ([kernel_h, kernel_w], [stride_h, stride_w]);
-        let mean = unpadded(kernel, stride);
+        let mean = AvgPool2d::unpadded(kernel, stride);
         return Some(vec![builder.push(node, mean, &[input])]);
     }
     let mut rows = Vec::new();
@@ -35,7 +35,7 @@ pub(super) fn run(builder: &mut Builder<'_>, node: &Node) -> Option<Vec<ValueId>
             let band = builder.push_as(SLICE_COPY, node, slice, &[input]);
             let slice = Slice { axis: 3, start: region_x.start, end: region_x.end };
             let region = builder.push_as(SLICE_COPY, node, slice, &[band]);
-            let mean = unpadded(kernel, [1, 1]);
+            let mean = AvgPool2d::unpadded(kernel, [1, 1]);
             cells.push(builder.push(node, mean, &[region]));
         }
         rows.push(join(builder, node, cells, 3));
@@ -54,8 +54,4 @@ fn join(builder: &mut Builder<'_>, node: &Node, parts: Vec<ValueId>, axis: usize
         [one] => one,
         _ => builder.push(node, Cat { axis }, &parts),
     }
-}
-
-fn unpadded(kernel: [usize; 2], stride: [usize; 2]) -> AvgPool2d {
-    AvgPool2d { kernel, stride, pad: [[0, 0]; 2], count_include_pad: false, ceil: [0, 0], divisor: None }
 }

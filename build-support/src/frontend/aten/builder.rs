@@ -106,16 +106,19 @@ fn op_work(op: &Op, operands: &[&Data]) -> usize {
     let elements = |data: &&Data| data.shape().iter().product::<usize>();
     let largest = || operands.iter().map(elements).max().unwrap_or(1);
     match op {
-        Op::Conv2d(_) | Op::Linear(_) => operands[1].shape().iter().skip(1).product(),
+        Op::Conv1d(_) | Op::Conv2d(_) | Op::Linear(_) => operands[1].shape().iter().skip(1).product(),
         Op::MatMul(_) | Op::Addmm(_) => operands.iter().flat_map(|data| data.shape()).copied().max().unwrap_or(1),
-        Op::AdaptiveAvgPool2d(_)
+        Op::AdaptiveAvgPool1d(_)
+        | Op::AdaptiveAvgPool2d(_)
         | Op::Amax(_)
         | Op::Any(_)
         | Op::Attention(_)
+        | Op::AvgPool1d(_)
         | Op::AvgPool2d(_)
         | Op::ConvTranspose2d(_)
         | Op::CosineSimilarity(_)
         | Op::MaxDim(_)
+        | Op::MaxPool1d(_)
         | Op::MaxPool2d(_)
         | Op::Mean(_)
         | Op::Prod(_)

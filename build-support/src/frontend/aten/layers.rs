@@ -1,11 +1,12 @@
 //! Layers with parameters: convolutions, products of matrices, normalizations, recurrent networks, embeddings.
 
-use super::{Arg, Builder, Call, only_images, pair, positive_pair, real, to_size};
+use super::{Arg, Builder, Call, only_images, only_rows, pads, pair, positive_pair, positive_sides, real, to_size};
 use crate::graph::{Tensor, ValueId};
 use crate::ops::addmm::Addmm;
 use crate::ops::attention::Attention;
 use crate::ops::batch_norm::BatchNorm;
 use crate::ops::conv_transpose2d::ConvTranspose2d;
+use crate::ops::conv1d::Conv1d;
 use crate::ops::conv2d::Conv2d;
 use crate::ops::embedding::Embedding;
 use crate::ops::group_norm::GroupNorm;
@@ -39,6 +40,14 @@ fn groups(call: &Call<'_>) -> Result<usize, String> {
     groups.ok_or_else(|| "argument `groups` is not positive".to_owned())
 }
 
+pub(super) fn conv1d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let inputs = layer(builder, call)?;
+    only_rows(builder.shape(inputs[0]))?;
+    only_rows(builder.shape(inputs[1]))?;
+    let conv = convolution(call, &builder.shape(inputs[1])[2..])?;
+    builder.push(call, Conv1d { conv, named_pad: call.target.ends_with(".padding") }, &inputs)
+}
+
 pub(super) fn conv2d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     if call.flag("transposed", false)? {
         return conv_transpose2d(builder, call);
@@ -46,19 +55,27 @@ pub(super) fn conv2d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<V
     let inputs = layer(builder, call)?;
     only_images(builder.shape(inputs[0]))?;
     only_images(builder.shape(inputs[1]))?;
-    let (stride, dilation) = (positive_pair(call, "stride", 1)?, positive_pair(call, "dilation", 1)?);
-    let weights = builder.shape(inputs[1]);
-    let kernel = [weights[2], weights[3]];
+    let conv = convolution(call, &builder.shape(inputs[1])[2..])?;
+    builder.push(call, conv, &inputs)
+}
+
+/// A convolution with a kernel of one or two sides; that of one side is over a row.
+fn convolution(call: &Call<'_>, kernel: &[usize]) -> Result<Conv2d, String> {
+    let dims = kernel.len();
+    let (stride, dilation) = (positive_sides(call, "stride", 1, dims)?, positive_sides(call, "dilation", 1, dims)?);
     let pad = match call.arg("padding") {
         Some(Arg::Text("valid")) => [[0, 0]; 2],
         // Source: torch's `_convolution_same`, which puts the odd row or column behind the data.
-        Some(Arg::Text("same")) => [0, 1].map(|axis| {
-            let total = dilation[axis] * kernel[axis].saturating_sub(1);
-            [total / 2, total - total / 2]
-        }),
-        _ => pair(call, "padding", 0)?.map(|pad| [pad, pad]),
+        Some(Arg::Text("same")) => {
+            let kernel = if let &[y, x] = kernel { [y, x] } else { [1, kernel[0]] };
+            [0, 1].map(|axis| {
+                let total = dilation[axis] * kernel[axis].saturating_sub(1);
+                [total / 2, total - total / 2]
+            })
+        }
+        _ => pads(call, dims)?,
     };
-    builder.push(call, Conv2d { stride, pad, dilation, groups: groups(call)? }, &inputs)
+    Ok(Conv2d { stride, pad, dilation, groups: groups(call)? })
 }
 
 pub(super) fn conv_transpose2d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {

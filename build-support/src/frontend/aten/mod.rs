@@ -43,6 +43,7 @@ pub(super) fn import_of(target: &str) -> Option<Import> {
         ("__and__" | "bitwise_and" | "logical_and", _) => |i, c| elementwise::logical(i, c, Logical::And),
         ("__or__" | "bitwise_or" | "logical_or", _) => |i, c| elementwise::logical(i, c, Logical::Or),
         ("__xor__" | "bitwise_xor" | "logical_xor", _) => |i, c| elementwise::logical(i, c, Logical::Xor),
+        ("adaptive_avg_pool1d", _) => pools::adaptive_avg_pool1d,
         ("_adaptive_avg_pool2d" | "adaptive_avg_pool2d", _) => pools::adaptive_avg_pool2d,
         ("abs", _) => |i, c| unary(i, c, abs::Abs),
         ("add", "Tensor" | "Scalar") => |i, c| elementwise::add(i, c, false),
@@ -54,6 +55,7 @@ pub(super) fn import_of(target: &str) -> Option<Import> {
         ("any", _) => |i, c| reductions::any(i, c, false),
         ("arange", _) => constants::arange,
         ("argmax", _) => reductions::argmax,
+        ("avg_pool1d", _) => pools::avg_pool1d,
         ("avg_pool2d", _) => pools::avg_pool2d,
         ("bitwise_not" | "logical_not", _) => elementwise::not,
         ("bmm", _) => |i, c| layers::matmul(i, c, matmul::MatMul::Bmm),
@@ -63,6 +65,7 @@ pub(super) fn import_of(target: &str) -> Option<Import> {
         ("chunk", _) => movement::chunk,
         ("clamp" | "clamp_max" | "clamp_min", "default") => elementwise::clamp,
         ("constant_pad_nd" | "pad", _) => movement::pad,
+        ("conv1d", _) => layers::conv1d,
         ("conv2d" | "convolution", _) => layers::conv2d,
         ("conv_transpose2d", "input") => layers::conv_transpose2d,
         ("cosine_similarity", _) => reductions::cosine_similarity,
@@ -105,6 +108,7 @@ pub(super) fn import_of(target: &str) -> Option<Import> {
         ("matmul", _) => |i, c| layers::matmul(i, c, matmul::MatMul::Any),
         ("max", "dim") => |i, c| reductions::max_dim(i, c, true),
         ("max", "other") | ("maximum", _) => |i, c| elementwise::binary(i, c, Binary::Maximum),
+        ("max_pool1d", _) => pools::max_pool1d,
         ("max_pool2d", _) => pools::max_pool2d,
         ("mean", "default" | "dim") => reductions::mean,
         ("min", "dim") => |i, c| reductions::max_dim(i, c, false),
@@ -238,10 +242,29 @@ fn pair(call: &Call<'_>, name: &str, default: i64) -> Result<[usize; 2], String>
     }
 }
 
+/// Sizes along the axes that a window slides over: one axis is the second of an image of one row, where 1 changes nothing.
+fn positive_sides(call: &Call<'_>, name: &str, default: i64, dims: usize) -> Result<[usize; 2], String> {
+    let sizes = positive_pair(call, name, default)?;
+    Ok(if dims == 1 { [1, sizes[1]] } else { sizes })
+}
+
+/// Argument `padding` along these axes.
+fn pads(call: &Call<'_>, dims: usize) -> Result<[[usize; 2]; 2], String> {
+    let pads = pair(call, "padding", 0)?.map(|pad| [pad, pad]);
+    Ok(if dims == 1 { [[0, 0], pads[1]] } else { pads })
+}
+
 /// Sizes above 0.
 fn positive_pair(call: &Call<'_>, name: &str, default: i64) -> Result<[usize; 2], String> {
     let sizes = pair(call, name, default)?;
     if sizes.contains(&0) { Err(format!("argument `{name}` contains 0")) } else { Ok(sizes) }
+}
+
+fn only_rows(input: &[usize]) -> Result<(), String> {
+    if input.len() == 3 {
+        return Ok(());
+    }
+    Err(format!("an input of {} dimensions; expected [N, C, L]", input.len()))
 }
 
 fn only_images(input: &[usize]) -> Result<(), String> {

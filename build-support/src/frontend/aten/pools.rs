@@ -1,10 +1,13 @@
 //! Pools over windows, and images of another size.
 
-use super::{Arg, Builder, Call, only_images, pair, positive_pair, to_size};
+use super::{Arg, Builder, Call, only_images, only_rows, pads, positive_pair, positive_sides, to_size};
 use crate::graph::ValueId;
+use crate::ops::adaptive_avg_pool1d::AdaptiveAvgPool1d;
 use crate::ops::adaptive_avg_pool2d::AdaptiveAvgPool2d;
+use crate::ops::avg_pool1d::AvgPool1d;
 use crate::ops::avg_pool2d::AvgPool2d;
 use crate::ops::grid_sampler::GridSampler;
+use crate::ops::max_pool1d::MaxPool1d;
 use crate::ops::max_pool2d::{MaxPool2d, ceil_pad};
 use crate::ops::upsample::{Interpolation, Upsample};
 
@@ -12,6 +15,13 @@ pub(super) fn adaptive_avg_pool2d(builder: &mut Builder<'_>, call: &Call<'_>) ->
     let input = call.tensor("self")?;
     only_images(builder.shape(input))?;
     builder.push(call, AdaptiveAvgPool2d { output: positive_pair(call, "output_size", 1)? }, &[input])
+}
+
+pub(super) fn adaptive_avg_pool1d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let input = call.tensor("self")?;
+    only_rows(builder.shape(input))?;
+    let [_, output] = positive_sides(call, "output_size", 1, 1)?;
+    builder.push(call, AdaptiveAvgPool1d { output }, &[input])
 }
 
 /// The windows of a pool.
@@ -24,41 +34,68 @@ struct Windows {
     ceil: [usize; 2],
 }
 
-fn windows(builder: &Builder<'_>, call: &Call<'_>, input: ValueId) -> Result<Windows, String> {
+fn windows(builder: &Builder<'_>, call: &Call<'_>, input: ValueId, dims: usize) -> Result<Windows, String> {
     let input = builder.shape(input);
-    only_images(input)?;
-    let (kernel, dilation) = (positive_pair(call, "kernel_size", 1)?, positive_pair(call, "dilation", 1)?);
+    if dims == 1 {
+        only_rows(input)?
+    } else {
+        only_images(input)?
+    }
+    let (kernel, dilation) =
+        (positive_sides(call, "kernel_size", 1, dims)?, positive_sides(call, "dilation", 1, dims)?);
     // The stride is the kernel's size where it is left out or empty.
     let is_empty = call.ints("stride", &[])?.is_empty();
-    let stride = if is_empty { kernel } else { positive_pair(call, "stride", 1)? };
-    let pad = pair(call, "padding", 0)?.map(|pad| [pad, pad]);
+    let stride = if is_empty { kernel } else { positive_sides(call, "stride", 1, dims)? };
+    let pad = pads(call, dims)?;
     let mut ceil = [0; 2];
     if call.flag("ceil_mode", false)? {
+        let sizes = [if dims == 1 { 1 } else { input[2] }, input[input.len() - 1]];
         for axis in 0..2 {
-            let extra = ceil_pad(input[2 + axis], kernel[axis], stride[axis], dilation[axis], pad[axis]);
+            let extra = ceil_pad(sizes[axis], kernel[axis], stride[axis], dilation[axis], pad[axis]);
             ceil[axis] = extra.ok_or("no window fits the padded input")?;
         }
     }
     Ok(Windows { kernel, stride, pad, dilation, ceil })
 }
 
+pub(super) fn max_pool1d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let input = call.tensor("self")?;
+    let pool = largest(windows(builder, call, input, 1)?);
+    builder.push(call, MaxPool1d(pool), &[input])
+}
+
 pub(super) fn max_pool2d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let Windows { kernel, stride, mut pad, dilation, ceil } = windows(builder, call, input)?;
+    let pool = largest(windows(builder, call, input, 2)?);
+    builder.push(call, pool, &[input])
+}
+
+fn largest(windows: Windows) -> MaxPool2d {
+    let Windows { kernel, stride, mut pad, dilation, ceil } = windows;
     (pad[0][1], pad[1][1]) = (pad[0][1] + ceil[0], pad[1][1] + ceil[1]);
-    builder.push(call, MaxPool2d { kernel, stride, pad, dilation }, &[input])
+    MaxPool2d { kernel, stride, pad, dilation }
+}
+
+pub(super) fn avg_pool1d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let input = call.tensor("self")?;
+    let pool = mean(call, windows(builder, call, input, 1)?)?;
+    builder.push(call, AvgPool1d(pool), &[input])
 }
 
 pub(super) fn avg_pool2d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = call.tensor("self")?;
-    let Windows { kernel, stride, pad, ceil, .. } = windows(builder, call, input)?;
+    let pool = mean(call, windows(builder, call, input, 2)?)?;
+    builder.push(call, pool, &[input])
+}
+
+fn mean(call: &Call<'_>, windows: Windows) -> Result<AvgPool2d, String> {
+    let Windows { kernel, stride, pad, ceil, .. } = windows;
     let divisor = if call.has("divisor_override") { Some(call.int("divisor_override", 1)?) } else { None };
     let divisor = divisor.map(|divisor| {
         to_size(divisor).filter(|&divisor| divisor > 0).ok_or_else(|| format!("a divisor of {divisor}"))
     });
     let count_include_pad = call.flag("count_include_pad", true)?;
-    let pool = AvgPool2d { kernel, stride, pad, count_include_pad, ceil, divisor: divisor.transpose()? };
-    builder.push(call, pool, &[input])
+    Ok(AvgPool2d { kernel, stride, pad, count_include_pad, ceil, divisor: divisor.transpose()? })
 }
 
 /// Bilinear sampling of images; the modes are numbers of torch's.

@@ -360,7 +360,8 @@ impl Importer<'_> {
                 let transposed = args.iter().any(|arg| matches!(arg, ("transposed", Arg::Bool(true))));
                 args.retain(|(name, _)| *name != "transposed" && (transposed || *name != "output_padding"));
                 match (transposed, shape(&args).len()) {
-                    (false, 3) => "aten.conv1d.default",
+                    // `conv1d.default` keeps its name.
+                    (false, 3) => "aten.conv1d.padding",
                     (false, 4) => "aten.conv2d.default",
                     (false, 5) => "aten.conv3d.default",
                     (true, 3) => "aten.conv_transpose1d.default",

@@ -1,13 +1,13 @@
 //! Layers with weights.
 
 use super::elementwise::binary;
-use super::pools::{only_images, pads};
+use super::pools::{image, only_images, pads, sides};
 use super::{apply, number, one, pair, same, shape_of, sizes};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::{Given, Tensor, ValueId};
 use crate::ops::{
-    batch_norm::BatchNorm, binary::Binary, conv_transpose2d::ConvTranspose2d, conv2d::Conv2d, linear::Linear,
-    matmul::MatMul, permute::Permute,
+    batch_norm::BatchNorm, binary::Binary, conv_transpose2d::ConvTranspose2d, conv1d::Conv1d, conv2d::Conv2d,
+    linear::Linear, matmul::MatMul, permute::Permute,
 };
 
 pub(super) fn conv(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
@@ -16,14 +16,20 @@ pub(super) fn conv(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<V
         inputs.push(weight(importer, node, 2)?);
     }
     let (input, weights) = (shape_of(importer, inputs[0]), shape_of(importer, inputs[1]));
-    only_images(input)?;
-    only_images(weights)?;
-    let kernel = [weights[2], weights[3]];
-    let (stride, dilation) = (pair(node, "strides", 1)?, pair(node, "dilations", 1)?);
+    if input.len() != weights.len() {
+        return Err(format!("an input of {} dimensions and weights of {}", input.len(), weights.len()));
+    }
+    let dims = input.len().saturating_sub(2);
+    let kernel = image(weights)?;
+    let (stride, dilation) = (sides(node, "strides", dims)?, sides(node, "dilations", dims)?);
     let pad = pads(node, input, kernel, stride, dilation)?;
     let groups = usize::try_from(node.int("group", 1)).ok().filter(|&groups| groups > 0);
     let groups = groups.ok_or("attribute `group` is not positive")?;
-    importer.push(node, Conv2d { stride, pad, dilation, groups }, inputs)
+    let conv = Conv2d { stride, pad, dilation, groups };
+    match dims {
+        1 => importer.push(node, Conv1d { conv, named_pad: false }, inputs),
+        _ => importer.push(node, conv, inputs),
+    }
 }
 
 /// A parameter of a layer: quantized as a weight, so known at build time.

@@ -4,11 +4,32 @@ use super::{apply, one, pair, shape_of, sizes, unary};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::ValueId;
 use crate::ops::{
-    abs::Abs, adaptive_avg_pool2d::AdaptiveAvgPool2d, amax::Amax, avg_pool2d::AvgPool2d, max_pool2d::MaxPool2d,
-    max_pool2d::ceil_pad, mean::Mean, sum::Sum, unary::Unary,
+    abs::Abs, adaptive_avg_pool2d::AdaptiveAvgPool2d, amax::Amax, avg_pool1d::AvgPool1d, avg_pool2d::AvgPool2d,
+    max_pool1d::MaxPool1d, max_pool2d::MaxPool2d, max_pool2d::ceil_pad, mean::Mean, sum::Sum, unary::Unary,
 };
 
-/// Padding of a two-dimensional window: ONNX lists all starts, then all ends.
+/// Sizes along the axes that a window slides over: one axis is the second of an image of one row, where 1 changes nothing.
+pub(super) fn sides(node: &OnnxNode<'_>, name: &str, dims: usize) -> Result<[usize; 2], String> {
+    match dims {
+        1 => match sizes(node, name, 1, 1)?[..] {
+            [0] => Err(format!("attribute `{name}` contains 0")),
+            [size] => Ok([1, size]),
+            _ => unreachable!("as many as asked for"),
+        },
+        _ => pair(node, name, 1),
+    }
+}
+
+/// Height and width of `[N, C, H, W]`; `[N, C, L]` is an image of one row.
+pub(super) fn image(shape: &[usize]) -> Result<[usize; 2], String> {
+    match *shape {
+        [_, _, length] => Ok([1, length]),
+        [_, _, height, width] => Ok([height, width]),
+        _ => Err(format!("windows over an input of {} dimensions are not supported", shape.len())),
+    }
+}
+
+/// Padding of a window over an image: ONNX lists all starts, then all ends.
 pub(super) fn pads(
     node: &OnnxNode<'_>,
     input: &[usize],
@@ -16,20 +37,22 @@ pub(super) fn pads(
     stride: [usize; 2],
     dilation: [usize; 2],
 ) -> Result<[[usize; 2]; 2], String> {
+    let size = image(input)?;
     let same = |upper: bool| {
         [0, 1].map(|axis| {
             let reach = dilation[axis] * (kernel[axis] - 1) + 1;
-            let covered = (input[2 + axis].div_ceil(stride[axis]) - 1) * stride[axis] + reach;
-            let total = covered.saturating_sub(input[2 + axis]);
+            let covered = (size[axis].div_ceil(stride[axis]) - 1) * stride[axis] + reach;
+            let total = covered.saturating_sub(size[axis]);
             let less = total / 2;
             if upper { [less, total - less] } else { [total - less, less] }
         })
     };
     match node.text("auto_pad") {
-        None | Some("" | "NOTSET") => {
-            let pads = sizes(node, "pads", 4, 0)?;
-            Ok([[pads[0], pads[2]], [pads[1], pads[3]]])
-        }
+        None | Some("" | "NOTSET") => match sizes(node, "pads", 2 * (input.len() - 2), 0)?[..] {
+            [left, right] => Ok([[0, 0], [left, right]]),
+            [top, left, bottom, right] => Ok([[top, bottom], [left, right]]),
+            _ => unreachable!("as many as asked for"),
+        },
         Some("VALID") => Ok([[0, 0]; 2]),
         Some("SAME_UPPER") => Ok(same(true)),
         Some("SAME_LOWER") => Ok(same(false)),
@@ -56,17 +79,17 @@ struct Windows {
 
 fn windows(importer: &Importer<'_>, node: &OnnxNode<'_>, input: ValueId) -> Result<Windows, String> {
     let input = shape_of(importer, input);
-    only_images(input)?;
+    let size = image(input)?;
     if node.attribute("kernel_shape").is_none() {
         return Err("attribute `kernel_shape` is missing".to_owned());
     }
-    let (kernel, stride) = (pair(node, "kernel_shape", 1)?, pair(node, "strides", 1)?);
-    let dilation = pair(node, "dilations", 1)?;
+    let sides = |name| sides(node, name, input.len() - 2);
+    let (kernel, stride, dilation) = (sides("kernel_shape")?, sides("strides")?, sides("dilations")?);
     let pad = pads(node, input, kernel, stride, dilation)?;
     let mut ceil = [0; 2];
     if node.int("ceil_mode", 0) != 0 {
         for axis in 0..2 {
-            let extra = ceil_pad(input[2 + axis], kernel[axis], stride[axis], dilation[axis], pad[axis]);
+            let extra = ceil_pad(size[axis], kernel[axis], stride[axis], dilation[axis], pad[axis]);
             ceil[axis] = extra.ok_or("no window fits the padded input")?;
         }
     }
@@ -77,7 +100,11 @@ pub(super) fn max_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Resu
     let input = importer.tensor(node, 0)?;
     let Windows { kernel, stride, mut pad, dilation, ceil } = windows(importer, node, input)?;
     (pad[0][1], pad[1][1]) = (pad[0][1] + ceil[0], pad[1][1] + ceil[1]);
-    importer.push(node, MaxPool2d { kernel, stride, pad, dilation }, vec![input])
+    let pool = MaxPool2d { kernel, stride, pad, dilation };
+    match is_row(importer, input) {
+        true => importer.push(node, MaxPool1d(pool), vec![input]),
+        false => importer.push(node, pool, vec![input]),
+    }
 }
 
 pub(super) fn average_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
@@ -86,11 +113,21 @@ pub(super) fn average_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> 
     if dilation != [1, 1] {
         return Err(format!("a mean over windows with dilation {dilation:?} is not supported"));
     }
-    if let Some(output) = adaptive_output(importer, node, input, kernel, stride) {
+    if !is_row(importer, input)
+        && let Some(output) = adaptive_output(importer, node, input, kernel, stride)
+    {
         return importer.push(node, AdaptiveAvgPool2d { output }, vec![input]);
     }
     let count_include_pad = node.int("count_include_pad", 0) != 0;
-    importer.push(node, AvgPool2d { kernel, stride, pad, count_include_pad, ceil, divisor: None }, vec![input])
+    let pool = AvgPool2d { kernel, stride, pad, count_include_pad, ceil, divisor: None };
+    match is_row(importer, input) {
+        true => importer.push(node, AvgPool1d(pool), vec![input]),
+        false => importer.push(node, pool, vec![input]),
+    }
+}
+
+fn is_row(importer: &Importer<'_>, input: ValueId) -> bool {
+    shape_of(importer, input).len() == 3
 }
 
 /// The result's size, if the pool was `adaptive_avg_pool2d`, which torch's exporter writes as a pool with explicit kernel and
