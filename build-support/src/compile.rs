@@ -362,7 +362,7 @@ fn interface(site: &Site, network: &QuantGraph) -> emit::Interface {
             (Element::I64, _) => emit::Content::Integers,
             (Element::Bool, _) => emit::Content::Truths,
         };
-        emit::PortInfo { name: name.to_owned(), shape: value.shape.clone(), content }
+        emit::PortInfo { name: name.to_owned(), shape: lower::with_dimensions(&value.shape).to_vec(), content }
     };
     let outputs = graph.outputs.iter().zip(&network.returned);
     emit::Interface {

@@ -338,6 +338,15 @@ impl<'a> Lowering<'a> {
         Ok(())
     }
 
+    /// Like [`Self::finish`] for a value in the form of an operand: codes get the parameters of the result.
+    pub(crate) fn finish_with(&mut self, node: &Node, value: ValueId, like: &Operand) -> Result<(), String> {
+        let value = match like.params {
+            Some(_) => self.rescaled(&Operand { id: value, ..like.clone() }, self.result_params(node))?.id,
+            None => value,
+        };
+        self.finish(node, value)
+    }
+
     /// Like [`Self::finish`] for a layer: the fused activation's result too.
     ///
     /// A range that starts at zero has the zero point -128, so that int8 saturation is the activation. Other parameters,
@@ -413,6 +422,7 @@ impl<'a> Lowering<'a> {
     }
 
     pub(crate) fn reshape(&mut self, input: ValueId, shape: &[usize]) -> Result<ValueId, String> {
+        let shape = with_dimensions(shape);
         if self.shape_of(input) == shape {
             return Ok(input);
         }
@@ -421,6 +431,9 @@ impl<'a> Lowering<'a> {
     }
 
     pub(crate) fn transpose(&mut self, input: ValueId, perms: &[usize]) -> Result<ValueId, String> {
+        if perms.is_empty() {
+            return Ok(input);
+        }
         let from = self.shape_of(input);
         let shape: Vec<usize> = perms.iter().map(|&axis| from[axis]).collect();
         let op = ops::Transpose { input, perms: perms.iter().map(|&axis| axis as i32).collect() };
@@ -451,11 +464,12 @@ impl<'a> Lowering<'a> {
         self.push(ops::Op::Slice(op), self.element_of(input), size)
     }
 
-    /// Some channels of an NHWC tensor.
+    /// Some channels of a tensor whose last axis they are.
     pub(crate) fn channels(&mut self, operand: &Operand, start: usize, count: usize) -> Result<Operand, String> {
-        let mut shape = operand.shape.clone();
-        shape[3] = count;
-        let id = self.slice(operand.id, &[0, 0, 0, start], &shape)?;
+        let (mut shape, mut from) = (operand.shape.clone(), vec![0; operand.shape.len()]);
+        let last = shape.len() - 1;
+        (shape[last], from[last]) = (count, start);
+        let id = self.slice(operand.id, &from, &shape)?;
         Ok(Operand { id, shape, params: operand.params })
     }
 
@@ -538,7 +552,7 @@ impl<'a> Lowering<'a> {
     /// A tensor with leading dimensions of 1 up to `rank`.
     pub(crate) fn lift(&mut self, input: ValueId, rank: usize) -> Result<ValueId, String> {
         let shape = self.shape_of(input);
-        let mut lifted = vec![1; rank - shape.len()];
+        let mut lifted = vec![1; rank.saturating_sub(shape.len())];
         lifted.extend(shape);
         self.reshape(input, &lifted)
     }
@@ -643,8 +657,13 @@ impl<'a> Lowering<'a> {
     }
 }
 
+/// The dimensions of a tensor in the program, which has no tensors without: a number is a tensor of shape `[1]`.
+pub(crate) fn with_dimensions(shape: &[usize]) -> &[usize] {
+    if shape.is_empty() { &[1] } else { shape }
+}
+
 fn runtime_shape(shape: &[usize]) -> Result<Shape, String> {
-    let dims: Option<Vec<u32>> = shape.iter().map(|&dim| u32::try_from(dim).ok()).collect();
+    let dims: Option<Vec<u32>> = with_dimensions(shape).iter().map(|&dim| u32::try_from(dim).ok()).collect();
     dims.as_deref()
         .and_then(Shape::new)
         .ok_or_else(|| format!("shape {shape:?}: at most 6 dimensions, each at least 1"))
