@@ -15,6 +15,7 @@ mod product;
 mod reduce;
 mod resize;
 mod threads;
+mod volume;
 
 use ndarray::ArrayD;
 
@@ -29,6 +30,7 @@ pub use pool::{Window, max_pool2d, sum_pool2d};
 pub use product::{linear, matmul};
 pub use reduce::{normalize, sum};
 pub use resize::{Place, resize};
+pub use volume::{Convolution3d, conv3d};
 
 /// The elements of a tensor, in order.
 fn elements(tensor: &Tensor) -> &[f32] {

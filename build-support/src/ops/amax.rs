@@ -3,7 +3,8 @@
 use super::sum::reduced_shape;
 use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
-use crate::lower::Lowering;
+use crate::lower::{Lowering, Operand};
+use quantize_runtime::graph::ValueId;
 use quantize_runtime::ops;
 
 /// The largest or smallest element over some axes.
@@ -47,9 +48,20 @@ impl Room for Amax {
 
     /// REDUCE_MAX or REDUCE_MIN per axis, on codes, RESHAPE.
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
-        let operand = lowering.operand(node, 0)?;
-        let element = lowering.element_of(operand.id);
-        let (mut input, mut shape) = (operand.id, operand.shape);
+        let input = lowering.operand(node, 0)?;
+        let result = self.reduced(lowering, &input)?;
+        lowering.finish(node, result)
+    }
+
+    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+        self.lower(lowering, node)
+    }
+}
+
+impl Amax {
+    /// The operand with size 1 along the axes.
+    pub(super) fn reduced(&self, lowering: &mut Lowering<'_>, operand: &Operand) -> Result<ValueId, String> {
+        let (mut input, mut shape) = (operand.id, operand.shape.clone());
         for &axis in &self.axes {
             shape[axis] = 1;
             let axis = axis as u32;
@@ -57,12 +69,8 @@ impl Room for Amax {
                 true => ops::Op::ReduceMax(ops::ReduceMax { axis, input, ..Default::default() }),
                 false => ops::Op::ReduceMin(ops::ReduceMin { axis, input, ..Default::default() }),
             };
-            input = lowering.push(op, element, &shape)?;
+            input = lowering.push(op, lowering.element_of(operand.id), &shape)?;
         }
-        lowering.finish(node, input)
-    }
-
-    fn lower_float(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
-        self.lower(lowering, node)
+        Ok(input)
     }
 }

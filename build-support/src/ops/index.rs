@@ -94,7 +94,7 @@ impl Room for Index {
 }
 
 /// The rows that broadcast indices of axes of these sizes name; `None` outside.
-pub(super) fn rows(indices: &[&Data], sizes: &[usize]) -> Vec<Option<usize>> {
+pub(crate) fn rows(indices: &[&Data], sizes: &[usize]) -> Vec<Option<usize>> {
     let arrays: Vec<_> = indices.iter().map(|indices| indices.integers().expect("checked at import")).collect();
     let shape = arrays.iter().try_fold(Vec::new(), |all, array| broadcast_shape(&all, array.shape()));
     let shape = shape.expect("checked at import");

@@ -113,6 +113,19 @@ macro_rules! composite {
     };
 }
 
+/// Like [`composite!`], for an operator that upstream leaves whole and in float.
+macro_rules! float_composite {
+    () => {
+        fn pattern(&self) -> Pattern {
+            Pattern::Float
+        }
+
+        fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
+            Err(lowering.not_decomposed(node))
+        }
+    };
+}
+
 /// How upstream's quantizer annotates an operator.
 ///
 /// Source: oracle of VgfQuantizer, sections 2, 4 and 6.
@@ -247,6 +260,7 @@ rooms! {
     abs::Abs,
     adaptive_avg_pool1d::AdaptiveAvgPool1d,
     adaptive_avg_pool2d::AdaptiveAvgPool2d,
+    adaptive_max_pool2d::AdaptiveMaxPool2d,
     add_alpha::AddAlpha,
     addmm::Addmm,
     amax::Amax,
@@ -257,6 +271,7 @@ rooms! {
     avg_pool2d::AvgPool2d,
     batch_norm::BatchNorm,
     binary::Binary,
+    bitwise::Bitwise,
     cast::Cast,
     cat::Cat,
     choose::Choose,
@@ -265,9 +280,11 @@ rooms! {
     constant::Constant,
     conv1d::Conv1d,
     conv2d::Conv2d,
+    conv3d::Conv3d,
     conv_transpose2d::ConvTranspose2d,
     cosine_similarity::CosineSimilarity,
     cumsum::Cumsum,
+    einsum::Einsum,
     embedding::Embedding,
     expand::Expand,
     flip::Flip,
@@ -279,11 +296,13 @@ rooms! {
     index::Index,
     index_put::IndexPut,
     index_select::IndexSelect,
+    instance_norm::InstanceNorm,
     layer_norm::LayerNorm,
     linear::Linear,
     logical::Logical,
     masked_fill::MaskedFill,
     matmul::MatMul,
+    max_all::MaxAll,
     max_dim::MaxDim,
     max_pool1d::MaxPool1d,
     max_pool2d::MaxPool2d,
@@ -298,6 +317,7 @@ rooms! {
     recurrent_cell::RecurrentCell,
     repeat::Repeat,
     repeat_interleave::RepeatInterleave,
+    rms_norm::RmsNorm,
     roll::Roll,
     scatter::Scatter,
     select::Select,

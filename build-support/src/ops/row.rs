@@ -43,10 +43,7 @@ pub(super) fn lower_pool(
     let input = lowering.operand(node, 0)?;
     let shape = as_row(&input.shape)?.to_vec();
     let id = lowering.reshape(input.id, &shape)?;
-    let id = pool(lowering, &Operand { id, shape, params: input.params })?;
-    let result = match input.params {
-        Some(_) => lowering.rescaled(&Operand { id, ..input }, lowering.result_params(node))?.id,
-        None => id,
-    };
-    lowering.finish(node, result)
+    let row = Operand { id, shape, params: input.params };
+    let result = pool(lowering, &row)?;
+    lowering.finish_with(node, result, &row)
 }

@@ -4,7 +4,7 @@ use super::{Pattern, Room};
 use crate::graph::{Node, Tensor};
 use crate::lower::Lowering;
 use quantize_float::Scalar;
-use ndarray::{ArrayD, ArrayViewD, Axis};
+use ndarray::{ArrayD, ArrayViewD, Axis, Slice as Span};
 
 /// `x` with a part of an axis replaced; operands: x, what comes in.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -16,14 +16,16 @@ pub enum Scatter {
         /// Which element.
         index: usize,
     },
-    /// Elements `start..end`.
+    /// Every `step`th of the elements `start..end`.
     Slice {
         /// The axis.
         axis: usize,
         /// First element.
         start: usize,
-        /// One past the last element.
+        /// Where to stop.
         end: usize,
+        /// Distance between elements, at least 1.
+        step: usize,
     },
 }
 
@@ -32,8 +34,9 @@ impl Scatter {
         let mut result = inputs[0].to_owned();
         match *self {
             Self::Select { axis, index } => result.index_axis_mut(Axis(axis), index).assign(&inputs[1]),
-            Self::Slice { axis, start, end } => {
-                result.slice_axis_mut(Axis(axis), (start..end).into()).assign(&inputs[1]);
+            Self::Slice { axis, start, end, step } => {
+                let span = Span::from(start..end).step_by(step as isize); // at most a dimension
+                result.slice_axis_mut(Axis(axis), span).assign(&inputs[1]);
             }
         }
         result
@@ -50,8 +53,10 @@ impl Room for Scatter {
                 part.remove(axis);
                 true
             }
-            Self::Slice { axis, start, end } if part.get(axis).is_some_and(|&dim| start < end && end <= dim) => {
-                part[axis] = end - start;
+            Self::Slice { axis, start, end, step }
+                if step > 0 && part.get(axis).is_some_and(|&dim| start < end && end <= dim) =>
+            {
+                part[axis] = (end - start).div_ceil(step);
                 true
             }
             _ => false,

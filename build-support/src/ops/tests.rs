@@ -2,6 +2,7 @@
 
 use super::abs::Abs;
 use super::adaptive_avg_pool1d::AdaptiveAvgPool1d;
+use super::adaptive_max_pool2d::AdaptiveMaxPool2d;
 use super::amax::Amax;
 use super::avg_pool1d::AvgPool1d;
 use super::avg_pool2d::AvgPool2d;
@@ -9,6 +10,7 @@ use super::choose::Choose;
 use super::conv_transpose2d::ConvTranspose2d;
 use super::conv1d::Conv1d;
 use super::conv2d::Conv2d;
+use super::conv3d::Conv3d;
 use super::cumsum::Cumsum;
 use super::expand::Expand;
 use super::flip::Flip;
@@ -18,6 +20,7 @@ use super::index::Index;
 use super::index_put::IndexPut;
 use super::index_select::IndexSelect;
 use super::matmul::MatMul;
+use super::max_all::MaxAll;
 use super::max_pool1d::MaxPool1d;
 use super::max_pool2d::MaxPool2d;
 use super::neg::Neg;
@@ -229,6 +232,25 @@ fn pools_of_rows() {
 }
 
 #[test]
+fn convolutions_of_volumes() {
+    let operands = [real(&[2, 4, 4, 5, 6]), real(&[6, 4, 2, 3, 3]), real(&[6])];
+    let conv = Conv3d { stride: [1; 3], pad: [[0, 0]; 3], dilation: [1; 3], groups: 1 };
+    check(conv, &operands, LAYER);
+    let pad = [[1, 0], [1, 1], [0, 2]];
+    check(Conv3d { stride: [2, 2, 1], pad, dilation: [2, 1, 1], ..conv }, &operands[..2], LAYER);
+    check(Conv3d { groups: 2, ..conv }, &[real(&[1, 4, 3, 3, 3]), real(&[6, 2, 2, 2, 2]), real(&[6])], LAYER);
+}
+
+#[test]
+fn maxima_of_regions() {
+    for output in [[1, 1], [2, 3], [3, 4]] {
+        check(AdaptiveMaxPool2d { output }, &[real(&[2, 3, 5, 6])], MEAN);
+    }
+    check(MaxAll { largest: true }, &[real(&[2, 3])], MEAN);
+    check(MaxAll { largest: false }, &[real(&[2, 3, 1, 2, 2])], MEAN);
+}
+
+#[test]
 fn transposed_convolutions() {
     let conv = |stride, pad, output_pad| ConvTranspose2d { stride, pad, output_pad, dilation: [1, 1], groups: 1 };
     let operands = [real(&[2, 4, 3, 5]), real(&[4, 3, 3, 2]), real(&[3])];
@@ -365,11 +387,15 @@ fn tables_hold_every_function() {
         Unary::Expm1,
         Unary::Gelu,
         Unary::GeluTanh,
+        Unary::HardShrink { lambda: 0.5 },
         Unary::LeakyRelu { slope: 0.2 },
+        Unary::LogSigmoid,
         Unary::Remainder { divisor: 0.75 },
         Unary::SELU,
         Unary::Silu,
         Unary::Sinh,
+        Unary::SoftShrink { lambda: 0.5 },
+        Unary::Threshold { threshold: 0.25, value: -1.0 },
     ] {
         check(function, &[real(&[4, 9])], ROUNDED);
     }

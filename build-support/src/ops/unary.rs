@@ -56,6 +56,11 @@ pub enum Unary {
     Gelu,
     /// `gelu` with `tanh` in the place of `erf`.
     GeluTanh,
+    /// 0 where `|x| <= lambda`, else `x`; upstream's quantizer does not know it.
+    HardShrink {
+        /// What is too small to keep.
+        lambda: f64,
+    },
     /// `max(0, min(1, x/6 + 1/2))`.
     HardSigmoid,
     /// `x · max(0, min(6, x + 3)) / 6`.
@@ -76,6 +81,8 @@ pub enum Unary {
     Log10,
     /// `log(1 + x)`.
     Log1p,
+    /// `log(1 / (1 + e^-x))`; upstream's quantizer does not know it.
+    LogSigmoid,
     /// Logarithm to base two; upstream's quantizer does not know it.
     Log2,
     /// `x · tanh(log(1 + e^x))`; upstream's quantizer does not know it.
@@ -106,6 +113,11 @@ pub enum Unary {
     Sin,
     /// Hyperbolic sine.
     Sinh,
+    /// `x` without `lambda` of its magnitude, and 0 where it has no more; upstream's quantizer does not know it.
+    SoftShrink {
+        /// What is taken.
+        lambda: f64,
+    },
     /// `log(1 + e^(beta · x)) / beta`, and `x` where `beta · x > threshold`; upstream's quantizer does not know it.
     Softplus {
         /// Sharpness of the bend.
@@ -123,6 +135,13 @@ pub enum Unary {
     Tan,
     /// Hyperbolic tangent.
     Tanh,
+    /// `x` above `threshold`, else `value`; upstream's quantizer does not know it.
+    Threshold {
+        /// What `x` is compared with.
+        threshold: f64,
+        /// What is in the place of smaller numbers.
+        value: f64,
+    },
 }
 
 impl Unary {
@@ -158,6 +177,7 @@ impl Unary {
             Self::Floor => libm::floor(x),
             Self::Gelu => 0.5 * x * (1.0 + libm::erf(x * core::f64::consts::FRAC_1_SQRT_2)),
             Self::GeluTanh => function::gelu_tanh(x),
+            Self::HardShrink { lambda } => if x.abs() > lambda { x } else { 0.0 },
             Self::HardSigmoid => (x / 6.0 + 0.5).clamp(0.0, 1.0),
             Self::HardSwish => x * (x + 3.0).clamp(0.0, 6.0) / 6.0,
             Self::LeakyRelu { slope } => if x > 0.0 { x } else { slope * x },
@@ -169,6 +189,7 @@ impl Unary {
             Self::Log10 => libm::log10(x),
             Self::Log1p => libm::log1p(x),
             Self::Log2 => libm::log2(x),
+            Self::LogSigmoid => -function::softplus(-x),
             Self::Mish => x * libm::tanh(function::softplus(x)),
             Self::Pow { exponent } => libm::pow(x, exponent),
             Self::Reciprocal => 1.0 / x,
@@ -182,12 +203,14 @@ impl Unary {
             Self::Silu => x / (1.0 + libm::exp(-x)),
             Self::Sin => libm::sin(x),
             Self::Sinh => libm::sinh(x),
+            Self::SoftShrink { lambda } => libm::copysign((x.abs() - lambda).max(0.0), x),
             Self::Softplus { beta, threshold } if beta * x > threshold => x,
             Self::Softplus { beta, .. } => function::softplus(beta * x) / beta,
             Self::Sqrt => libm::sqrt(x),
             Self::Square => x * x,
             Self::Tan => libm::tan(x),
             Self::Tanh => libm::tanh(x),
+            Self::Threshold { threshold, value } => if x > threshold { x } else { value },
         }
     }
 }
@@ -222,6 +245,7 @@ impl Room for Unary {
             Self::Expm1 => "aten.expm1.default",
             Self::Floor => "aten.floor.default",
             Self::Gelu | Self::GeluTanh => "aten.gelu.default",
+            Self::HardShrink { .. } => "aten.hardshrink.default",
             Self::HardSigmoid => "aten.hardsigmoid.default",
             Self::HardSwish => "aten.hardswish.default",
             Self::LeakyRelu { .. } => "aten.leaky_relu.default",
@@ -230,6 +254,7 @@ impl Room for Unary {
             Self::Log10 => "aten.log10.default",
             Self::Log1p => "aten.log1p.default",
             Self::Log2 => "aten.log2.default",
+            Self::LogSigmoid => "aten.log_sigmoid.default",
             Self::Mish => "aten.mish.default",
             Self::Pow { .. } => "aten.pow.Tensor_Scalar",
             Self::Reciprocal => "aten.reciprocal.default",
@@ -242,17 +267,26 @@ impl Room for Unary {
             Self::Silu => "aten.silu.default",
             Self::Sin => "aten.sin.default",
             Self::Sinh => "aten.sinh.default",
+            Self::SoftShrink { .. } => "aten.softshrink.default",
             Self::Softplus { .. } => "aten.softplus.default",
             Self::Sqrt => "aten.sqrt.default",
             Self::Square => "aten.square.default",
             Self::Tan => "aten.tan.default",
             Self::Tanh => "aten.tanh.default",
+            Self::Threshold { .. } => "aten.threshold.default",
         }
     }
 
     fn pattern(&self) -> Pattern {
         match self {
-            Self::Log2 | Self::Mish | Self::Softplus { .. } | Self::Square => Pattern::Forgotten,
+            Self::HardShrink { .. }
+            | Self::Log2
+            | Self::LogSigmoid
+            | Self::Mish
+            | Self::SoftShrink { .. }
+            | Self::Softplus { .. }
+            | Self::Square
+            | Self::Threshold { .. } => Pattern::Forgotten,
             Self::Acos | Self::Asin => Pattern::FixedInput(FixedRange::Closed),
             Self::Atanh => Pattern::FixedInput(FixedRange::Open),
             _ => Pattern::Own,

@@ -1,8 +1,9 @@
-//! A Euclidean norm becomes the root of a sum of squares.
+//! A norm becomes a sum of absolute values, or the root of a sum of squares.
 
 use super::Builder;
 use crate::graph::{Node, ValueId};
 use crate::ops::Op;
+use crate::ops::abs::Abs;
 use crate::ops::binary::Binary;
 use crate::ops::sum::Sum;
 use crate::ops::unary::Unary;
@@ -10,11 +11,17 @@ use crate::ops::vector_norm::Order;
 
 pub(super) fn run(builder: &mut Builder<'_>, node: &Node) -> Option<Vec<ValueId>> {
     let Op::VectorNorm(norm) = &node.op else { return None };
-    if norm.order == Order::One {
-        return None;
-    }
     let x = node.inputs[0];
-    let squares = builder.push(node, Binary::Mul, &[x, x]);
-    let sum = builder.push(node, Sum { axes: norm.axes.clone(), keep_dims: norm.keep_dims }, &[squares]);
-    Some(vec![builder.push(node, Unary::Sqrt, &[sum])])
+    let sum = Sum { axes: norm.axes.clone(), keep_dims: norm.keep_dims };
+    Some(vec![match norm.order {
+        Order::One => {
+            let magnitudes = builder.push(node, Abs, &[x]);
+            builder.push(node, sum, &[magnitudes])
+        }
+        Order::Two => {
+            let squares = builder.push(node, Binary::Mul, &[x, x]);
+            let sum = builder.push(node, sum, &[squares]);
+            builder.push(node, Unary::Sqrt, &[sum])
+        }
+    }])
 }

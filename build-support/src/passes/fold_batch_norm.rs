@@ -24,7 +24,7 @@ fn layer_before(graph: &Graph, norm: NodeId) -> Option<NodeId> {
     let layer = graph.producers()[input.index()]?;
     let node = graph.node(layer);
     let is_layer = match node.op {
-        Op::Conv1d(_) | Op::Conv2d(_) => true,
+        Op::Conv1d(_) | Op::Conv2d(_) | Op::Conv3d(_) => true,
         // With groups an output channel is no slice of the weights.
         Op::ConvTranspose2d(conv) => conv.groups == 1,
         Op::Linear(_) => graph.value(input).shape.len() == 2,

@@ -10,7 +10,9 @@ mod decompose_batch_norm;
 mod decompose_cosine_similarity;
 mod decompose_div;
 mod decompose_div_mode;
+mod decompose_einsum;
 mod decompose_embedding;
+mod decompose_float_norm;
 mod decompose_glu;
 mod decompose_layer_norm;
 mod decompose_logit;
@@ -66,7 +68,7 @@ const fn everywhere(decompose: Decompose) -> Pass {
 }
 
 /// Each goes over the whole network before the next: a piece meets the passes behind its own.
-const PASSES: [Pass; 29] = [
+const PASSES: &[Pass] = &[
     everywhere(decompose_scatter::run),
     quantized(decompose_embedding::run),
     quantized(decompose_attention::run),
@@ -76,8 +78,10 @@ const PASSES: [Pass; 29] = [
     quantized(decompose_addmm::run),
     quantized(decompose_remainder::run),
     quantized(decompose_div_mode::run),
+    quantized(decompose_einsum::run),
     quantized(decompose_add_alpha::run),
     quantized(convert_elu_family::run),
+    quantized(decompose_float_norm::run),
     quantized(decompose_layer_norm::run),
     quantized(decompose_batch_norm::run),
     quantized(decompose_var::run),
@@ -122,7 +126,7 @@ pub fn run(graph: &mut Graph, recipe: &Recipe) {
     let mut selected = annotate::decomposable(graph, recipe);
     fold_scale_into_conv::run(graph, &mut selected);
     let mut is_rebuilt = graph.nodes.iter().any(has_scalar(graph));
-    for pass in &PASSES {
+    for pass in PASSES {
         is_rebuilt |= !rewrite(graph, &mut selected, pass).replaced.is_empty();
     }
     // Most of upstream's passes build a graph anew, which numbers the names; that for products of matrices edits it.
@@ -145,7 +149,7 @@ pub fn run(graph: &mut Graph, recipe: &Recipe) {
 /// Takes the composite operators apart that calibration has seen whole and that stay in float: the float forms of their pieces
 /// are theirs. What only moves numbers is then left to codes.
 pub(crate) fn decompose_float(mut network: QuantGraph) -> QuantGraph {
-    for pass in [&CELLS].into_iter().chain(&PASSES).chain([&MATMUL, &MASKED_FILL]) {
+    for pass in [&CELLS].into_iter().chain(PASSES).chain([&MATMUL, &MASKED_FILL]) {
         // A batch normalization alone is a convolution in float.
         let is_whole = |node: &Node| matches!(node.op, Op::BatchNorm(_));
         let nodes = network.graph.nodes.iter().zip(&network.float);
@@ -388,11 +392,20 @@ mod tests {
         check_equal(glu::Glu { axis: 1 }, &[&[2, 4]]);
         check_equal(cosine_similarity::CosineSimilarity { axis: 1, eps: 1e-8 }, &[&[2, 5], &[2, 5]]);
         let norm = vector_norm::VectorNorm { order: vector_norm::Order::Two, axes: vec![1], keep_dims: true };
-        check_equal(norm, &[&[2, 5]]);
+        check_equal(norm.clone(), &[&[2, 5]]);
+        check_equal(vector_norm::VectorNorm { order: vector_norm::Order::One, ..norm }, &[&[2, 5]]);
+        let einsum = |equation: &str, ranks: &[usize]| einsum::Einsum::parse(equation, ranks).expect("an equation");
+        check_equal(einsum("bij,bkj->bik", &[3, 3]), &[&[2, 3, 4], &[2, 5, 4]]);
+        check_equal(einsum("bij,bij->b", &[3, 3]), &[&[2, 3, 4], &[2, 3, 4]]);
+        check_equal(einsum("...ij,j->i...", &[4, 1]), &[&[2, 1, 3, 4], &[4]]);
+        check_equal(einsum("ij,kl,jk->li", &[2, 2, 2]), &[&[2, 3], &[4, 5], &[3, 4]]);
+        check_equal(einsum("i,j->ji", &[1, 1]), &[&[2], &[3]]);
+        check_equal(einsum("ikj->j", &[3]), &[&[2, 3, 4]]);
         check_equal(add_alpha::AddAlpha { alpha: 0.5, subtract: true }, &[&[2, 3], &[3]]);
         check_equal(Unary::Sign, &[&[3, 4]]);
         check_equal(scatter::Scatter::Select { axis: 1, index: 2 }, &[&[3, 4], &[3]]);
-        check_equal(scatter::Scatter::Slice { axis: 1, start: 1, end: 3 }, &[&[3, 4], &[3, 2]]);
+        check_equal(scatter::Scatter::Slice { axis: 1, start: 1, end: 3, step: 1 }, &[&[3, 4], &[3, 2]]);
+        check_equal(scatter::Scatter::Slice { axis: 1, start: 1, end: 6, step: 2 }, &[&[3, 6], &[3, 3]]);
         let attention = |causal| attention::Attention { scale: None, causal };
         check_equal(attention(false), &[&[1, 2, 3, 4], &[1, 2, 5, 4], &[1, 2, 5, 6], &[3, 5]]);
         check_equal(attention(true), &[&[2, 3, 4], &[2, 3, 4], &[2, 3, 4]]);

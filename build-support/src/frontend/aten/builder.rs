@@ -106,10 +106,13 @@ fn op_work(op: &Op, operands: &[&Data]) -> usize {
     let elements = |data: &&Data| data.shape().iter().product::<usize>();
     let largest = || operands.iter().map(elements).max().unwrap_or(1);
     match op {
-        Op::Conv1d(_) | Op::Conv2d(_) | Op::Linear(_) => operands[1].shape().iter().skip(1).product(),
-        Op::MatMul(_) | Op::Addmm(_) => operands.iter().flat_map(|data| data.shape()).copied().max().unwrap_or(1),
+        Op::Conv1d(_) | Op::Conv2d(_) | Op::Conv3d(_) | Op::Linear(_) => operands[1].shape().iter().skip(1).product(),
+        Op::Addmm(_) | Op::Einsum(_) | Op::MatMul(_) => {
+            operands.iter().flat_map(|data| data.shape()).copied().max().unwrap_or(1)
+        }
         Op::AdaptiveAvgPool1d(_)
         | Op::AdaptiveAvgPool2d(_)
+        | Op::AdaptiveMaxPool2d(_)
         | Op::Amax(_)
         | Op::Any(_)
         | Op::Attention(_)
@@ -117,6 +120,7 @@ fn op_work(op: &Op, operands: &[&Data]) -> usize {
         | Op::AvgPool2d(_)
         | Op::ConvTranspose2d(_)
         | Op::CosineSimilarity(_)
+        | Op::MaxAll(_)
         | Op::MaxDim(_)
         | Op::MaxPool1d(_)
         | Op::MaxPool2d(_)

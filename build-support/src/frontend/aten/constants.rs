@@ -1,9 +1,13 @@
 //! Tensors that the network makes of nothing, and conversions.
 
-use super::{Arg, Builder, Call, MAX_ELEMENTS, element_count, element_of, fold, scalar_type, to_sizes};
+use super::{
+    Arg, Builder, Call, MAX_ELEMENTS, converted, element_count, element_of, fold, scalar_type, to_size, to_sizes,
+};
 use crate::graph::{Data, Element, Tensor, ValueId};
 use crate::ops::cast::Cast;
 use crate::ops::constant::Constant;
+use crate::ops::expand::Expand;
+use crate::ops::identity::Identity;
 use ndarray::{ArrayD, IxDyn};
 
 /// The data type of an argument as elements of the network.
@@ -48,6 +52,45 @@ pub(super) fn arange(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<V
     made(builder, call, data)
 }
 
+/// `steps` numbers from `start` to `end`, both included.
+///
+/// Source: torch's `linspace`, which counts from the nearer end in float32, with one rounding for product and sum.
+pub(super) fn linspace(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (start, end) = (call.float("start", 0.0)? as f32, call.float("end", 0.0)? as f32); // torch's own precision
+    let steps = to_size(call.int("steps", 0)?).filter(|&steps| steps > 0).ok_or("has no elements")?;
+    element_count(&[steps], *builder.budget)?;
+    let step = (end - start) / (steps - 1) as f32;
+    let element = |at: usize| match at {
+        _ if steps == 1 => start,
+        _ if at < steps / 2 => libm::fmaf(step, at as f32, start),
+        _ => libm::fmaf(-step, (steps - 1 - at) as f32, end),
+    };
+    let data = Data::F32(Tensor::from_shape_fn(IxDyn(&[steps]), |at| element(at[0])));
+    let element = data_type(call)?.unwrap_or(Element::F32);
+    made(builder, call, fold::cast(&data, element))
+}
+
+/// Ones on the main diagonal, zeros elsewhere.
+pub(super) fn eye(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let rows = call.int("n", 0)?;
+    let shape = to_sizes(&[rows, call.int("m", rows)?]).ok_or("has negative dimensions")?;
+    element_count(&shape, *builder.budget)?;
+    let data = Data::F32(Tensor::from_shape_fn(shape, |at| f32::from(u8::from(at[0] == at[1]))));
+    let element = data_type(call)?.unwrap_or(Element::F32);
+    made(builder, call, fold::cast(&data, element))
+}
+
+/// `src` in the shape and with the elements of `self`.
+pub(super) fn copy(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (target, source) = (call.tensor("self")?, call.tensor("src")?);
+    let source = converted(builder, call, source, builder.graph.value(target).element)?;
+    let shape = builder.shape(target).to_vec();
+    match shape == builder.shape(source) {
+        true => builder.push(call, Identity, &[source]),
+        false => builder.push(call, Expand { shape }, &[source]),
+    }
+}
+
 /// A tensor that the network makes. Real numbers are observed where they are made; others are constants, as sizes and indices
 /// are computed of them.
 fn made(builder: &mut Builder<'_>, call: &Call<'_>, data: Data) -> Result<Vec<ValueId>, String> {
@@ -68,8 +111,9 @@ pub(super) fn filled(builder: &mut Builder<'_>, call: &Call<'_>, value: Option<i
     element_count(&shape, *builder.budget)?;
     let fill = match value {
         Some(value) => Arg::Int(value),
-        None => call.arg("fill_value").cloned().ok_or("has no value")?,
+        None => call.arg("fill_value").or_else(|| call.arg("value")).cloned().ok_or("has no value")?,
     };
+    let fill = number(builder, fill)?;
     let like = like.map(|like| builder.graph.value(like).element);
     let default = like.or(value.map(|_| Element::F32));
     let data = constant_of(&fill, &shape, data_type(call)?.or(default))?;
@@ -80,6 +124,18 @@ pub(super) fn scalar_tensor(builder: &mut Builder<'_>, call: &Call<'_>) -> Resul
     let fill = call.arg("s").cloned().ok_or("has no value")?;
     let data = constant_of(&fill, &[], Some(data_type(call)?.unwrap_or(Element::F32)))?;
     made(builder, call, data)
+}
+
+/// A tensor of one element as a number.
+fn number<'a>(builder: &Builder<'_>, value: Arg<'a>) -> Result<Arg<'a>, String> {
+    let Arg::Tensor(id) = value else { return Ok(value) };
+    let data = builder.graph.value(id).constant.as_ref().ok_or("its value is computed at run time")?;
+    match data {
+        Data::F32(array) if array.len() == 1 => Ok(Arg::Float(array.iter().copied().map(f64::from).sum())),
+        Data::I64(array) if array.len() == 1 => Ok(Arg::Int(array.sum())),
+        Data::Bool(array) if array.len() == 1 => Ok(Arg::Bool(array.iter().all(|&value| value))),
+        _ => Err(format!("is filled with a tensor of shape {:?}", data.shape())),
+    }
 }
 
 /// A tensor of one number; of the number's own kind where no other is given.

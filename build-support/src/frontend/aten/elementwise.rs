@@ -4,6 +4,7 @@ use super::{Arg, Builder, Call, converted, fold, real, unary};
 use crate::graph::{Data, Element, Tensor, ValueId};
 use crate::ops::add_alpha::AddAlpha;
 use crate::ops::binary::Binary;
+use crate::ops::bitwise::Bitwise;
 use crate::ops::choose::Choose;
 use crate::ops::clamp::{Clamp, ClampKind};
 use crate::ops::compare::Compare;
@@ -38,6 +39,7 @@ pub(super) fn function_of(name: &str) -> Option<Unary> {
         "log10" => Unary::Log10,
         "log1p" => Unary::Log1p,
         "log2" => Unary::Log2,
+        "log_sigmoid" => Unary::LogSigmoid,
         "mish" => Unary::Mish,
         "reciprocal" => Unary::Reciprocal,
         "round" => Unary::Round,
@@ -93,6 +95,19 @@ pub(super) fn logit(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<Va
 
 pub(super) fn softplus(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     unary(builder, call, Unary::Softplus { beta: call.float("beta", 1.0)?, threshold: call.float("threshold", 20.0)? })
+}
+
+pub(super) fn hardshrink(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    unary(builder, call, Unary::HardShrink { lambda: call.float("lambd", 0.5)? })
+}
+
+pub(super) fn softshrink(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    unary(builder, call, Unary::SoftShrink { lambda: call.float("lambd", 0.5)? })
+}
+
+pub(super) fn threshold(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (threshold, value) = (call.float("threshold", 0.0)?, call.float("value", 0.0)?);
+    unary(builder, call, Unary::Threshold { threshold, value })
 }
 
 pub(super) fn clamp(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
@@ -241,21 +256,34 @@ pub(super) fn compare(builder: &mut Builder<'_>, call: &Call<'_>, op: Compare) -
 
 pub(super) fn logical(builder: &mut Builder<'_>, call: &Call<'_>, op: Logical) -> Result<Vec<ValueId>, String> {
     let [a, b] = operands(builder, call, ["self", "other"])?;
-    let inputs = [truths(builder, call, a)?, truths(builder, call, b)?];
+    let inputs = [converted(builder, call, a, Element::Bool)?, converted(builder, call, b, Element::Bool)?];
     builder.push(call, op, &inputs)
 }
 
 pub(super) fn not(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let input = truths(builder, call, call.tensor("self")?)?;
+    let input = converted(builder, call, call.tensor("self")?, Element::Bool)?;
     builder.push(call, Logical::Not, &[input])
 }
 
-/// A tensor of truth values; the operators on bits are the same for these only.
-fn truths(builder: &mut Builder<'_>, call: &Call<'_>, id: ValueId) -> Result<ValueId, String> {
-    if builder.graph.value(id).element != Element::Bool && !call.target.starts_with("aten.logical_") {
-        return Err("works on the bits of integers; only truth values are supported".to_owned());
+/// An operation on bits: that on truth values where the operands are such.
+pub(super) fn bitwise(builder: &mut Builder<'_>, call: &Call<'_>, op: Bitwise) -> Result<Vec<ValueId>, String> {
+    let is_not = op == Bitwise::Not;
+    let inputs = match is_not {
+        true => vec![call.tensor("self")?],
+        false => operands(builder, call, ["self", "other"])?.to_vec(),
+    };
+    let logical = match op {
+        _ if builder.graph.value(inputs[0]).element != Element::Bool => None,
+        Bitwise::And => Some(Logical::And),
+        Bitwise::Or => Some(Logical::Or),
+        Bitwise::Xor => Some(Logical::Xor),
+        Bitwise::Not => Some(Logical::Not),
+        Bitwise::ShiftLeft | Bitwise::ShiftRight => None,
+    };
+    match logical {
+        Some(logical) => builder.push(call, logical, &inputs),
+        None => builder.push(call, op, &inputs),
     }
-    converted(builder, call, id, Element::Bool)
 }
 
 /// `where(condition, self, other)`

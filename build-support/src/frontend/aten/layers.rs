@@ -1,6 +1,9 @@
 //! Layers with parameters: convolutions, products of matrices, normalizations, recurrent networks, embeddings.
 
-use super::{Arg, Builder, Call, only_images, only_rows, pads, pair, positive_pair, positive_sides, real, to_size};
+use super::{
+    Arg, Builder, Call, only_images, only_rows, pads, pair, positive, positive_pair, positive_sides, real, sides,
+    to_size,
+};
 use crate::graph::{Tensor, ValueId};
 use crate::ops::addmm::Addmm;
 use crate::ops::attention::Attention;
@@ -8,14 +11,18 @@ use crate::ops::batch_norm::BatchNorm;
 use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv1d::Conv1d;
 use crate::ops::conv2d::Conv2d;
+use crate::ops::conv3d::Conv3d;
+use crate::ops::einsum::Einsum;
 use crate::ops::embedding::Embedding;
 use crate::ops::group_norm::GroupNorm;
+use crate::ops::instance_norm::InstanceNorm;
 use crate::ops::layer_norm::LayerNorm;
 use crate::ops::linear::Linear;
 use crate::ops::matmul::MatMul;
 use crate::ops::prelu::Prelu;
 use crate::ops::recurrent::{Cell, Recurrent};
 use crate::ops::recurrent_cell::RecurrentCell;
+use crate::ops::rms_norm::RmsNorm;
 use ndarray::IxDyn;
 
 /// A parameter of a layer: quantized as a weight, so known at build time.
@@ -65,17 +72,45 @@ fn convolution(call: &Call<'_>, kernel: &[usize]) -> Result<Conv2d, String> {
     let (stride, dilation) = (positive_sides(call, "stride", 1, dims)?, positive_sides(call, "dilation", 1, dims)?);
     let pad = match call.arg("padding") {
         Some(Arg::Text("valid")) => [[0, 0]; 2],
-        // Source: torch's `_convolution_same`, which puts the odd row or column behind the data.
         Some(Arg::Text("same")) => {
             let kernel = if let &[y, x] = kernel { [y, x] } else { [1, kernel[0]] };
-            [0, 1].map(|axis| {
-                let total = dilation[axis] * kernel[axis].saturating_sub(1);
-                [total / 2, total - total / 2]
-            })
+            [0, 1].map(|axis| same_pad(kernel[axis], dilation[axis]))
         }
         _ => pads(call, dims)?,
     };
     Ok(Conv2d { stride, pad, dilation, groups: groups(call)? })
+}
+
+pub(super) fn conv3d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let inputs = layer(builder, call)?;
+    let &[_, _, kd, kh, kw] = builder.shape(inputs[1]) else {
+        return Err(format!("has weights of shape {:?}", builder.shape(inputs[1])));
+    };
+    let (stride, dilation): ([usize; 3], [usize; 3]) = (positive(call, "stride", 1)?, positive(call, "dilation", 1)?);
+    let pad = match call.arg("padding") {
+        Some(Arg::Text("valid")) => [[0, 0]; 3],
+        Some(Arg::Text("same")) => [0, 1, 2].map(|axis| same_pad([kd, kh, kw][axis], dilation[axis])),
+        _ => sides::<3>(call, "padding", 0)?.map(|pad| [pad, pad]),
+    };
+    builder.push(call, Conv3d { stride, pad, dilation, groups: groups(call)? }, &inputs)
+}
+
+/// Padding with which a convolution keeps the size of its input.
+///
+/// Source: torch's `_convolution_same`, which puts the odd element behind the data.
+fn same_pad(kernel: usize, dilation: usize) -> [usize; 2] {
+    let total = dilation * kernel.saturating_sub(1);
+    [total / 2, total - total / 2]
+}
+
+pub(super) fn einsum(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let mut inputs = Vec::new();
+    for tensor in call.tensors("tensors")? {
+        inputs.push(real(builder, call, tensor)?);
+    }
+    let ranks: Vec<usize> = inputs.iter().map(|&id| builder.shape(id).len()).collect();
+    let einsum = Einsum::parse(call.text("equation", "")?, &ranks)?;
+    builder.push(call, einsum, &inputs)
 }
 
 pub(super) fn conv_transpose2d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
@@ -152,6 +187,20 @@ pub(super) fn group_norm(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<V
     let (inputs, weight, bias) = normalized(builder, call)?;
     let groups = to_size(call.int("num_groups", 1)?).ok_or("argument `num_groups` is negative")?;
     builder.push(call, GroupNorm { groups, eps: call.float("eps", 1e-5)?, weight, bias }, &inputs)
+}
+
+pub(super) fn instance_norm(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    if !call.flag("use_input_stats", true)? {
+        return Err("with running statistics is not supported: use a batch normalization".to_owned());
+    }
+    let (inputs, weight, bias) = normalized(builder, call)?;
+    builder.push(call, InstanceNorm { eps: call.float("eps", 1e-5)?, weight, bias }, &inputs)
+}
+
+pub(super) fn rms_norm(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (inputs, ..) = normalized(builder, call)?;
+    let dims = call.ints("normalized_shape", &[])?.len();
+    builder.push(call, RmsNorm { dims, eps: call.float("eps", f32::EPSILON.into())? }, &inputs)
 }
 
 pub(super) fn prelu(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {

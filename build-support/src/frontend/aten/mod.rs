@@ -13,13 +13,14 @@ mod reductions;
 
 use crate::graph::{Element, ValueId};
 use crate::ops::binary::Binary;
+use crate::ops::bitwise::Bitwise;
 use crate::ops::cast::Cast;
 use crate::ops::compare::Compare;
 use crate::ops::identity::Identity;
 use crate::ops::logical::Logical;
 use crate::ops::pixel_shuffle::PixelShuffle;
 use crate::ops::recurrent::Cell;
-use crate::ops::{Op, abs, clamp, matmul, neg};
+use crate::ops::{Op, abs, clamp, matmul, max_all, neg};
 pub(super) use builder::{Builder, MAX_ELEMENTS, element_count};
 use call::wrap_axis;
 pub(super) use call::{Arg, Call};
@@ -40,12 +41,15 @@ pub(super) fn import_of(target: &str) -> Option<Import> {
     Some(match (name, overload) {
         ("_native_batch_norm_legit_no_training" | "batch_norm", _) => layers::batch_norm,
         ("_to_copy" | "to", "default" | "dtype" | "dtype_layout" | "device") => constants::to,
-        ("__and__" | "bitwise_and" | "logical_and", _) => |i, c| elementwise::logical(i, c, Logical::And),
-        ("__or__" | "bitwise_or" | "logical_or", _) => |i, c| elementwise::logical(i, c, Logical::Or),
-        ("__xor__" | "bitwise_xor" | "logical_xor", _) => |i, c| elementwise::logical(i, c, Logical::Xor),
+        ("__and__" | "bitwise_and", _) => |i, c| elementwise::bitwise(i, c, Bitwise::And),
+        ("__lshift__" | "bitwise_left_shift", _) => |i, c| elementwise::bitwise(i, c, Bitwise::ShiftLeft),
+        ("__or__" | "bitwise_or", _) => |i, c| elementwise::bitwise(i, c, Bitwise::Or),
+        ("__rshift__" | "bitwise_right_shift", _) => |i, c| elementwise::bitwise(i, c, Bitwise::ShiftRight),
+        ("__xor__" | "bitwise_xor", _) => |i, c| elementwise::bitwise(i, c, Bitwise::Xor),
         ("adaptive_avg_pool1d", _) => pools::adaptive_avg_pool1d,
         ("_adaptive_avg_pool2d" | "adaptive_avg_pool2d", _) => pools::adaptive_avg_pool2d,
         ("abs", _) => |i, c| unary(i, c, abs::Abs),
+        ("adaptive_max_pool2d", _) => pools::adaptive_max_pool2d,
         ("add", "Tensor" | "Scalar") => |i, c| elementwise::add(i, c, false),
         ("addmm", _) => layers::addmm,
         ("alias" | "clone" | "contiguous", _) => identity,
@@ -57,7 +61,7 @@ pub(super) fn import_of(target: &str) -> Option<Import> {
         ("argmax", _) => reductions::argmax,
         ("avg_pool1d", _) => pools::avg_pool1d,
         ("avg_pool2d", _) => pools::avg_pool2d,
-        ("bitwise_not" | "logical_not", _) => elementwise::not,
+        ("bitwise_not", _) => |i, c| elementwise::bitwise(i, c, Bitwise::Not),
         ("bmm", _) => |i, c| layers::matmul(i, c, matmul::MatMul::Bmm),
         ("broadcast_to" | "expand", _) => movement::expand,
         ("cat" | "concat" | "concatenate", "default") => movement::cat,
@@ -66,17 +70,22 @@ pub(super) fn import_of(target: &str) -> Option<Import> {
         ("clamp" | "clamp_max" | "clamp_min", "default") => elementwise::clamp,
         ("constant_pad_nd" | "pad", _) => movement::pad,
         ("conv1d", _) => layers::conv1d,
+        ("conv3d", _) => layers::conv3d,
         ("conv2d" | "convolution", _) => layers::conv2d,
         ("conv_transpose2d", "input") => layers::conv_transpose2d,
+        ("copy", "default") => constants::copy,
         ("cosine_similarity", _) => reductions::cosine_similarity,
         ("cumsum", "default") => reductions::cumsum,
         ("detach" | "lift_fresh", _) => same,
         ("div", _) => elementwise::div,
         ("dropout", _) => dropout,
+        ("einsum", _) => layers::einsum,
         ("elu", _) => elementwise::elu,
         ("embedding", _) => layers::embedding,
         ("eq", _) => |i, c| elementwise::compare(i, c, Compare::Eq),
+        ("eye", _) => constants::eye,
         ("expand_as", _) => movement::expand_as,
+        ("fill", _) => |i, c| constants::filled(i, c, None),
         ("flatten", "using_ints") => movement::flatten,
         ("flip", _) => movement::flip,
         ("floor_divide", _) => |i, c| elementwise::binary(i, c, Binary::FloorDivide),
@@ -90,15 +99,23 @@ pub(super) fn import_of(target: &str) -> Option<Import> {
         ("gru", "input") => |i, c| layers::recurrent(i, c, Cell::Gru),
         ("gru_cell", _) => |i, c| layers::recurrent_cell(i, c, Cell::Gru),
         ("gt", _) => |i, c| elementwise::compare(i, c, Compare::Gt),
+        ("hardshrink", _) => elementwise::hardshrink,
         ("hardtanh", _) => elementwise::hardtanh,
         ("index", "Tensor") => movement::index,
+        ("index_copy", _) => movement::index_copy,
         ("index_put", _) => movement::index_put,
         ("index_select", _) => movement::index_select,
+        ("instance_norm", _) => layers::instance_norm,
         ("layer_norm", _) => layers::layer_norm,
         ("le", _) => |i, c| elementwise::compare(i, c, Compare::Le),
         ("leaky_relu", _) => elementwise::leaky_relu,
         ("linalg_vector_norm", _) => reductions::vector_norm,
+        ("linspace", _) => constants::linspace,
         ("linear", _) => layers::linear,
+        ("logical_and", _) => |i, c| elementwise::logical(i, c, Logical::And),
+        ("logical_not", _) => elementwise::not,
+        ("logical_or", _) => |i, c| elementwise::logical(i, c, Logical::Or),
+        ("logical_xor", _) => |i, c| elementwise::logical(i, c, Logical::Xor),
         ("_log_softmax" | "log_softmax", "int" | "default") => |i, c| reductions::softmax(i, c, true),
         ("logit", _) => elementwise::logit,
         ("lstm", "input") => |i, c| layers::recurrent(i, c, Cell::Lstm),
@@ -106,11 +123,13 @@ pub(super) fn import_of(target: &str) -> Option<Import> {
         ("lt", _) => |i, c| elementwise::compare(i, c, Compare::Lt),
         ("masked_fill", _) => elementwise::masked_fill,
         ("matmul", _) => |i, c| layers::matmul(i, c, matmul::MatMul::Any),
+        ("max", "default") => |i, c| unary(i, c, max_all::MaxAll { largest: true }),
         ("max", "dim") => |i, c| reductions::max_dim(i, c, true),
         ("max", "other") | ("maximum", _) => |i, c| elementwise::binary(i, c, Binary::Maximum),
         ("max_pool1d", _) => pools::max_pool1d,
         ("max_pool2d", _) => pools::max_pool2d,
         ("mean", "default" | "dim") => reductions::mean,
+        ("min", "default") => |i, c| unary(i, c, max_all::MaxAll { largest: false }),
         ("min", "dim") => |i, c| reductions::max_dim(i, c, false),
         ("min", "other") | ("minimum", _) => |i, c| elementwise::binary(i, c, Binary::Minimum),
         ("mm", _) => |i, c| layers::matmul(i, c, matmul::MatMul::Mm),
@@ -138,6 +157,7 @@ pub(super) fn import_of(target: &str) -> Option<Import> {
         ("rnn_relu_cell", _) => |i, c| layers::recurrent_cell(i, c, Cell::Relu),
         ("rnn_tanh", "input") => |i, c| layers::recurrent(i, c, Cell::Tanh),
         ("rnn_tanh_cell", _) => |i, c| layers::recurrent_cell(i, c, Cell::Tanh),
+        ("rms_norm", _) => layers::rms_norm,
         ("roll", _) => movement::roll,
         ("rsub", _) => elementwise::rsub,
         ("scalar_tensor", _) => constants::scalar_tensor,
@@ -146,7 +166,8 @@ pub(super) fn import_of(target: &str) -> Option<Import> {
         ("select_scatter", _) => movement::select_scatter,
         ("slice", "Tensor") => movement::slice,
         ("slice_scatter", _) => movement::slice_scatter,
-        ("_softmax" | "softmax", "int" | "default") => |i, c| reductions::softmax(i, c, false),
+        ("_safe_softmax" | "_softmax" | "softmax", "int" | "default") => |i, c| reductions::softmax(i, c, false),
+        ("softshrink", _) => elementwise::softshrink,
         ("softplus", _) => elementwise::softplus,
         ("split", "Tensor") | ("split_with_sizes", _) => movement::split,
         ("squeeze", _) => movement::squeeze,
@@ -155,6 +176,7 @@ pub(super) fn import_of(target: &str) -> Option<Import> {
         ("sum", "default" | "dim_IntList") => reductions::sum,
         ("swapaxes" | "transpose", _) => movement::transpose,
         ("t", _) => movement::transpose_matrix,
+        ("threshold", _) => elementwise::threshold,
         ("tile", _) => movement::tile,
         ("tril", _) => movement::tril,
         ("unbind", "int") => movement::unbind,
@@ -230,6 +252,22 @@ fn to_size(value: i64) -> Option<usize> {
 
 fn to_sizes(values: &[i64]) -> Option<Vec<usize>> {
     values.iter().map(|&value| to_size(value)).collect()
+}
+
+/// Sizes along some axes; one number stands for all.
+fn sides<const AXES: usize>(call: &Call<'_>, name: &str, default: i64) -> Result<[usize; AXES], String> {
+    let values = call.ints(name, &[default])?;
+    let sizes = to_sizes(&values).unwrap_or_default();
+    match sizes[..] {
+        [all] => Ok([all; AXES]),
+        _ => sizes.try_into().map_err(|_| format!("argument `{name}` is {values:?}; {AXES} sizes are expected")),
+    }
+}
+
+/// Sizes above 0.
+fn positive<const AXES: usize>(call: &Call<'_>, name: &str, default: i64) -> Result<[usize; AXES], String> {
+    let sizes = sides(call, name, default)?;
+    if sizes.contains(&0) { Err(format!("argument `{name}` contains 0")) } else { Ok(sizes) }
 }
 
 /// Sizes along two axes; one number stands for both.

@@ -1,12 +1,13 @@
 //! Operators that move elements: views, permutations, parts, repetitions.
 
 use super::{Arg, Builder, Call, MAX_ELEMENTS, element_count, real, to_size, to_sizes, wrap_axis};
-use crate::graph::{Element, ValueId};
+use crate::graph::{Data, Element, ValueId};
+use crate::ops::binary::Binary;
 use crate::ops::cat::Cat;
 use crate::ops::expand::Expand;
 use crate::ops::flip::Flip;
 use crate::ops::gather::Gather;
-use crate::ops::index::Index;
+use crate::ops::index::{Index, rows};
 use crate::ops::index_put::IndexPut;
 use crate::ops::index_select::IndexSelect;
 use crate::ops::pad::Pad;
@@ -327,11 +328,9 @@ fn bounds(call: &Call<'_>, dim: usize) -> Result<[usize; 2], String> {
 pub(super) fn slice_scatter(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let (input, dim) = split_axis(builder, call)?;
     let axis = call.axis("dim", 0, builder.shape(input).len())?;
-    if call.int("step", 1)? != 1 {
-        return Err("only slices without steps are supported".to_owned());
-    }
+    let step = to_size(call.int("step", 1)?).filter(|&step| step > 0).ok_or("has a step that is not positive")?;
     let [start, end] = bounds(call, dim)?;
-    builder.push(call, Scatter::Slice { axis, start, end }, &[input, call.tensor("src")?])
+    builder.push(call, Scatter::Slice { axis, start, end, step }, &[input, call.tensor("src")?])
 }
 
 pub(super) fn select_scatter(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
@@ -396,11 +395,43 @@ pub(super) fn index_put(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Ve
     let (0, indices) = indices(builder, call)? else {
         return Err("only the indices of the first axes are supported".to_owned());
     };
+    let (input, mut values) = (call.tensor("self")?, call.tensor("values")?);
     if call.flag("accumulate", false)? {
-        return Err("only replaced elements are supported, no sums".to_owned());
+        only_once(builder, input, &indices)?;
+        let operands = [vec![input], indices.clone()].concat();
+        let old = builder.push_piece(call, "index", Index { axis: 0 }, &operands)?;
+        values = builder.push_piece(call, "add", Binary::Add, &[values, old])?;
     }
-    let inputs = [vec![call.tensor("self")?], indices, vec![call.tensor("values")?]].concat();
-    builder.push(call, IndexPut, &inputs)
+    builder.push(call, IndexPut, &[vec![input], indices, vec![values]].concat())
+}
+
+/// Checks that no element is named twice by indices of the first axes.
+fn only_once(builder: &Builder<'_>, input: ValueId, indices: &[ValueId]) -> Result<(), String> {
+    let known: Option<Vec<&Data>> = indices.iter().map(|&id| builder.graph.value(id).constant.as_ref()).collect();
+    let known = known.ok_or("sums at indices that are computed at run time are not supported")?;
+    let mut rows = rows(&known, &builder.shape(input)[..indices.len()]);
+    rows.sort_unstable();
+    match rows.windows(2).any(|pair| pair[0] == pair[1]) {
+        true => Err("sums several elements at one index".to_owned()),
+        false => Ok(()),
+    }
+}
+
+/// Parts of an axis replaced by those of another tensor.
+pub(super) fn index_copy(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (input, index, source) = (call.tensor("self")?, call.tensor("index")?, call.tensor("source")?);
+    let rank = builder.shape(input).len();
+    let axis = call.axis("dim", 0, rank)?;
+    if axis == 0 {
+        return builder.push(call, IndexPut, &[input, index, source]);
+    }
+    // The axis comes first, and goes back.
+    let there: Vec<usize> = [axis].into_iter().chain((0..rank).filter(|&other| other != axis)).collect();
+    let back = (1..=axis).chain([0]).chain(axis + 1..rank).collect();
+    let input = builder.push_piece(call, "permute", Permute { perm: there.clone() }, &[input])?;
+    let source = builder.push_piece(call, "permute", Permute { perm: there }, &[source])?;
+    let result = builder.push_piece(call, "index_put", IndexPut, &[input, index, source])?;
+    builder.push(call, Permute { perm: back }, &[result])
 }
 
 pub(super) fn pixel_shuffle(

@@ -4,6 +4,7 @@ use super::{Arg, Builder, Call, only_images, only_rows, pads, positive_pair, pos
 use crate::graph::ValueId;
 use crate::ops::adaptive_avg_pool1d::AdaptiveAvgPool1d;
 use crate::ops::adaptive_avg_pool2d::AdaptiveAvgPool2d;
+use crate::ops::adaptive_max_pool2d::AdaptiveMaxPool2d;
 use crate::ops::avg_pool1d::AvgPool1d;
 use crate::ops::avg_pool2d::AvgPool2d;
 use crate::ops::grid_sampler::GridSampler;
@@ -22,6 +23,12 @@ pub(super) fn adaptive_avg_pool1d(builder: &mut Builder<'_>, call: &Call<'_>) ->
     only_rows(builder.shape(input))?;
     let [_, output] = positive_sides(call, "output_size", 1, 1)?;
     builder.push(call, AdaptiveAvgPool1d { output }, &[input])
+}
+
+pub(super) fn adaptive_max_pool2d(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let input = call.tensor("self")?;
+    only_images(builder.shape(input))?;
+    builder.push(call, AdaptiveMaxPool2d { output: positive_pair(call, "output_size", 1)? }, &[input])
 }
 
 /// The windows of a pool.

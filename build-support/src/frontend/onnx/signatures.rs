@@ -7,7 +7,8 @@
 pub(super) fn arguments(target: &str) -> Option<&'static str> {
     Some(match target {
         "aten.__and__.Tensor" | "aten.add.Tensor" | "aten.add_.Tensor" | "aten.atan2.default"
-        | "aten.bitwise_and.Tensor" | "aten.div.Scalar" | "aten.div.Scalar_mode" | "aten.div.Tensor"
+        | "aten.bitwise_and.Tensor" | "aten.bitwise_left_shift.Tensor" | "aten.bitwise_or.Tensor"
+        | "aten.bitwise_right_shift.Tensor" | "aten.bitwise_xor.Tensor" | "aten.div.Scalar" | "aten.div.Scalar_mode" | "aten.div.Tensor"
         | "aten.div.Tensor_mode" | "aten.eq.Scalar" | "aten.eq.Tensor" | "aten.expand_as.default"
         | "aten.floor_divide.default" | "aten.fmod.Scalar" | "aten.fmod.Tensor" | "aten.ge.Scalar"
         | "aten.ge.Tensor" | "aten.gt.Scalar" | "aten.gt.Tensor" | "aten.le.Scalar" | "aten.le.Tensor"
@@ -35,7 +36,7 @@ pub(super) fn arguments(target: &str) -> Option<&'static str> {
         | "aten.selu.default" | "aten.sigmoid.default" | "aten.sign.default" | "aten.silu.default"
         | "aten.sin.default" | "aten.sinh.default" | "aten.sqrt.default" | "aten.square.default"
         | "aten.squeeze.default" | "aten.sum.default" | "aten.t.default" | "aten.tan.default"
-        | "aten.tanh.default" | "aten.zeros_like.default" => "self",
+        | "aten.min.default" | "aten.tanh.default" | "aten.zeros_like.default" => "self",
         "aten._unsafe_index.Tensor" | "aten.index.Tensor" => "self indices",
         "aten._unsafe_view.default" | "aten.broadcast_to.default" | "aten.expand.default"
         | "aten.view.default" => "self size",
@@ -72,6 +73,7 @@ pub(super) fn arguments(target: &str) -> Option<&'static str> {
         | "aten.conv3d.default" | "aten.conv3d.padding" => "input weight bias stride padding dilation groups",
         "aten.conv_transpose1d.default" | "aten.conv_transpose2d.input" => "input weight bias stride padding output_padding groups dilation",
         "aten.convolution.default" => "input weight bias stride padding dilation transposed output_padding groups",
+        "aten.copy.default" => "self src",
         "aten.cosine_similarity.default" => "x1 x2 dim eps",
         "aten.cumprod.default" | "aten.cumsum.default" | "aten.glu.default" | "aten.squeeze.dim"
         | "aten.std.correction" | "aten.unbind.int" | "aten.unsqueeze.default" | "aten.var.correction" => "self dim",
@@ -82,7 +84,7 @@ pub(super) fn arguments(target: &str) -> Option<&'static str> {
         "aten.elu.default" => "self alpha scale input_scale",
         "aten.embedding.default" => "weight indices padding_idx scale_grad_by_freq sparse",
         "aten.eye.default" => "n",
-        "aten.fill.Tensor" | "aten.fill_.Tensor" => "self value",
+        "aten.fill.Scalar" | "aten.fill.Tensor" | "aten.fill_.Tensor" => "self value",
         "aten.flatten.using_ints" => "self start_dim end_dim",
         "aten.flip.default" | "aten.permute.default" | "aten.tile.default" => "self dims",
         "aten.full.default" => "size fill_value",

@@ -103,6 +103,11 @@ impl Writer<'_, '_> {
                 let tanh = self.push(ops::Op::Tanh(ops::Tanh { input: inner }))?;
                 self.half_of_both(x, tanh)
             }
+            Unary::HardShrink { lambda } => {
+                let (magnitude, zero, bound) = (self.abs(x)?, self.number(0.0)?, self.number(lambda)?);
+                let is_larger = self.greater(magnitude, bound)?;
+                self.select(is_larger, x, zero)
+            }
             Unary::HardSigmoid => {
                 let gate = self.gate(x)?;
                 self.times(gate, 1.0 / 6.0)
@@ -137,6 +142,11 @@ impl Writer<'_, '_> {
             Unary::Log2 => {
                 let log = self.log(x)?;
                 self.times(log, 1.0 / LN_2)
+            }
+            Unary::LogSigmoid => {
+                let opposite = self.times(x, -1.0)?;
+                let softplus = self.softplus(opposite)?;
+                self.times(softplus, -1.0)
             }
             Unary::Mish => {
                 let softplus = self.softplus(x)?;
@@ -180,6 +190,10 @@ impl Writer<'_, '_> {
                 let difference = self.sub(up, down)?;
                 self.times(difference, 0.5)
             }
+            Unary::SoftShrink { lambda } => {
+                let kept = self.clamp(x, -lambda as f32, lambda as f32)?;
+                self.sub(x, kept)
+            }
             // Where PyTorch takes it for linear it is, to the last bit.
             Unary::Softplus { beta, .. } => {
                 let scaled = self.times(x, beta)?;
@@ -195,6 +209,11 @@ impl Writer<'_, '_> {
                 self.mul(sin, reciprocal)
             }
             Unary::Tanh => self.push(ops::Op::Tanh(ops::Tanh { input: x })),
+            Unary::Threshold { threshold, value } => {
+                let (bound, otherwise) = (self.number(threshold)?, self.number(value)?);
+                let is_above = self.greater(x, bound)?;
+                self.select(is_above, x, otherwise)
+            }
         }
     }
 
