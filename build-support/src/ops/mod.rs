@@ -266,6 +266,7 @@ rooms! {
     amax::Amax,
     any::Any,
     argmax::ArgMax,
+    as_strided::AsStrided,
     attention::Attention,
     avg_pool1d::AvgPool1d,
     avg_pool2d::AvgPool2d,

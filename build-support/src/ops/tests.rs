@@ -4,6 +4,7 @@ use super::abs::Abs;
 use super::adaptive_avg_pool1d::AdaptiveAvgPool1d;
 use super::adaptive_max_pool2d::AdaptiveMaxPool2d;
 use super::amax::Amax;
+use super::as_strided::AsStrided;
 use super::avg_pool1d::AvgPool1d;
 use super::avg_pool2d::AvgPool2d;
 use super::choose::Choose;
@@ -248,6 +249,12 @@ fn maxima_of_regions() {
     }
     check(MaxAll { largest: true }, &[real(&[2, 3])], MEAN);
     check(MaxAll { largest: false }, &[real(&[2, 3, 1, 2, 2])], MEAN);
+}
+
+#[test]
+fn memory_with_other_strides() {
+    check(AsStrided { shape: vec![2, 3, 2], strides: vec![4, 1, 2], offset: 1 }, &[real(&[3, 4])], MOVED);
+    check(AsStrided { shape: vec![2, 3], strides: vec![3, 1], offset: 4 }, &[real(&[3, 4])], MOVED);
 }
 
 #[test]

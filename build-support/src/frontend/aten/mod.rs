@@ -59,6 +59,7 @@ pub(super) fn import_of(target: &str) -> Option<Import> {
         ("any", _) => |i, c| reductions::any(i, c, false),
         ("arange", _) => constants::arange,
         ("argmax", _) => reductions::argmax,
+        ("as_strided", _) => movement::as_strided,
         ("avg_pool1d", _) => pools::avg_pool1d,
         ("avg_pool2d", _) => pools::avg_pool2d,
         ("bitwise_not", _) => |i, c| elementwise::bitwise(i, c, Bitwise::Not),

@@ -2,6 +2,7 @@
 
 use super::{Arg, Builder, Call, MAX_ELEMENTS, element_count, real, to_size, to_sizes, wrap_axis};
 use crate::graph::{Data, Element, ValueId};
+use crate::ops::as_strided::AsStrided;
 use crate::ops::binary::Binary;
 use crate::ops::cat::Cat;
 use crate::ops::expand::Expand;
@@ -432,6 +433,15 @@ pub(super) fn index_copy(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<V
     let source = builder.push_piece(call, "permute", Permute { perm: there }, &[source])?;
     let result = builder.push_piece(call, "index_put", IndexPut, &[input, index, source])?;
     builder.push(call, Permute { perm: back }, &[result])
+}
+
+pub(super) fn as_strided(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let (shape, strides) = (to_sizes(&call.ints("size", &[])?), to_sizes(&call.ints("stride", &[])?));
+    let offset = to_size(call.int("storage_offset", 0)?);
+    let parts = shape.zip(strides).zip(offset).ok_or("has negative sizes or strides")?;
+    let ((shape, strides), offset) = parts;
+    element_count(&shape, MAX_ELEMENTS)?;
+    builder.push(call, AsStrided { shape, strides, offset }, &[call.tensor("self")?])
 }
 
 pub(super) fn pixel_shuffle(
