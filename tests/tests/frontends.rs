@@ -104,7 +104,7 @@ fn row(graph: &Graph, node: &Node) -> Row {
     let mut operands: Vec<Origin> = node.inputs.iter().map(|&id| origin(graph, id)).collect();
     // The exporter of ONNX gives a convolution before a batch normalization a bias of zeros.
     let is_zero = |operand: &Origin| matches!(operand, Origin::Constant(_, bits) if bits.iter().all(|&bits| bits == 0));
-    if matches!(node.op, Op::Conv2d(_)) && operands.get(2).is_some_and(is_zero) {
+    if matches!(node.op, Op::Conv1d(_) | Op::Conv2d(_)) && operands.get(2).is_some_and(is_zero) {
         operands.truncate(2);
     }
     let mut op = node.op.clone();

@@ -140,6 +140,9 @@ fn merge<'a>(graph: &'a proto::Graph, groups: &mut BTreeMap<usize, Group<'a>>) {
     }
 }
 
+/// The mean of an image of one row, on the way to `adaptive_avg_pool1d`.
+const ROW_MEAN: &str = "mean of a row";
+
 /// The operator that torch decomposed into these two, under the name of the second.
 fn joined<'a>(first: &fx::Call<'a>, second: &fx::Call<'a>) -> Option<fx::Call<'a>> {
     // A variance: operand, axes, and the correction.
@@ -173,6 +176,22 @@ fn joined<'a>(first: &fx::Call<'a>, second: &fx::Call<'a>) -> Option<fx::Call<'a
             }
             let args = [input, weight, bias, stride, &Value::Word("same"), dilation, groups].map(Clone::clone);
             fx::Call { target, args: args.into(), ..second.clone() }
+        }
+        // `adaptive_avg_pool1d(x, 1)` is the mean of an image of one row, without the row.
+        ("aten.unsqueeze.default", "aten.mean.dim") => {
+            let ([input, Value::Int(-2)], [_, Value::List(axes), Value::Bool(true)]) =
+                (&first.args[..], &second.args[..])
+            else {
+                return None;
+            };
+            if axes[..] != [Value::Int(-1), Value::Int(-2)] {
+                return None;
+            }
+            fx::Call { target: ROW_MEAN, args: vec![input.clone()], ..second.clone() }
+        }
+        (ROW_MEAN, "aten.squeeze.dim") if second.args.get(1) == Some(&Value::Int(-2)) => {
+            let args = vec![first.args[0].clone(), Value::List(vec![Value::Int(1)])];
+            fx::Call { target: "aten.adaptive_avg_pool1d.default", args, ..second.clone() }
         }
         // The axes stay, if the result has the shape that the file gives.
         ("prims.var.default", "prims.broadcast_in_dim.default") => {
