@@ -26,6 +26,12 @@ use std::path::Path;
 /// Opsets with operators that are imported; each has a first one in [`operators`].
 const OPSETS: core::ops::RangeInclusive<i64> = 1..=28;
 
+/// The opsets whose form of an operator is imported; `None` for an operator that is not.
+pub fn opsets(operator: &str) -> Option<core::ops::RangeInclusive<i64>> {
+    let (_, first, _) = operators::OPERATORS.iter().find(|(name, ..)| *name == operator)?;
+    Some(*first..=*OPSETS.end())
+}
+
 /// Calls of functions and branches inside each other: more is a cycle.
 const MAX_DEPTH: usize = 64;
 

@@ -2,6 +2,7 @@
 
 mod attention;
 mod elementwise;
+mod grid_sample;
 mod indexing;
 mod layers;
 mod movement;
@@ -84,6 +85,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     ("GlobalMaxPool", 1, pools::global_max_pool),
     ("Greater", 7, |importer, node| elementwise::compare(importer, node, Compare::Gt)),
     ("GreaterOrEqual", 12, |importer, node| elementwise::compare(importer, node, Compare::Ge)),
+    ("GridSample", 16, grid_sample::grid_sample),
     ("GroupNormalization", 18, normalizations::group_norm),
     ("HardSigmoid", 1, elementwise::hard_sigmoid),
     ("HardSwish", 14, |importer, node| unary(importer, node, Unary::HardSwish)),
