@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes a probe for each API of tests/data/probes/apis.json beside that file: a small exported program, samples and torch's results.
+"""Writes a probe for each API of tests/data/probes/apis.json beside that file: a small network as an exported program and as
+ONNX, samples, and torch's results.
 
     ../shared/oracle/scripts/setup.sh VENV
     VENV/bin/python tests/scripts/make_probes.py [PROBE...]
@@ -246,6 +247,23 @@ def repacked(archive):
     return packed.getvalue()
 
 
+def write_onnx(name, model, inputs):
+    """The same network by the other exporter, which does not know every operator."""
+    path = FOLDER / f"{name}.onnx"
+    path.unlink(missing_ok=True)
+    try:
+        network = torch.onnx.export(model, inputs, dynamo=True, optimize=False, verbose=False).model_proto
+    except torch.onnx.errors.OnnxExporterError as error:
+        print(f"{name}: no ONNX: {type(error).__name__}", file=sys.stderr)
+        return
+    for node in network.graph.node:
+        kept = [entry for entry in node.metadata_props if not entry.key.endswith(".stack_trace")]
+        del node.metadata_props[:]
+        node.metadata_props.extend(kept)
+    del network.graph.metadata_props[:]
+    path.write_bytes(network.SerializeToString(deterministic=True))
+
+
 def write(name):
     model, inputs = PROBES[name]
     random = torch.Generator().manual_seed(0)
@@ -256,6 +274,7 @@ def write(name):
     torch.export.save(program, archive)
     archive.seek(0)
     (FOLDER / f"{name}.pt2").write_bytes(repacked(archive))
+    write_onnx(name, model, tuple(samples[0]))
     outputs = []
     for sample in samples:
         result = model(*[tensor.clone() for tensor in sample])

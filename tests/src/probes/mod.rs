@@ -1,5 +1,6 @@
 //! Probes: a small network for each API that upstream documents, and the programs made from it.
 
+mod onnx;
 mod program;
 
 pub mod executors;

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use quantize_build::compile::float_reason;
-use quantize_build::config::{Config, Profile, Recipe, Rule, Target};
+use quantize_build::config::{Config, Dtype, Profile, Recipe, Rule, Target};
 use quantize_build::frontend::Shapes;
 use quantize_build::graph::Element;
-use quantize_build::quantize::QuantGraph;
+use quantize_build::quantize::{QuantGraph, QuantParams};
 use quantize_runtime::graph::ElementType;
 use quantize_runtime::interpreter::Tensor;
 use quantize_runtime::vgf::Vgf;
@@ -15,13 +15,16 @@ use quantize_syntax::ArgPath;
 use serde_json::Value;
 use zip::ZipArchive;
 
-use super::folder;
+use super::{folder, onnx};
 use crate::golden::parity::caught;
 use crate::golden::{Annotated, execute, import};
 use crate::npy;
 
 /// How far a real result may be from torch's, relative to it where it is above 1.
 const TOLERANCE: f64 = 1e-4;
+
+/// How far quantized results may be from torch's on average, in quanta of 8 bits.
+const QUANTA: f64 = 4.0;
 
 /// How a network is quantized.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,7 +97,7 @@ impl Form {
 impl Probe<'_> {
     /// The operators that it calls, as torch's exporter writes them; each once.
     pub fn operators(self) -> BTreeSet<String> {
-        let file = fs::File::open(folder().join(self.file())).expect("committed");
+        let file = fs::File::open(folder().join(format!("{}.pt2", self.0))).expect("committed");
         let mut archive = ZipArchive::new(file).expect("an archive");
         let entry = archive.by_name("archive/models/model.json").expect("a program");
         let program: Value = serde_json::from_reader(entry).expect("JSON");
@@ -102,14 +105,25 @@ impl Probe<'_> {
         nodes.map(|node| node["target"].as_str().expect("text").trim_start_matches("torch.ops.").to_owned()).collect()
     }
 
-    /// The program in one form.
-    pub fn program(self, form: Form) -> Outcome {
-        caught(|| self.compiled(form)).unwrap_or_else(Outcome::Missing)
+    /// The operators of the same network in ONNX, each once; `None` where torch has no ONNX form of it.
+    pub fn onnx_operators(self) -> Option<BTreeSet<String>> {
+        fs::read(folder().join(format!("{}.onnx", self.0))).ok().map(|model| onnx::operators(&model))
     }
 
-    fn compiled(self, form: Form) -> Result<Outcome, String> {
+    /// The program in one form.
+    pub fn program(self, form: Form) -> Outcome {
+        caught(|| self.compiled(form, "pt2")).unwrap_or_else(Outcome::Missing)
+    }
+
+    /// The program from ONNX.
+    pub fn program_from_onnx(self, form: Form) -> Outcome {
+        caught(|| self.compiled(form, "onnx")).unwrap_or_else(Outcome::Missing)
+    }
+
+    fn compiled(self, form: Form, extension: &str) -> Result<Outcome, String> {
+        let file = format!("{}.{extension}", self.0);
         let samples = |index: usize| folder().join(format!("{}_in_{index}.npy", self.0));
-        let annotated = Annotated::of(import(&folder(), &self.file(), &self.shapes())?, &form.recipe());
+        let annotated = Annotated::of(import(&folder(), &file, &self.shapes())?, &form.recipe());
         let params = if form == Form::Real { Vec::new() } else { annotated.calibrated(samples)?.0 };
         let network = annotated.quantized(params);
         let program = execute::Program::new(&network, form.profile())?;
@@ -117,9 +131,7 @@ impl Probe<'_> {
             return Ok(Outcome::Float(reasons(&network)));
         }
         let inputs: Vec<Vec<f64>> = (0..network.graph.inputs.len()).map(|index| npy::numbers(samples(index))).collect();
-        if form == Form::Real {
-            self.compare(&program.run(&inputs)?)?;
-        }
+        self.compare(&network, &program.run(&inputs)?)?;
         let samples = program.run_samples(&program.codes(&inputs))?;
         let name = format!("{}-{}", self.0, form.name());
         let graph = &network.graph;
@@ -130,13 +142,27 @@ impl Probe<'_> {
     }
 
     /// Compares real results with torch's.
-    fn compare(self, outputs: &[Vec<f64>]) -> Result<(), String> {
-        for (index, output) in outputs.iter().enumerate() {
+    ///
+    /// Single elements can be far away, where a function jumps between two codes.
+    fn compare(self, network: &QuantGraph, outputs: &[Vec<f64>]) -> Result<(), String> {
+        let is_float = network.stored.iter().all(Option::is_none);
+        for (index, (output, params)) in outputs.iter().zip(&network.returned).enumerate() {
             let expected = npy::numbers(folder().join(format!("{}_out_{index}.npy", self.0)));
-            let far = |(a, b): (&f64, &f64)| (a - b).abs() > TOLERANCE * b.abs().max(1.0) || a.is_nan() != b.is_nan();
-            let differing = output.iter().zip(&expected).filter(|&pair| far(pair)).count();
-            if differing > 0 || output.len() != expected.len() {
-                return Err(format!("output {index}: {differing} of {} elements are not torch's", expected.len()));
+            assert_eq!(output.len(), expected.len(), "{}: elements of output {index}", self.0);
+            let pairs = output.iter().zip(&expected);
+            if let Some(QuantParams { dtype, scale, .. }) = params {
+                let quantum = f64::from(*scale) * if *dtype == Dtype::Int16 { 256.0 } else { 1.0 };
+                let mean = pairs.map(|(a, b)| (a - b).abs()).sum::<f64>() / expected.len() as f64;
+                if mean > QUANTA * quantum {
+                    return Err(format!("output {index} is {} quanta from torch's", mean / quantum));
+                }
+            } else if is_float {
+                let far =
+                    |(a, b): (&f64, &f64)| (a - b).abs() > TOLERANCE * b.abs().max(1.0) || a.is_nan() != b.is_nan();
+                let differing = pairs.filter(|&pair| far(pair)).count();
+                if differing > 0 {
+                    return Err(format!("output {index}: {differing} of {} elements are not torch's", expected.len()));
+                }
             }
         }
         Ok(())
@@ -148,10 +174,6 @@ impl Probe<'_> {
             "assert_scalar" => [("inputs_0".to_owned(), vec![3, 8])].into_iter().collect(),
             _ => Shapes::default(),
         }
-    }
-
-    fn file(self) -> String {
-        format!("{}.pt2", self.0)
     }
 }
 
