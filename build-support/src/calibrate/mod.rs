@@ -117,10 +117,35 @@ fn run(
             }
         }
     }
+    for output in &graph.outputs {
+        if let Some(data) = &graph.value(output.value).constant {
+            observe(output.value, data);
+        }
+    }
     let output = |id: ValueId| values[id.index()].as_ref().or(graph.value(id).constant.as_ref()).cloned();
     Ok(graph.outputs.iter().map(|o| output(o.value).expect("outputs are computed")).collect())
 }
 
 fn is_finite(data: &Data) -> bool {
     data.real().is_none_or(|tensor| quantize_float::all_finite(tensor.as_slice().expect("standard layout")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::{Output, Type};
+
+    #[test]
+    fn a_constant_that_is_returned_is_observed() {
+        let mut graph = Graph::default();
+        let input = graph.add_value("x", Type::real(vec![2]));
+        let constant = graph.add_constant("table", Tensor::from_elem(vec![2], 3.0));
+        graph.inputs = vec![input];
+        graph.outputs = vec![Output { name: "table".to_owned(), value: constant }];
+        let mut seen = Vec::new();
+        let mut observe = |id: ValueId, tensor: &Tensor| seen.push((id, tensor.sum()));
+        let sample = vec![Tensor::zeros(vec![2]).into()];
+        run(&graph, &graph.consumers(), sample, &mut observe).expect("finite numbers");
+        assert_eq!(seen, [(input, 0.0), (constant, 6.0)]);
+    }
 }
