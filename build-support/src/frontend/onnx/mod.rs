@@ -403,6 +403,13 @@ impl<'a> Importer<'a> {
         Ok(entries)
     }
 
+    /// Takes elements that an import makes from the budget.
+    fn spend(&mut self, dims: &[usize]) -> Result<(), String> {
+        let count = element_count(dims, self.budget).map_err(|_| "makes a larger constant than a model needs")?;
+        self.budget -= count;
+        Ok(())
+    }
+
     /// A tensor operand.
     fn tensor(&self, node: &OnnxNode<'_>, index: usize) -> Result<ValueId, String> {
         match node.inputs.get(index).and_then(Option::as_ref) {

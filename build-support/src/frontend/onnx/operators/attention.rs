@@ -113,7 +113,12 @@ struct Visible {
 }
 
 /// `sizes`: batch, queries, keys.
-fn visible(importer: &Importer<'_>, node: &OnnxNode<'_>, sizes: [usize; 3], past: usize) -> Result<Visible, String> {
+fn visible(
+    importer: &mut Importer<'_>,
+    node: &OnnxNode<'_>,
+    sizes: [usize; 3],
+    past: usize,
+) -> Result<Visible, String> {
     let lengths = match node.has(6) {
         true => Some(importer.known_integers(node, 6).ok_or("its lengths are computed at run time")?),
         false => None,
@@ -129,6 +134,7 @@ fn visible(importer: &Importer<'_>, node: &OnnxNode<'_>, sizes: [usize; 3], past
         return Ok(Visible { is_causal: false, mask: None });
     }
     let batches = if lengths.is_some() { batch } else { 1 };
+    importer.spend(&[batches, rows, columns])?;
     let mask = ArrayD::from_shape_fn(vec![batches, 1, rows, columns], |at| {
         let length = lengths.as_ref().map(|lengths| lengths[at[0]]);
         let offset = length.map_or(past as i64, |length| length.saturating_sub(rows as i64)); // sizes of tensors
@@ -149,10 +155,12 @@ fn mask(importer: &mut Importer<'_>, node: &OnnxNode<'_>, columns: usize) -> Res
     }
     let mut mask = importer.tensor(node, 3)?;
     let mut shape = shape_of(importer, mask).to_vec();
-    let missing = shape.last().map_or(0, |&known| columns.saturating_sub(known));
+    let known = shape.last().ok_or("its mask has no dimensions")?;
+    let missing = columns.saturating_sub(*known);
     if missing > 0 {
         let axis = shape.len() - 1;
         shape[axis] = missing;
+        importer.spend(&shape)?;
         let hidden = match importer.graph.value(mask).element {
             Element::F32 => constant(importer, node, "hidden", ArrayD::from_elem(shape, f32::NEG_INFINITY)),
             _ => constant(importer, node, "hidden", ArrayD::from_elem(shape, false)),

@@ -16,15 +16,28 @@ use crate::ops::view::View;
 use ndarray::{Array1, ArrayD};
 use std::collections::BTreeSet;
 
-/// One tensor of indices for each of the axes that the last dimension of `indices` counts.
-fn coordinates(importer: &mut Importer<'_>, node: &OnnxNode<'_>, indices: ValueId) -> Result<Vec<ValueId>, String> {
+/// One tensor of indices for each of the axes that the last dimension of `indices` counts, for an operand of this rank.
+fn coordinates(
+    importer: &mut Importer<'_>,
+    node: &OnnxNode<'_>,
+    indices: ValueId,
+    rank: usize,
+) -> Result<Vec<ValueId>, String> {
     let shape = shape_of(importer, indices).to_vec();
     let (&depth, outer) = shape.split_last().ok_or("needs indices of one dimension or more")?;
+    if depth > rank {
+        return Err(format!("has indices of {depth} axes for an operand of {rank}"));
+    }
     (0..depth).map(|index| apply(importer, node, Select { axis: outer.len(), index }, vec![indices])).collect()
 }
 
 /// Numbers of the leading axes of `shape`, each along its own.
-fn numbered(importer: &mut Importer<'_>, node: &OnnxNode<'_>, shape: &[usize], axes: usize) -> Vec<ValueId> {
+fn numbered(
+    importer: &mut Importer<'_>,
+    node: &OnnxNode<'_>,
+    shape: &[usize],
+    axes: usize,
+) -> Result<Vec<ValueId>, String> {
     (0..axes).map(|axis| counting(importer, node, shape[axis], axis, shape.len())).collect()
 }
 
@@ -34,8 +47,9 @@ pub(super) fn gather_nd(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Res
     let batches = usize::try_from(node.int("batch_dims", 0)).ok().filter(|&axes| axes < shape.len());
     let batches = batches.ok_or("has more `batch_dims` than its indices")?;
     let mut inputs = vec![input];
-    inputs.extend(numbered(importer, node, &shape[..shape.len() - 1], batches));
-    inputs.extend(coordinates(importer, node, indices)?);
+    inputs.extend(numbered(importer, node, &shape[..shape.len() - 1], batches)?);
+    let rank = shape_of(importer, input).len();
+    inputs.extend(coordinates(importer, node, indices, rank)?);
     importer.push(node, Index { axis: 0 }, inputs)
 }
 
@@ -67,7 +81,8 @@ fn only_replaces(node: &OnnxNode<'_>) -> Result<(), String> {
 pub(super) fn scatter_nd(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     only_replaces(node)?;
     let (input, indices, new) = (importer.tensor(node, 0)?, importer.tensor(node, 1)?, importer.tensor(node, 2)?);
-    let coordinates = coordinates(importer, node, indices)?;
+    let rank = shape_of(importer, input).len();
+    let coordinates = coordinates(importer, node, indices, rank)?;
     let outer = coordinates.first().map(|&first| shape_of(importer, first).to_vec()).ok_or("has no indices")?;
     check_places(importer, &coordinates, shape_of(importer, input), &outer)?;
     importer.push(node, IndexPut, [&[input], coordinates.as_slice(), &[new]].concat())
@@ -78,7 +93,7 @@ pub(super) fn scatter_elements(importer: &mut Importer<'_>, node: &OnnxNode<'_>)
     let (input, indices, new) = (importer.tensor(node, 0)?, importer.tensor(node, 1)?, importer.tensor(node, 2)?);
     let shape = shape_of(importer, indices).to_vec();
     let axis = axis_of(node, 0, shape_of(importer, input).len())?;
-    let mut coordinates = numbered(importer, node, &shape, shape.len());
+    let mut coordinates = numbered(importer, node, &shape, shape.len())?;
     *coordinates.get_mut(axis).ok_or("has indices of another rank")? = indices;
     check_places(importer, &coordinates, shape_of(importer, input), &shape)?;
     importer.push(node, IndexPut, [&[input], coordinates.as_slice(), &[new]].concat())
@@ -101,7 +116,7 @@ pub(super) fn one_hot(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Resul
     shape.insert(axis, 1);
     let rank = shape.len();
     let indices = apply(importer, node, View { shape }, vec![indices])?;
-    let (classes, values) = (counting(importer, node, depth, axis, rank), importer.tensor(node, 2)?);
+    let (classes, values) = (counting(importer, node, depth, axis, rank)?, importer.tensor(node, 2)?);
     let mut chosen = apply(importer, node, Compare::Eq, vec![indices, classes])?;
     // Indices may count from the end.
     let mut from_end = vec![1; rank];
@@ -161,10 +176,11 @@ pub(super) fn reverse_sequence(importer: &mut Importer<'_>, node: &OnnxNode<'_>)
     if lengths.len() != batch || lengths.iter().any(|&length| !(0..=time as i64).contains(&length)) {
         return Err(format!("lengths {lengths:?} of {batch} sequences of {time} elements"));
     }
+    importer.spend(&[time, batch])?;
     let source = |at: usize, length: i64| if (at as i64) < length { length - 1 - at as i64 } else { at as i64 };
     let times = ArrayD::from_shape_fn(vec![time, batch], |at| source(at[0], lengths[at[1]]));
     let times = constant(importer, node, "times", times);
-    let batches = counting(importer, node, batch, 1, 2);
+    let batches = counting(importer, node, batch, 1, 2)?;
     let reversed = importer.push(node, Index { axis: 0 }, vec![input, times, batches])?;
     match by_time {
         true => Ok(reversed),

@@ -201,6 +201,7 @@ fn dropout(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry
     let mut results = identity(importer, node)?;
     if node.proto.output.get(1).is_some_and(|name| !name.is_empty()) {
         let shape = shape_of(importer, importer.tensor(node, 0)?).to_vec();
+        importer.spend(&shape)?;
         let kept = constant(importer, node, "mask", ndarray::ArrayD::from_elem(shape, true));
         results.push(Entry::Value(kept));
     }
@@ -263,11 +264,18 @@ fn axis_of(node: &OnnxNode<'_>, default: i64, rank: usize) -> Result<usize, Stri
 }
 
 /// The numbers `0..count` along an axis of a tensor of this rank.
-fn counting(importer: &mut Importer<'_>, node: &OnnxNode<'_>, count: usize, axis: usize, rank: usize) -> ValueId {
+fn counting(
+    importer: &mut Importer<'_>,
+    node: &OnnxNode<'_>,
+    count: usize,
+    axis: usize,
+    rank: usize,
+) -> Result<ValueId, String> {
     let mut shape = vec![1; rank];
     shape[axis] = count;
+    importer.spend(&shape)?;
     let numbers = ndarray::ArrayD::from_shape_fn(shape, |at| at[axis] as i64); // sizes of a tensor
-    constant(importer, node, "counting", numbers)
+    Ok(constant(importer, node, "counting", numbers))
 }
 
 fn shape_of<'a>(importer: &'a Importer<'_>, id: ValueId) -> &'a [usize] {

@@ -40,6 +40,7 @@ pub(super) fn pad(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Ve
         let dim = shape_of(importer, input)[axis] as i64; // of a tensor
         if mode != "constant" {
             if [before, after] != [0, 0] {
+                importer.spend(&[(dim + before + after).max(0) as usize])?; // not negative
                 let indices =
                     (-before..dim + after).map(|place| source(mode, place, dim)).collect::<Option<Vec<i64>>>();
                 let indices = indices.ok_or_else(|| format!("a padding of {dim} elements by mode `{mode}`"))?;
@@ -261,6 +262,7 @@ pub(super) fn slice(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<
     let (axes, steps) = (given(3, "axes")?, given(4, "steps")?);
     for part in slices(shape_of(importer, value), &starts, &ends, axes, steps)? {
         let Ok(step) = usize::try_from(part.step) else {
+            importer.spend(&[part.indices().size_hint().0])?;
             let indices = part.indices().map(|index| index as i64).collect(); // within the axis
             value = one(selected(importer, node, value, part.axis, indices)?)?;
             continue;
@@ -279,6 +281,13 @@ pub(super) fn slice(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<
     Ok(same(value))
 }
 
+/// Most parts of an axis.
+const MAX_PARTS: usize = 1 << 12;
+
+fn check_parts(count: usize) -> Result<(), String> {
+    if count > MAX_PARTS { Err(format!("{count} parts; up to {MAX_PARTS} are supported")) } else { Ok(()) }
+}
+
 /// Sizes of the parts of an axis: given ones, or as many equal ones as there are results, the last smaller (opset 18).
 pub(in crate::frontend::onnx) fn split_sizes(
     node: &OnnxNode<'_>,
@@ -290,6 +299,7 @@ pub(in crate::frontend::onnx) fn split_sizes(
         if count == 0 || count > dim {
             return Err(format!("{count} parts of {dim} elements"));
         }
+        check_parts(count)?;
         let size = dim.div_ceil(count);
         return Ok((0..count).map(|part| size.min(dim.saturating_sub(part * size))).collect());
     };
@@ -335,11 +345,15 @@ pub(super) fn split_to_sequence(importer: &mut Importer<'_>, node: &OnnxNode<'_>
     let sizes = match given {
         Some((true, step)) => {
             let step = size(step[0]).filter(|&step| step > 0).ok_or("its parts are empty")?;
+            check_parts(shape[axis].div_ceil(step))?;
             (0..shape[axis]).step_by(step).map(|start| step.min(shape[axis] - start)).collect()
         }
         Some((false, sizes)) => split_sizes(node, shape[axis], Some(sizes))?,
         None if node.has(1) => return Err("its sizes are computed at run time".to_owned()),
-        None => vec![1; shape[axis]],
+        None => {
+            check_parts(shape[axis])?;
+            vec![1; shape[axis]]
+        }
     };
     let mut values = parts(importer, node, input, axis, &sizes)?;
     if !node.has(1) && node.int("keepdims", 1) == 0 {
@@ -499,7 +513,9 @@ pub(super) fn trilu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<
     if node.int("upper", 1) == 0 {
         return importer.push(node, Tril { diagonal }, vec![input]);
     }
-    let &[.., rows, columns] = shape_of(importer, input) else { return Err("needs two dimensions or more".to_owned()) };
+    let [.., rows, columns] = shape_of(importer, input) else { return Err("needs two dimensions or more".to_owned()) };
+    let (rows, columns) = (*rows, *columns);
+    importer.spend(&[rows, columns])?;
     let below = |row: usize, column: usize| (column as i64 - row as i64) < diagonal; // sizes of a tensor
     let mask = ArrayD::from_shape_fn(vec![rows, columns], |at| below(at[0], at[1]));
     let mask = importer.graph.add_constant(format!("{}.mask", node.scopes.name(node.proto)), mask);

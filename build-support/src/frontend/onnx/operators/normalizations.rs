@@ -138,6 +138,7 @@ pub(super) fn mean_variance(importer: &mut Importer<'_>, node: &OnnxNode<'_>) ->
     let rank = shape_of(importer, input).len();
     let mut axes = axes_of(node.ints("axes").unwrap_or(&[0, 2, 3]), rank)?;
     axes.sort_unstable();
+    axes.dedup();
     let over = || Mean { axes: axes.clone(), keep_dims: true };
     let mean = apply(importer, node, over(), vec![input])?;
     let squared_mean = apply(importer, node, Binary::Mul, vec![mean, mean])?;

@@ -147,7 +147,10 @@ fn import(
     let mut states = Vec::new();
     for index in 0..if kind == Kind::Lstm { 2 } else { 1 } {
         let state = match node.has(5 + index) {
-            false => constant(importer, node, "state", Tensor::zeros(vec![directions, batch, parameters.hidden()])),
+            false => {
+                importer.spend(&[directions, batch, parameters.hidden()])?;
+                constant(importer, node, "state", Tensor::zeros(vec![directions, batch, parameters.hidden()]))
+            }
             true if batch_first => {
                 let state = importer.tensor(node, 5 + index)?;
                 apply(importer, node, Permute { perm: vec![1, 0, 2] }, vec![state])?
@@ -260,8 +263,12 @@ fn steps(
     let inputs = layer("weight_ih", &parameters.weights, bias(0));
     let recurrence = layer("weight_hh", &parameters.recurrence, bias(gates.len() * hidden));
     let peepholes = match importer.known(node, 7).and_then(|data| data.real()) {
-        Some(peepholes) if kind == Kind::Lstm => Some(peepholes.index_axis(Axis(0), direction).to_owned()),
-        _ if kind == Kind::Lstm && node.has(7) => return Err("its peepholes are computed at run time".to_owned()),
+        Some(peepholes) if kind == Kind::Lstm && peepholes.shape() == [parameters.weights.shape()[0], 3 * hidden] => {
+            Some(peepholes.index_axis(Axis(0), direction).to_owned())
+        }
+        _ if kind == Kind::Lstm && node.has(7) => {
+            return Err("its peepholes do not fit, or are computed at run time".to_owned());
+        }
         _ => None,
     };
     let mut peephole = |index: usize| {

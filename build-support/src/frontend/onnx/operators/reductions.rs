@@ -146,7 +146,7 @@ pub(super) fn top_k(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<
     if smallest {
         input = apply(importer, node, Neg, vec![input])?;
     }
-    let places = counting(importer, node, shape[axis], axis, shape.len());
+    let places = counting(importer, node, shape[axis], axis, shape.len())?;
     let lowest = number(importer, node, "lowest", f32::MIN, shape.len());
     let (mut values, mut indices) = (Vec::new(), Vec::new());
     for index in 0..count {
@@ -173,7 +173,7 @@ pub(super) fn hardmax(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Resul
     let shape = shape_of(importer, input).to_vec();
     let axis = axis_of(node, -1, shape.len())?;
     let largest = apply(importer, node, ArgMax { last: false, axis: Some(axis), keep_dims: true }, vec![input])?;
-    let places = counting(importer, node, shape[axis], axis, shape.len());
+    let places = counting(importer, node, shape[axis], axis, shape.len())?;
     let is_largest = apply(importer, node, Compare::Eq, vec![places, largest])?;
     importer.push(node, Cast { element: Element::F32 }, vec![is_largest])
 }

@@ -50,6 +50,7 @@ pub(super) fn resize(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result
     let extrapolated = node.float("extrapolation_value", 0.0);
     let mut result = input;
     for scaling in &scalings {
+        importer.spend(&[scaling.from, scaling.to])?;
         let places: Vec<f64> = (0..scaling.to)
             .map(|at| scaling.place(coordinates, at as f64))
             .collect::<Option<_>>()
@@ -119,7 +120,7 @@ fn scalings(importer: &Importer<'_>, node: &OnnxNode<'_>, input: ValueId) -> Res
     let mut add = |index: usize, to: Option<usize>, scale: f64| {
         let axis = axes[index];
         let region = regions.as_ref().map_or([0.0, 1.0], |regions| [regions[index], regions[axes.len() + index]]);
-        let to = to.filter(|&to| to > 0).ok_or("its scales are too large or too small")?;
+        let to = to.filter(|&to| to > 0 && dims[axis] > 0).ok_or("its scales are too large or too small")?;
         scalings.push(Scaling { axis, from: dims[axis], to, scale, region });
         Ok::<(), String>(())
     };
