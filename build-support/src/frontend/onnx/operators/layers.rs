@@ -7,7 +7,7 @@ use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::{Given, Tensor, ValueId};
 use crate::ops::{
     batch_norm::BatchNorm, binary::Binary, conv_transpose2d::ConvTranspose2d, conv1d::Conv1d, conv2d::Conv2d,
-    linear::Linear, matmul::MatMul, permute::Permute,
+    conv3d::Conv3d, einsum::Einsum, linear::Linear, matmul::MatMul, permute::Permute,
 };
 
 pub(super) fn conv(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
@@ -20,16 +20,57 @@ pub(super) fn conv(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<V
         return Err(format!("an input of {} dimensions and weights of {}", input.len(), weights.len()));
     }
     let dims = input.len().saturating_sub(2);
+    if dims == 3 {
+        return conv3d(importer, node, inputs);
+    }
     let kernel = image(weights)?;
     let (stride, dilation) = (sides(node, "strides", dims)?, sides(node, "dilations", dims)?);
     let pad = pads(node, input, kernel, stride, dilation)?;
-    let groups = usize::try_from(node.int("group", 1)).ok().filter(|&groups| groups > 0);
-    let groups = groups.ok_or("attribute `group` is not positive")?;
+    let groups = groups(node)?;
     let conv = Conv2d { stride, pad, dilation, groups };
     match dims {
         1 => importer.push(node, Conv1d { conv, named_pad: false }, inputs),
         _ => importer.push(node, conv, inputs),
     }
+}
+
+/// A convolution of volumes.
+fn conv3d(importer: &mut Importer<'_>, node: &OnnxNode<'_>, inputs: Vec<ValueId>) -> Result<Vec<Entry>, String> {
+    let three = |name: &str| match sizes(node, name, 3, 1)?[..] {
+        [0, _, _] | [_, 0, _] | [_, _, 0] => Err(format!("attribute `{name}` contains 0")),
+        [depth, height, width] => Ok([depth, height, width]),
+        _ => unreachable!("as many as asked for"),
+    };
+    let (stride, dilation) = (three("strides")?, three("dilations")?);
+    let (input, kernel) = (shape_of(importer, inputs[0]), shape_of(importer, inputs[1]));
+    let pad = match node.text("auto_pad") {
+        None | Some("" | "NOTSET") => {
+            let pads = sizes(node, "pads", 6, 0)?;
+            [0, 1, 2].map(|axis| [pads[axis], pads[3 + axis]])
+        }
+        Some("VALID") => [[0, 0]; 3],
+        Some(mode @ ("SAME_UPPER" | "SAME_LOWER")) => [0, 1, 2].map(|axis| {
+            let [size, reach] = [input[2 + axis], dilation[axis] * kernel[2 + axis].saturating_sub(1) + 1];
+            let total = ((size.div_ceil(stride[axis]) - 1) * stride[axis] + reach).saturating_sub(size);
+            let less = total / 2;
+            if mode == "SAME_UPPER" { [less, total - less] } else { [total - less, less] }
+        }),
+        Some(other) => return Err(format!("unknown auto_pad `{other}`")),
+    };
+    importer.push(node, Conv3d { stride, pad, dilation, groups: groups(node)? }, inputs)
+}
+
+fn groups(node: &OnnxNode<'_>) -> Result<usize, String> {
+    let groups = usize::try_from(node.int("group", 1)).ok().filter(|&groups| groups > 0);
+    groups.ok_or_else(|| "attribute `group` is not positive".to_owned())
+}
+
+/// Sums of products by labelled axes.
+pub(super) fn einsum(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let inputs = (0..node.inputs.len()).map(|index| importer.tensor(node, index)).collect::<Result<Vec<_>, _>>()?;
+    let ranks: Vec<usize> = inputs.iter().map(|&id| shape_of(importer, id).len()).collect();
+    let einsum = Einsum::parse(node.text("equation").ok_or("has no equation")?, &ranks)?;
+    importer.push(node, einsum, inputs)
 }
 
 /// A parameter of a layer: quantized as a weight, so known at build time.
@@ -158,8 +199,7 @@ pub(super) fn conv_transpose(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -
             if node.text("auto_pad") == Some("SAME_UPPER") { [half, total - half] } else { [total - half, half] }
         }),
     };
-    let groups = usize::try_from(node.int("group", 1)).ok().filter(|&groups| groups > 0);
-    let groups = groups.ok_or("attribute `group` is not positive")?;
+    let groups = groups(node)?;
     importer.push(node, ConvTranspose2d { stride, pad, output_pad, dilation, groups }, inputs)
 }
 

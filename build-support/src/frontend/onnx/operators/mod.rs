@@ -19,7 +19,8 @@ use super::tensor::wrap_index;
 use super::{Entry, Importer, OnnxNode};
 use crate::graph::{Data, Tensor, ValueId};
 use crate::ops::{
-    Op, abs::Abs, binary::Binary, clamp::Clamp, compare::Compare, logical::Logical, neg::Neg, unary::Unary,
+    Op, abs::Abs, binary::Binary, bitwise::Bitwise, clamp::Clamp, compare::Compare, logical::Logical, neg::Neg,
+    unary::Unary,
 };
 
 const OUTSIDE: &str = "has an axis outside its operand";
@@ -47,6 +48,9 @@ pub(super) const OPERATORS: &[Operator] = &[
     ("Attention", 23, attention::attention),
     ("AveragePool", 7, pools::average_pool),
     ("BatchNormalization", 9, layers::batch_norm),
+    ("BitwiseAnd", 18, |importer, node| bitwise(importer, node, Bitwise::And)),
+    ("BitwiseOr", 18, |importer, node| bitwise(importer, node, Bitwise::Or)),
+    ("BitwiseXor", 18, |importer, node| bitwise(importer, node, Bitwise::Xor)),
     ("Cast", 6, elementwise::cast),
     ("CastLike", 15, elementwise::cast_like),
     ("Ceil", 1, |importer, node| unary(importer, node, Unary::Ceil)),
@@ -66,6 +70,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     ("DequantizeLinear", 10, qdq::dequantize),
     ("Div", 7, |importer, node| elementwise::binary(importer, node, Binary::Div)),
     ("Dropout", 7, dropout),
+    ("Einsum", 12, layers::einsum),
     ("Elu", 1, elementwise::elu),
     ("Equal", 7, |importer, node| elementwise::compare(importer, node, Compare::Eq)),
     ("Erf", 9, |importer, node| unary(importer, node, Unary::Erf)),
@@ -220,6 +225,12 @@ fn unary(importer: &mut Importer<'_>, node: &OnnxNode<'_>, op: impl Into<Op>) ->
 
 /// An operation on two operands of truth values.
 fn logical(importer: &mut Importer<'_>, node: &OnnxNode<'_>, op: Logical) -> Result<Vec<Entry>, String> {
+    let inputs = vec![importer.tensor(node, 0)?, importer.tensor(node, 1)?];
+    importer.push(node, op, inputs)
+}
+
+/// An operation on the bits of two operands; of bits alone, so that it is the same for every width.
+fn bitwise(importer: &mut Importer<'_>, node: &OnnxNode<'_>, op: Bitwise) -> Result<Vec<Entry>, String> {
     let inputs = vec![importer.tensor(node, 0)?, importer.tensor(node, 1)?];
     importer.push(node, op, inputs)
 }

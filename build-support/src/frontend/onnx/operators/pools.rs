@@ -5,7 +5,7 @@ use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::ValueId;
 use crate::ops::{
     abs::Abs, adaptive_avg_pool2d::AdaptiveAvgPool2d, amax::Amax, avg_pool1d::AvgPool1d, avg_pool2d::AvgPool2d,
-    max_pool1d::MaxPool1d, max_pool2d::MaxPool2d, max_pool2d::ceil_pad, mean::Mean, sum::Sum, unary::Unary,
+    max_pool1d::MaxPool1d, max_pool2d::MaxPool2d, max_pool2d::ceil_pad, mean::Mean, sum::Sum, unary::Unary, view::View,
 };
 
 /// Sizes along the axes that a window slides over: one axis is the second of an image of one row, where 1 changes nothing.
@@ -165,7 +165,15 @@ pub(super) fn lp_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Resul
         return Err(format!("a sum over windows with dilation {dilation:?} is not supported"));
     }
     let pool = AvgPool2d { kernel, stride, pad, count_include_pad: true, ceil, divisor: Some(1) };
-    let sum = apply(importer, node, pool, vec![power])?;
+    let sum = match *shape_of(importer, power) {
+        [n, c, length] => {
+            let row = apply(importer, node, View { shape: vec![n, c, 1, length] }, vec![power])?;
+            let sums = apply(importer, node, pool, vec![row])?;
+            let length = shape_of(importer, sums)[3];
+            apply(importer, node, View { shape: vec![n, c, length] }, vec![sums])?
+        }
+        _ => apply(importer, node, pool, vec![power])?,
+    };
     importer.push(node, Unary::Pow { exponent: 1.0 / exponent(node) }, vec![sum])
 }
 
