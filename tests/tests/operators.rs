@@ -5,7 +5,7 @@ use std::path::Path;
 
 use quantize_build::frontend::onnx;
 use quantize_tests::probes::executors::{self, Names};
-use quantize_tests::probes::{self, Api, Form, Outcome, Probe, Program};
+use quantize_tests::probes::{self, Api, Form, Origin, Outcome, Probe, Program};
 use quantize_tests::{outside, repository};
 use serde_json::Value;
 
@@ -25,13 +25,17 @@ that ExecuTorch documents for its VGF backend, with the probe in `tests/data/pro
 | interpreter, generated code, TOSA reference, Vulkan | forms whose outputs agree there: integers in each bit, f32 within 1e-4; Vulkan runs one form |
 | note | why there is no form in int8, and where the network from ONNX is another one |
 
-f32 results are also within 1e-4 of torch's, quantized ones within 4 quanta of 8 bits on average. `i32` in place of `yes`: the API works on integers, which nothing quantizes.
+f32 results are also within 1e-4 of torch's, quantized ones within 4 quanta of 8 bits on average.
+`i32` in place of `yes`: the API works on integers, which nothing quantizes. `named`: a rule `op(target = \"…\")` quantizes it, the
+global rule does not, as upstream's does not.
 
 ";
 
 /// A row, and whether everything that it claims was shown.
 struct Row {
     text: String,
+    /// The cell about int8.
+    int8: &'static str,
     is_proven: bool,
 }
 
@@ -68,13 +72,13 @@ fn document_says_what_becomes_of_each_api() {
     let Some(vulkan) = executors::vulkan(&first, &folder.join("vulkan")) else { return };
     let runs = Runs { generated, reference, vulkan };
     let rows: Vec<Row> = apis.iter().zip(&outcomes).map(|(api, outcomes)| row(api, outcomes, &runs)).collect();
-    let proven = rows.iter().filter(|row| row.is_proven).count();
     let text: String = rows.iter().map(|row| row.text.as_str()).collect();
-    println!("{text}{proven} of {}", rows.len());
+    let summary = summary(&rows);
+    println!("{text}{summary}");
 
     let columns = "API | ATen | ONNX | documented | int8 | int16 | int4 | f32 | interpreter | generated code | TOSA reference | Vulkan | note";
     let rule = " --- |".repeat(columns.split('|').count());
-    let text = format!("{INTRODUCTION}{proven} of {} APIs run.\n\n| {columns} |\n|{rule}\n{text}", rows.len());
+    let text = format!("{INTRODUCTION}{summary}\n\n| {columns} |\n|{rule}\n{text}");
     let path = repository("docs/operators.md");
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(&path, text).expect("writable");
@@ -87,6 +91,20 @@ fn document_says_what_becomes_of_each_api() {
         "docs/operators.md differs:\n{}\nrun `BLESS=1 cargo test -p quantize-tests --test operators` and read the difference",
         differing.join("\n")
     );
+}
+
+/// How many APIs are shown to work, and how.
+fn summary(rows: &[Row]) -> String {
+    let count = |int8: &[&str]| rows.iter().filter(|row| row.is_proven && int8.contains(&row.int8)).count();
+    let proven = rows.iter().filter(|row| row.is_proven).count();
+    format!(
+        "{proven} of {} APIs run: {} quantized to int8, {} on integers, {} in float. {} are refused for the reason in the note.",
+        rows.len(),
+        count(&["yes", "named"]),
+        count(&["i32"]),
+        count(&["float"]),
+        rows.len() - proven,
+    )
 }
 
 /// The list of APIs is upstream's.
@@ -107,7 +125,7 @@ fn outcomes(api: &Api) -> Vec<(Form, Outcome)> {
     let probe = Probe(&api.probe);
     let mut outcomes = vec![(Form::Int8, probe.program(Form::Int8))];
     // Without real numbers all forms are the same.
-    if !matches!(&outcomes[0].1, Outcome::Runs(program) if program.is_whole) {
+    if !matches!(&outcomes[0].1, Outcome::Runs(program) if program.origin == Origin::Network) {
         let documented = [Form::Int16, Form::Int4].into_iter().filter(|form| api.documented().contains(&form.name()));
         outcomes.extend(documented.chain([Form::Real]).map(|form| (form, probe.program(form))));
     }
@@ -125,11 +143,14 @@ fn row(api: &Api, outcomes: &[(Form, Outcome)], runs: &Runs) -> Row {
         forms.map(|(form, _)| form.name()).collect::<Vec<_>>().join(", ")
     };
     let all = outcomes.iter().filter_map(program).map(|program| program.name.clone()).collect();
-    let is_shown = |program: &Program| runs.reference.contains(&program.name);
+    let is_shown = |program: &Program| runs.generated.contains(&program.name) && runs.reference.contains(&program.name);
     let cell = |form: Form| match outcomes.iter().find(|(of, _)| *of == form) {
         Some((_, Outcome::Runs(program))) if !is_shown(program) => "differs",
-        Some((_, Outcome::Runs(program))) if program.is_whole => "i32",
-        Some((_, Outcome::Runs(_))) => "yes",
+        Some((_, Outcome::Runs(program))) => match program.origin {
+            Origin::Global => "yes",
+            Origin::Named => "named",
+            Origin::Network => "i32",
+        },
         Some((_, Outcome::Float(_))) => "float",
         Some((_, Outcome::Missing(_))) => "no",
         None => "",
@@ -142,13 +163,19 @@ fn row(api: &Api, outcomes: &[(Form, Outcome)], runs: &Runs) -> Row {
             notes.push(line(reason));
         }
     }
-    if !matches!(cell(Form::Int8), "yes" | "i32") && !api.documented().contains(&"int8") {
+    let is_documented = |form: Form| api.documented().contains(&form.name());
+    if cell(Form::Int8) == "float" && !is_documented(Form::Int8) {
         notes.insert(0, "documented in float only".to_owned());
     }
     let onnx = from_onnx(api, outcomes);
     notes.extend(onnx.note);
     let first = outcomes.iter().find_map(program);
-    let is_proven = first.is_some_and(|program| is_shown(program) && runs.vulkan.contains(&program.name));
+    let is_done = |(form, outcome): &(Form, Outcome)| match outcome {
+        Outcome::Runs(program) => is_shown(program),
+        Outcome::Float(_) => !is_documented(*form),
+        Outcome::Missing(_) => false,
+    };
+    let is_proven = outcomes.iter().all(is_done) && first.is_some_and(|program| runs.vulkan.contains(&program.name));
     let mut text = String::new();
     let names: Vec<String> = api.names.iter().map(|name| format!("`{}`", name.replace('|', "\\|"))).collect();
     let operators: Vec<String> = Probe(&api.probe).operators().iter().map(|operator| format!("`{operator}`")).collect();
@@ -168,7 +195,7 @@ fn row(api: &Api, outcomes: &[(Form, Outcome)], runs: &Runs) -> Row {
         notes.join("; "),
     ];
     let _ = writeln!(text, "| {} |", cells.join(" | "));
-    Row { text, is_proven }
+    Row { text, int8: cell(Form::Int8), is_proven }
 }
 
 /// What becomes of the probe as ONNX, of which the programs from the exported program have the expected integers.

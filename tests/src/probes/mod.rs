@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-pub use program::{Form, Outcome, Probe, Program};
+pub use program::{Form, Origin, Outcome, Probe, Program};
 
 use crate::repository;
 

@@ -6,7 +6,7 @@ use std::fs;
 use quantize_build::compile::float_reason;
 use quantize_build::config::{Config, Dtype, Profile, Recipe, Rule, Target};
 use quantize_build::frontend::Shapes;
-use quantize_build::graph::Element;
+use quantize_build::graph::{Element, Graph};
 use quantize_build::quantize::{QuantGraph, QuantParams};
 use quantize_runtime::graph::ElementType;
 use quantize_runtime::interpreter::Tensor;
@@ -49,6 +49,17 @@ pub enum Outcome {
     Missing(String),
 }
 
+/// What makes a program one of integers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Origin {
+    /// A rule about the whole network; without one it is in float.
+    Global,
+    /// Rules that name its operators, which a rule about the whole network leaves in float.
+    Named,
+    /// The network, which has no real numbers.
+    Network,
+}
+
 /// A probe's files.
 #[derive(Clone, Copy)]
 pub struct Probe<'a>(pub &'a str);
@@ -61,8 +72,8 @@ pub struct Program {
     pub file: Vec<u8>,
     /// What each of its nodes was made from.
     pub labels: Vec<String>,
-    /// Whether the network has no real numbers.
-    pub is_whole: bool,
+    /// How it came to integers.
+    pub origin: Origin,
     /// By sample: inputs and outputs.
     pub samples: Vec<[Vec<Tensor>; 2]>,
 }
@@ -78,15 +89,17 @@ impl Form {
         }
     }
 
-    fn recipe(self) -> Recipe {
+    /// Rules about the whole network, and about operators that are named.
+    fn recipe(self, operators: &[String]) -> Recipe {
         let config = match self {
             Self::Int8 => Config::PER_CHANNEL,
             Self::Int16 => Config::A16W8,
             Self::Int4 => Config::A8W4,
             Self::Real => return Recipe::default(),
         };
-        let rule = Rule { target: Target::Global, config: Some(config), argument: ArgPath::Attribute };
-        Recipe { rules: vec![rule], ..Recipe::default() }
+        let targets = operators.iter().cloned().map(Target::Op).chain([Target::Global]);
+        let rule = |target| Rule { target, config: Some(config), argument: ArgPath::Attribute };
+        Recipe { rules: targets.map(rule).collect(), ..Recipe::default() }
     }
 
     fn profile(self) -> Profile {
@@ -121,9 +134,21 @@ impl Probe<'_> {
     }
 
     fn compiled(self, form: Form, extension: &str) -> Result<Outcome, String> {
-        let file = format!("{}.{extension}", self.0);
+        let graph = import(&folder(), &format!("{}.{extension}", self.0), &self.shapes())?;
+        let whole = self.quantized(form, graph.clone(), &[])?;
+        if !matches!(whole, Outcome::Float(_)) {
+            return Ok(whole);
+        }
+        let operators: Vec<String> = graph.nodes.iter().map(|node| node.target.clone()).collect();
+        // What the rule about everything leaves out is told better than what these do.
+        let named = caught(|| self.quantized(form, graph, &operators));
+        Ok(named.ok().filter(|named| matches!(named, Outcome::Runs(_))).unwrap_or(whole))
+    }
+
+    /// The program of a network with rules about everything and about these operators.
+    fn quantized(self, form: Form, graph: Graph, operators: &[String]) -> Result<Outcome, String> {
         let samples = |index: usize| folder().join(format!("{}_in_{index}.npy", self.0));
-        let annotated = Annotated::of(import(&folder(), &file, &self.shapes())?, &form.recipe());
+        let annotated = Annotated::of(graph, &form.recipe(operators));
         let params = if form == Form::Real { Vec::new() } else { annotated.calibrated(samples)?.0 };
         let network = annotated.quantized(params);
         let program = execute::Program::new(&network, form.profile())?;
@@ -136,9 +161,13 @@ impl Probe<'_> {
         let name = format!("{}-{}", self.0, form.name());
         let graph = &network.graph;
         let mut tensors = graph.nodes.iter().flat_map(|node| node.inputs.iter().chain(&node.outputs));
-        let is_whole = tensors.all(|&id| graph.value(id).element != Element::F32);
+        let origin = match operators {
+            _ if tensors.all(|&id| graph.value(id).element != Element::F32) => Origin::Network,
+            [] => Origin::Global,
+            _ => Origin::Named,
+        };
         let file = program.image.as_bytes().to_vec();
-        Ok(Outcome::Runs(Program { name, file, labels: program.labels, is_whole, samples }))
+        Ok(Outcome::Runs(Program { name, file, labels: program.labels, origin, samples }))
     }
 
     /// Compares real results with torch's.
