@@ -82,10 +82,12 @@ impl Model {
 /// Everything that is wrong with the file or not supported, in one list.
 pub fn import(model: &Model, shapes: &Shapes) -> Result<Import, Vec<Problem>> {
     let Model { shown, bytes, external } = model;
-    if is_archive(bytes) {
-        return pt2::import(shown, bytes, shapes);
-    }
-    onnx::import(shown, bytes, external, shapes)
+    let mut import = match is_archive(bytes) {
+        true => pt2::import(shown, bytes, shapes)?,
+        false => onnx::import(shown, bytes, external, shapes)?,
+    };
+    import.graph.name_outputs_apart();
+    Ok(import)
 }
 
 /// Whether the bytes begin as a ZIP file does.

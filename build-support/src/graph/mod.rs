@@ -207,6 +207,20 @@ impl Graph {
         self.outputs.iter().any(|output| output.value == id)
     }
 
+    /// Gives outputs names of their own: a tensor that the model returns twice is the second time `name_1`.
+    pub(crate) fn name_outputs_apart(&mut self) {
+        for index in 1..self.outputs.len() {
+            let (before, rest) = self.outputs.split_at_mut(index);
+            let (name, behind) = (&rest[0].name, &rest[1..]);
+            let is_taken = |name: &str| before.iter().any(|output| output.name == name);
+            if is_taken(name) {
+                let is_free = |name: &String| !is_taken(name) && behind.iter().all(|output| output.name != *name);
+                let free = (1..).map(|number| format!("{name}_{number}")).find(is_free);
+                rest[0].name = free.expect("there are enough numbers");
+            }
+        }
+    }
+
     /// Renames a node, and its results that bear its name.
     pub(crate) fn rename(&mut self, id: NodeId, name: String) {
         let node = &mut self.nodes[id.index()];
@@ -253,5 +267,21 @@ impl Graph {
         }
         let mut keep = keep.into_iter();
         self.nodes.retain(|_| keep.next().expect("one flag a node"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outputs_of_one_name_are_numbered_around_others() {
+        let mut graph = Graph::default();
+        let value = graph.add_value("x", Type::real(vec![1]));
+        graph.outputs =
+            ["x", "x", "x_1", "x", "y"].map(|name| Output { name: name.to_owned(), value }).into_iter().collect();
+        graph.name_outputs_apart();
+        let names: Vec<&str> = graph.outputs.iter().map(|output| output.name.as_str()).collect();
+        assert_eq!(names, ["x", "x_2", "x_1", "x_3", "y"]);
     }
 }
