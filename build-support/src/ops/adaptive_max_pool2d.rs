@@ -61,6 +61,10 @@ impl Room for AdaptiveMaxPool2d {
         vec![maxima.into(), indices.into()]
     }
 
+    fn work(&self, inputs: &[&[usize]]) -> usize {
+        super::largest(inputs)
+    }
+
     fn target(&self) -> &'static str {
         "aten.adaptive_max_pool2d.default"
     }

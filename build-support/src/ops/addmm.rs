@@ -36,6 +36,10 @@ impl Room for Addmm {
         product + &inputs[0].mapv(|x| x * self.beta as f32)
     }
 
+    fn work(&self, inputs: &[&[usize]]) -> usize {
+        inputs.concat().into_iter().max().unwrap_or(1)
+    }
+
     fn target(&self) -> &'static str {
         "aten.addmm.default"
     }

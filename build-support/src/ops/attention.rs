@@ -65,6 +65,10 @@ impl Room for Attention {
         vec![self.attend(real(0), real(1), real(2), mask.as_ref()).into()]
     }
 
+    fn work(&self, inputs: &[&[usize]]) -> usize {
+        super::largest(inputs)
+    }
+
     fn target(&self) -> &'static str {
         "aten.scaled_dot_product_attention.default"
     }

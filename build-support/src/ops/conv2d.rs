@@ -48,6 +48,10 @@ impl Room for Conv2d {
         quantize_float::conv2d(inputs[0], inputs[1], inputs.get(2).copied(), convolution, &shape)
     }
 
+    fn work(&self, inputs: &[&[usize]]) -> usize {
+        inputs[1][1..].iter().product()
+    }
+
     fn target(&self) -> &'static str {
         "aten.conv2d.default"
     }

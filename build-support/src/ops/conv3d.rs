@@ -52,6 +52,10 @@ impl Room for Conv3d {
         quantize_float::conv3d(inputs[0], inputs[1], inputs.get(2).copied(), conv, &shape)
     }
 
+    fn work(&self, inputs: &[&[usize]]) -> usize {
+        inputs[1][1..].iter().product()
+    }
+
     fn target(&self) -> &'static str {
         "aten.conv3d.default"
     }

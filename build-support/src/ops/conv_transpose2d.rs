@@ -59,6 +59,10 @@ impl Room for ConvTranspose2d {
         quantize_float::conv_transpose2d(inputs[0], inputs[1], inputs.get(2).copied(), convolution, &shape)
     }
 
+    fn work(&self, inputs: &[&[usize]]) -> usize {
+        super::largest(inputs)
+    }
+
     fn target(&self) -> &'static str {
         "aten.conv_transpose2d.input"
     }

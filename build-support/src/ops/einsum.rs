@@ -125,6 +125,10 @@ impl Room for Einsum {
         })
     }
 
+    fn work(&self, inputs: &[&[usize]]) -> usize {
+        inputs.concat().into_iter().max().unwrap_or(1)
+    }
+
     fn target(&self) -> &'static str {
         "aten.einsum.default"
     }

@@ -26,6 +26,10 @@ impl Room for Linear {
         quantize_float::linear(inputs[0], inputs[1], inputs.get(2).copied())
     }
 
+    fn work(&self, inputs: &[&[usize]]) -> usize {
+        inputs[1][1..].iter().product()
+    }
+
     fn target(&self) -> &'static str {
         "aten.linear.default"
     }

@@ -72,6 +72,10 @@ impl Room for MatMul {
         Tensor::from_shape_vec(shape, product).expect("as many elements as the shape says")
     }
 
+    fn work(&self, inputs: &[&[usize]]) -> usize {
+        inputs.concat().into_iter().max().unwrap_or(1)
+    }
+
     fn target(&self) -> &'static str {
         match self {
             Self::Mm => "aten.mm.default",

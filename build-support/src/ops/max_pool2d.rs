@@ -40,6 +40,10 @@ impl Room for MaxPool2d {
         quantize_float::max_pool2d(inputs[0], window)
     }
 
+    fn work(&self, inputs: &[&[usize]]) -> usize {
+        super::largest(inputs)
+    }
+
     fn target(&self) -> &'static str {
         "aten.max_pool2d.default"
     }

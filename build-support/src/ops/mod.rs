@@ -35,6 +35,11 @@ pub(crate) trait Room {
         }
     }
 
+    /// About how many steps one element of the results takes, for operands of these shapes.
+    fn work(&self, _: &[&[usize]]) -> usize {
+        1
+    }
+
     /// All results.
     fn evaluate_all(&self, inputs: &[&Data]) -> Vec<Data> {
         let inputs: Vec<&Tensor> = inputs.iter().map(|input| input.real().expect("checked at import")).collect();
@@ -230,6 +235,11 @@ macro_rules! rooms {
                 match self { $(Self::$room(room) => room.evaluate_all(inputs),)* }
             }
 
+            /// About how many steps one element of the results takes, for operands of these shapes.
+            pub(crate) fn work(&self, inputs: &[&[usize]]) -> usize {
+                match self { $(Self::$room(room) => room.work(inputs),)* }
+            }
+
             /// The ATen overload that torch's exporter and decompositions write for the operator.
             pub fn target(&self) -> &'static str {
                 match self { $(Self::$room(room) => room.target(),)* }
@@ -334,6 +344,11 @@ rooms! {
     var::Var,
     vector_norm::VectorNorm,
     view::View,
+}
+
+/// Elements of the largest operand: steps of what may read all of it for each element of its result.
+fn largest(inputs: &[&[usize]]) -> usize {
+    inputs.iter().map(|shape| shape.iter().product()).max().unwrap_or(1)
 }
 
 /// Size of a sliding window's result along one axis; the exporter's floor division.

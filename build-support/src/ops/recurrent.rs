@@ -181,6 +181,10 @@ impl Room for Recurrent {
         [sequence].into_iter().chain(finals.iter().map(|states| stack(states, Axis(0)))).map(Data::from).collect()
     }
 
+    fn work(&self, inputs: &[&[usize]]) -> usize {
+        super::largest(inputs)
+    }
+
     fn target(&self) -> &'static str {
         match self.cell {
             Cell::Lstm => "aten.lstm.input",

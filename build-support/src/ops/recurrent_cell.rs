@@ -51,6 +51,10 @@ impl Room for RecurrentCell {
         self.cell.step(inputs[0], &state, &inputs[1 + states..]).into_iter().map(Data::from).collect()
     }
 
+    fn work(&self, inputs: &[&[usize]]) -> usize {
+        super::largest(inputs)
+    }
+
     fn target(&self) -> &'static str {
         match self.cell {
             Cell::Lstm => "aten.lstm_cell.default",

@@ -55,9 +55,9 @@ impl Builder<'_> {
         if let Some(constants) = constants
             && !makes_one
         {
-            let work = kinds.iter().map(|kind| kind.shape.as_slice());
-            let work: usize = work.map(|shape| shape.iter().product::<usize>()).sum();
-            if work.saturating_mul(op_work(&op, &constants)) > MAX_FOLDED_WORK {
+            let elements: usize = kinds.iter().map(|kind| kind.shape.iter().product::<usize>()).sum();
+            let shapes: Vec<&[usize]> = constants.iter().map(|data| data.shape()).collect();
+            if elements.saturating_mul(op.work(&shapes)) > MAX_FOLDED_STEPS {
                 return Err("computes a large tensor from constants; compute it before the export".to_owned());
             }
             let results = op.evaluate(&constants);
@@ -99,41 +99,7 @@ impl Builder<'_> {
 }
 
 /// Multiply-adds, and steps like them, that folding one operator may take.
-const MAX_FOLDED_WORK: usize = 1 << 30;
-
-/// About how many steps one element of an operator's result takes.
-fn op_work(op: &Op, operands: &[&Data]) -> usize {
-    let elements = |data: &&Data| data.shape().iter().product::<usize>();
-    let largest = || operands.iter().map(elements).max().unwrap_or(1);
-    match op {
-        Op::Conv1d(_) | Op::Conv2d(_) | Op::Conv3d(_) | Op::Linear(_) => operands[1].shape().iter().skip(1).product(),
-        Op::Addmm(_) | Op::Einsum(_) | Op::MatMul(_) => {
-            operands.iter().flat_map(|data| data.shape()).copied().max().unwrap_or(1)
-        }
-        Op::AdaptiveAvgPool1d(_)
-        | Op::AdaptiveAvgPool2d(_)
-        | Op::AdaptiveMaxPool2d(_)
-        | Op::Amax(_)
-        | Op::Any(_)
-        | Op::Attention(_)
-        | Op::AvgPool1d(_)
-        | Op::AvgPool2d(_)
-        | Op::ConvTranspose2d(_)
-        | Op::CosineSimilarity(_)
-        | Op::MaxAll(_)
-        | Op::MaxDim(_)
-        | Op::MaxPool1d(_)
-        | Op::MaxPool2d(_)
-        | Op::Mean(_)
-        | Op::Prod(_)
-        | Op::Recurrent(_)
-        | Op::RecurrentCell(_)
-        | Op::Sum(_)
-        | Op::Var(_)
-        | Op::VectorNorm(_) => largest(),
-        _ => 1,
-    }
-}
+const MAX_FOLDED_STEPS: usize = 1 << 30;
 
 /// Number of elements of these dimensions, at most `limit`.
 pub(in crate::frontend) fn element_count(shape: &[usize], limit: usize) -> Result<usize, String> {
