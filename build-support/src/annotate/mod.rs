@@ -154,9 +154,12 @@ enum User {
 const OBSERVED_APART: [&str; 4] =
     ["aten.moveaxis.int", "aten.moveaxis.intlist", "aten.movedim.int", "aten.movedim.intlist"];
 
-/// Overloads that upstream does not know, although it knows others that do the same.
-const UNKNOWN_MOVES: [&str; 7] = [
+/// Overloads that upstream's default quantizer does not know, although it knows others that do the same.
+const UNKNOWN_MOVES: [&str; 10] = [
+    "aten.as_strided.default",
     "aten.broadcast_to.default",
+    "aten.clamp_max.default",
+    "aten.clamp_min.default",
     "aten.expand_as.default",
     "aten.mT.default",
     "aten.narrow.default",
