@@ -292,7 +292,11 @@ impl Known<'_> {
     }
 
     fn concat(&self) -> Option<Data> {
-        let axis = self.axis(0, self.operand(0)?.shape().len())?;
+        let rank = self.operand(0)?.shape().len();
+        let axis = self.axis(0, rank)?;
+        if self.operands.iter().flatten().any(|data| data.shape().len() != rank) {
+            return None;
+        }
         macro_rules! joined {
             ($variant:ident) => {{
                 let parts: Option<Vec<_>> = self

@@ -1,13 +1,13 @@
 //! Layers with weights.
 
 use super::elementwise::binary;
-use super::pools::{image, only_images, pads, sides};
-use super::{apply, number, one, pair, same, shape_of, sizes};
+use super::pools::{image, pads, sides};
+use super::{apply, number, one, same, shape_of, sizes};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::{Given, Tensor, ValueId};
 use crate::ops::{
     batch_norm::BatchNorm, binary::Binary, conv_transpose2d::ConvTranspose2d, conv1d::Conv1d, conv2d::Conv2d,
-    conv3d::Conv3d, einsum::Einsum, linear::Linear, matmul::MatMul, permute::Permute,
+    conv3d::Conv3d, einsum::Einsum, linear::Linear, matmul::MatMul, permute::Permute, view::View,
 };
 
 pub(super) fn conv(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
@@ -172,26 +172,35 @@ pub(super) fn conv_transpose(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -
         inputs.push(weight(importer, node, 2)?);
     }
     let (input, weights) = (shape_of(importer, inputs[0]), shape_of(importer, inputs[1]));
-    only_images(input)?;
-    only_images(weights)?;
-    let (stride, dilation) = (pair(node, "strides", 1)?, pair(node, "dilations", 1)?);
-    let given = sizes(node, "output_padding", 2, 0)?;
-    let mut output_pad = [given[0], given[1]];
+    if input.len() != weights.len() {
+        return Err(format!("an input of {} dimensions and weights of {}", input.len(), weights.len()));
+    }
+    let dims = input.len().saturating_sub(2);
+    let (size, kernel) = (image(input)?, image(weights)?);
+    let (stride, dilation) = (sides(node, "strides", dims)?, sides(node, "dilations", dims)?);
+    // Along one axis the image has one row.
+    let of_image = |name: &str, row: usize| match sizes(node, name, dims, 0)?[..] {
+        [width] => Ok([row, width]),
+        [height, width] => Ok([height, width]),
+        _ => Err(format!("attribute `{name}` has an unexpected value")),
+    };
+    let mut output_pad = of_image("output_padding", 0)?;
     // What the windows cover; padding takes from it.
     let full = [0, 1].map(|axis| {
-        (input[2 + axis] - 1) * stride[axis] + dilation[axis] * (weights[2 + axis].max(1) - 1) + 1 + output_pad[axis]
+        (size[axis].max(1) - 1) * stride[axis] + dilation[axis] * (kernel[axis].max(1) - 1) + 1 + output_pad[axis]
     });
     let wanted = match (node.ints("output_shape"), node.text("auto_pad")) {
-        (Some(_), _) => Some(pair(node, "output_shape", 0)?),
-        (None, Some("SAME_UPPER" | "SAME_LOWER")) => Some([0, 1].map(|axis| input[2 + axis] * stride[axis])),
+        (Some(_), _) => Some(of_image("output_shape", 1)?),
+        (None, Some("SAME_UPPER" | "SAME_LOWER")) => Some([0, 1].map(|axis| size[axis] * stride[axis])),
         (None, Some("VALID")) => Some(full),
         (None, _) => None,
     };
     let pad = match wanted {
-        None => {
-            let pads = sizes(node, "pads", 4, 0)?;
-            [[pads[0], pads[2]], [pads[1], pads[3]]]
-        }
+        None => match sizes(node, "pads", 2 * dims, 0)?[..] {
+            [left, right] => [[0, 0], [left, right]],
+            [top, left, bottom, right] => [[top, bottom], [left, right]],
+            _ => unreachable!("as many as asked for"),
+        },
         Some(wanted) => [0, 1].map(|axis| {
             let total = full[axis].saturating_sub(wanted[axis]);
             output_pad[axis] += wanted[axis].saturating_sub(full[axis]);
@@ -199,8 +208,19 @@ pub(super) fn conv_transpose(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -
             if node.text("auto_pad") == Some("SAME_UPPER") { [half, total - half] } else { [total - half, half] }
         }),
     };
-    let groups = groups(node)?;
-    importer.push(node, ConvTranspose2d { stride, pad, output_pad, dilation, groups }, inputs)
+    let conv = ConvTranspose2d { stride, pad, output_pad, dilation, groups: groups(node)? };
+    if dims == 2 {
+        return importer.push(node, conv, inputs);
+    }
+    for operand in &mut inputs[..2] {
+        let given = importer.graph.value(*operand).given.clone();
+        let &[outer, inner, length] = shape_of(importer, *operand) else { unreachable!("of one spatial axis") };
+        *operand = apply(importer, node, View { shape: vec![outer, inner, 1, length] }, vec![*operand])?;
+        given.into_iter().for_each(|given| importer.graph.give(*operand, given));
+    }
+    let result = apply(importer, node, conv, inputs)?;
+    let &[n, c, _, length] = shape_of(importer, result) else { unreachable!("an image") };
+    importer.push(node, View { shape: vec![n, c, length] }, vec![result])
 }
 
 pub(super) fn add(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {

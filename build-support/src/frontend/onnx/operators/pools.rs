@@ -60,13 +60,6 @@ pub(super) fn pads(
     }
 }
 
-pub(super) fn only_images(input: &[usize]) -> Result<(), String> {
-    if input.len() == 4 {
-        return Ok(());
-    }
-    Err(format!("only two-dimensional windows are supported yet; this one has an input of {} dimensions", input.len()))
-}
-
 /// The windows of a pool.
 struct Windows {
     kernel: [usize; 2],
