@@ -47,7 +47,7 @@ pub(super) fn variadic(importer: &mut Importer<'_>, node: &OnnxNode<'_>, op: Bin
     let mut result = importer.tensor(node, 0)?;
     for index in 1..node.inputs.len() {
         let operand = importer.tensor(node, index)?;
-        result = one(importer.push(node, op, vec![result, operand])?)?;
+        result = apply(importer, node, op, vec![result, operand])?;
     }
     Ok(same(result))
 }
@@ -102,7 +102,7 @@ pub(super) fn prelu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<
         let scaled = apply(importer, node, Binary::Mul, vec![one(below)?, slope])?;
         return importer.push(node, Binary::Add, vec![one(above)?, scaled]);
     }
-    let slope = one(importer.push(node, View { shape: vec![count] }, vec![slope])?)?;
+    let slope = apply(importer, node, View { shape: vec![count] }, vec![slope])?;
     importer.push(node, Prelu, vec![input, slope])
 }
 

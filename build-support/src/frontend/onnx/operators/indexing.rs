@@ -4,6 +4,7 @@ use super::{apply, axis_of, constant, counting, one, shape_of, size};
 use crate::frontend::onnx::tensor::wrap_index;
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::{Data, Element, ValueId};
+use crate::ops::binary::Binary;
 use crate::ops::cast::Cast;
 use crate::ops::choose::Choose;
 use crate::ops::compare::Compare;
@@ -14,7 +15,7 @@ use crate::ops::permute::Permute;
 use crate::ops::select::Select;
 use crate::ops::view::View;
 use ndarray::{Array1, ArrayD};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// One tensor of indices for each of the axes that the last dimension of `indices` counts, for an operand of this rank.
 fn coordinates(
@@ -53,50 +54,101 @@ pub(super) fn gather_nd(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Res
     importer.push(node, Index { axis: 0 }, inputs)
 }
 
-/// Operands of a scatter have known indices that name each place once.
-fn check_places(importer: &Importer<'_>, indices: &[ValueId], dims: &[usize], shape: &[usize]) -> Result<(), String> {
-    let mut places = BTreeSet::new();
+/// Most times that one place may be named by indices of a reduction.
+const MAX_ROUNDS: usize = 16;
+
+/// The places that known indices of this shape name, in its order.
+fn places(
+    importer: &Importer<'_>,
+    indices: &[ValueId],
+    dims: &[usize],
+    shape: &[usize],
+) -> Result<Vec<Vec<usize>>, String> {
     let arrays: Option<Vec<_>> = indices
         .iter()
         .map(|&id| importer.graph.value(id).constant.as_ref().and_then(Data::integers)?.broadcast(shape))
         .collect();
     let arrays = arrays.ok_or("its indices are computed at run time")?;
-    for at in ndarray::indices(shape) {
-        let place: Option<Vec<usize>> =
-            arrays.iter().zip(dims).map(|(array, &dim)| wrap_index(array[&at], dim)).collect();
-        if !places.insert(place.ok_or("has an index outside its operand")?) {
-            return Err("two of its indices name the same place".to_owned());
-        }
-    }
-    Ok(())
+    let place = |at| arrays.iter().zip(dims).map(|(array, &dim)| wrap_index(array[&at], dim)).collect();
+    let places: Option<Vec<Vec<usize>>> = ndarray::indices(shape).into_iter().map(place).collect();
+    places.ok_or_else(|| "has an index outside its operand".to_owned())
 }
 
-fn only_replaces(node: &OnnxNode<'_>) -> Result<(), String> {
-    match node.text("reduction") {
-        None | Some("none") => Ok(()),
-        Some(other) => Err(format!("reduces by `{other}`; replacing is supported")),
+/// Elements replaced at coordinates of a shape, each place once, or combined with the new ones.
+fn scatter(
+    importer: &mut Importer<'_>,
+    node: &OnnxNode<'_>,
+    [input, new]: [ValueId; 2],
+    coordinates: &[ValueId],
+    shape: &[usize],
+) -> Result<Vec<Entry>, String> {
+    let op = match node.text("reduction") {
+        None | Some("none") => None,
+        Some("add") => Some(Binary::Add),
+        Some("mul") => Some(Binary::Mul),
+        Some("max") => Some(Binary::Maximum),
+        Some("min") => Some(Binary::Minimum),
+        Some(other) => return Err(format!("reduces by `{other}`")),
+    };
+    let dims = shape_of(importer, input).to_vec();
+    let places = places(importer, coordinates, &dims, shape)?;
+    // The first element of each place, then the second, and so on.
+    let mut rounds: Vec<Vec<usize>> = Vec::new();
+    let mut seen: BTreeMap<&[usize], usize> = BTreeMap::new();
+    for (index, place) in places.iter().enumerate() {
+        let round = seen.entry(place).or_default();
+        if *round == rounds.len() {
+            rounds.push(Vec::new());
+        }
+        rounds[*round].push(index);
+        *round += 1;
     }
+    let Some(op) = op else {
+        if rounds.len() > 1 {
+            return Err("two of its indices name the same place".to_owned());
+        }
+        return importer.push(node, IndexPut, [&[input], coordinates, &[new]].concat());
+    };
+    if rounds.len() > MAX_ROUNDS {
+        return Err(format!("names a place more than {MAX_ROUNDS} times"));
+    }
+    let behind = dims.get(coordinates.len()..).unwrap_or_default();
+    let rows = View { shape: [&[places.len()], behind].concat() };
+    let rows = apply(importer, node, rows, vec![new])?;
+    let mut result = input;
+    for round in rounds {
+        let mut add = |numbers: Vec<i64>| constant(importer, node, "indices", Array1::from(numbers).into_dyn());
+        let indices: Vec<ValueId> = (0..coordinates.len())
+            .map(|axis| add(round.iter().map(|&index| places[index][axis] as i64).collect())) // within the axis
+            .collect();
+        let chosen = add(round.iter().map(|&index| index as i64).collect()); // as many as there are
+        let new = apply(importer, node, IndexSelect { axis: 0 }, vec![rows, chosen])?;
+        let old = apply(importer, node, Index { axis: 0 }, [&[result], &indices[..]].concat())?;
+        let combined = apply(importer, node, op, vec![old, new])?;
+        result = apply(importer, node, IndexPut, [&[result], &indices[..], &[combined]].concat())?;
+    }
+    Ok(vec![Entry::Value(result)])
 }
 
 pub(super) fn scatter_nd(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
-    only_replaces(node)?;
     let (input, indices, new) = (importer.tensor(node, 0)?, importer.tensor(node, 1)?, importer.tensor(node, 2)?);
     let rank = shape_of(importer, input).len();
     let coordinates = coordinates(importer, node, indices, rank)?;
     let outer = coordinates.first().map(|&first| shape_of(importer, first).to_vec()).ok_or("has no indices")?;
-    check_places(importer, &coordinates, shape_of(importer, input), &outer)?;
-    importer.push(node, IndexPut, [&[input], coordinates.as_slice(), &[new]].concat())
+    scatter(importer, node, [input, new], &coordinates, &outer)
 }
 
 pub(super) fn scatter_elements(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
-    only_replaces(node)?;
     let (input, indices, new) = (importer.tensor(node, 0)?, importer.tensor(node, 1)?, importer.tensor(node, 2)?);
     let shape = shape_of(importer, indices).to_vec();
-    let axis = axis_of(node, 0, shape_of(importer, input).len())?;
-    let mut coordinates = numbered(importer, node, &shape, shape.len())?;
-    *coordinates.get_mut(axis).ok_or("has indices of another rank")? = indices;
-    check_places(importer, &coordinates, shape_of(importer, input), &shape)?;
-    importer.push(node, IndexPut, [&[input], coordinates.as_slice(), &[new]].concat())
+    let rank = shape_of(importer, input).len();
+    let axis = axis_of(node, 0, rank)?;
+    if shape.len() != rank {
+        return Err("has indices of another rank".to_owned());
+    }
+    let mut coordinates = numbered(importer, node, &shape, rank)?;
+    coordinates[axis] = indices;
+    scatter(importer, node, [input, new], &coordinates, &shape)
 }
 
 /// One of two values for each class: the second where the index is that of the class.

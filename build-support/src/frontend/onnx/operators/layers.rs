@@ -2,7 +2,7 @@
 
 use super::elementwise::binary;
 use super::pools::{image, pads, sides};
-use super::{apply, number, one, same, shape_of, sizes};
+use super::{apply, number, same, shape_of, sizes};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::{Given, Tensor, ValueId};
 use crate::ops::{
@@ -108,11 +108,11 @@ fn general_gemm(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<
     for (index, name) in [(0, "transA"), (1, "transB")] {
         let mut operand = importer.tensor(node, index)?;
         if node.int(name, 0) != 0 {
-            operand = one(importer.push(node, Permute { perm: vec![1, 0] }, vec![operand])?)?;
+            operand = apply(importer, node, Permute { perm: vec![1, 0] }, vec![operand])?;
         }
         operands.push(operand);
     }
-    let mut result = one(importer.push(node, MatMul::Mm, operands)?)?;
+    let mut result = apply(importer, node, MatMul::Mm, operands)?;
     result = scaled(importer, node, result, node.float("alpha", 1.0))?;
     if node.has(2) {
         let summand = importer.tensor(node, 2)?;

@@ -1,6 +1,6 @@
 //! Operators that move elements without looking at them.
 
-use super::{OUTSIDE, apply, axes_of, constant, one, same, shape_of, size, sizes};
+use super::{OUTSIDE, apply, axes_of, axis_of, constant, one, same, shape_of, size, sizes};
 use crate::frontend::onnx::tensor::{reshape_target, wrap_index};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::ValueId;
@@ -200,7 +200,7 @@ pub(super) fn transpose(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Res
 pub(super) fn concat(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let inputs = (0..node.inputs.len()).map(|index| importer.tensor(node, index)).collect::<Result<Vec<_>, _>>()?;
     let rank = inputs.first().map_or(0, |&input| shape_of(importer, input).len());
-    let axis = wrap_index(node.int("axis", 0), rank).ok_or(OUTSIDE)?;
+    let axis = axis_of(node, 0, rank)?;
     importer.push(node, Cat { axis }, inputs)
 }
 
@@ -270,13 +270,13 @@ pub(super) fn slice(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<
         let (start, end) = (part.start as usize, part.end as usize); // clamped to the axis
         if step > 1 {
             let slice = StridedSlice { axis: part.axis, start, end, step };
-            value = one(importer.push(node, slice, vec![value])?)?;
+            value = apply(importer, node, slice, vec![value])?;
             continue;
         }
         if start == 0 && end == shape_of(importer, value)[part.axis] {
             continue;
         }
-        value = one(importer.push(node, Slice { axis: part.axis, start, end }, vec![value])?)?;
+        value = apply(importer, node, Slice { axis: part.axis, start, end }, vec![value])?;
     }
     Ok(same(value))
 }
@@ -318,7 +318,7 @@ fn parts(
     let mut start = 0;
     let mut parts = Vec::new();
     for size in sizes {
-        parts.push(one(importer.push(node, Slice { axis, start, end: start + size }, vec![input])?)?);
+        parts.push(apply(importer, node, Slice { axis, start, end: start + size }, vec![input])?);
         start += size;
     }
     Ok(parts)
@@ -327,7 +327,7 @@ fn parts(
 pub(super) fn split(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let input = importer.tensor(node, 0)?;
     let shape = shape_of(importer, input);
-    let axis = wrap_index(node.int("axis", 0), shape.len()).ok_or(OUTSIDE)?;
+    let axis = axis_of(node, 0, shape.len())?;
     let given = importer.known_integers(node, 1);
     if given.is_none() && node.has(1) {
         return Err("its sizes are computed at run time".to_owned());
@@ -340,7 +340,7 @@ pub(super) fn split(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<
 pub(super) fn split_to_sequence(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let input = importer.tensor(node, 0)?;
     let shape = shape_of(importer, input).to_vec();
-    let axis = wrap_index(node.int("axis", 0), shape.len()).ok_or(OUTSIDE)?;
+    let axis = axis_of(node, 0, shape.len())?;
     let given = importer.known(node, 1).map(|sizes| sizes.shape().is_empty()).zip(importer.known_integers(node, 1));
     let sizes = match given {
         Some((true, step)) => {
@@ -360,7 +360,7 @@ pub(super) fn split_to_sequence(importer: &mut Importer<'_>, node: &OnnxNode<'_>
         let mut shape = shape;
         shape.remove(axis);
         for value in &mut values {
-            *value = one(importer.push(node, View { shape: shape.clone() }, vec![*value])?)?;
+            *value = apply(importer, node, View { shape: shape.clone() }, vec![*value])?;
         }
     }
     Ok(vec![Entry::Sequence(values)])
@@ -443,8 +443,8 @@ fn regroup(
 ) -> Result<Vec<Entry>, String> {
     let [before, after] = shapes;
     let input = importer.tensor(node, 0)?;
-    let blocks = one(importer.push(node, View { shape: before }, vec![input])?)?;
-    let moved = one(importer.push(node, Permute { perm }, vec![blocks])?)?;
+    let blocks = apply(importer, node, View { shape: before }, vec![input])?;
+    let moved = apply(importer, node, Permute { perm }, vec![blocks])?;
     importer.push(node, View { shape: after }, vec![moved])
 }
 
@@ -452,7 +452,7 @@ fn regroup(
 pub(super) fn gather(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let (input, indices) = (importer.tensor(node, 0)?, importer.tensor(node, 1)?);
     let dims = shape_of(importer, input).to_vec();
-    let axis = wrap_index(node.int("axis", 0), dims.len()).ok_or(OUTSIDE)?;
+    let axis = axis_of(node, 0, dims.len())?;
     let known = importer.known_integers(node, 1);
     if let Some(indices) = &known
         && indices.iter().any(|&index| wrap_index(index, dims[axis]).is_none())
@@ -473,14 +473,14 @@ pub(super) fn gather(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result
     if counts.len() == 1 {
         return importer.push(node, IndexSelect { axis }, vec![input, indices]);
     }
-    let flat = one(importer.push(node, View { shape: vec![counts.iter().product()] }, vec![indices])?)?;
-    let rows = one(importer.push(node, IndexSelect { axis }, vec![input, flat])?)?;
+    let flat = apply(importer, node, View { shape: vec![counts.iter().product()] }, vec![indices])?;
+    let rows = apply(importer, node, IndexSelect { axis }, vec![input, flat])?;
     importer.push(node, View { shape }, vec![rows])
 }
 
 pub(super) fn gather_elements(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let inputs = vec![importer.tensor(node, 0)?, importer.tensor(node, 1)?];
-    let axis = wrap_index(node.int("axis", 0), shape_of(importer, inputs[0]).len()).ok_or(OUTSIDE)?;
+    let axis = axis_of(node, 0, shape_of(importer, inputs[0]).len())?;
     importer.push(node, Gather { axis }, inputs)
 }
 
@@ -513,11 +513,10 @@ pub(super) fn trilu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<
     if node.int("upper", 1) == 0 {
         return importer.push(node, Tril { diagonal }, vec![input]);
     }
-    let [.., rows, columns] = shape_of(importer, input) else { return Err("needs two dimensions or more".to_owned()) };
-    let (rows, columns) = (*rows, *columns);
+    let &[.., rows, columns] = shape_of(importer, input) else { return Err("needs two dimensions or more".to_owned()) };
     importer.spend(&[rows, columns])?;
     let below = |row: usize, column: usize| (column as i64 - row as i64) < diagonal; // sizes of a tensor
     let mask = ArrayD::from_shape_fn(vec![rows, columns], |at| below(at[0], at[1]));
-    let mask = importer.graph.add_constant(format!("{}.mask", node.scopes.name(node.proto)), mask);
+    let mask = constant(importer, node, "mask", mask);
     importer.push(node, MaskedFill { value: 0.0 }, vec![input, mask])
 }

@@ -1,6 +1,6 @@
 //! Normalizations over groups of elements.
 
-use super::{apply, axes_of, axis_of, number, one, shape_of};
+use super::{apply, axes_of, axis_of, number, shape_of};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::ValueId;
 use crate::ops::abs::Abs;
@@ -60,7 +60,7 @@ pub(super) fn group_norm(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Re
     if importer.opset < 21 && groups != channels {
         for parameter in &mut inputs[1..] {
             let op = RepeatInterleave { axis: 0, count: channels / groups };
-            *parameter = one(importer.push(node, op, vec![*parameter])?)?;
+            *parameter = apply(importer, node, op, vec![*parameter])?;
         }
     }
     let eps = node.float("epsilon", 1e-5).into();
@@ -86,8 +86,8 @@ pub(super) fn softmax(importer: &mut Importer<'_>, node: &OnnxNode<'_>, log: boo
     // Over all elements from this axis on.
     let (outer, inner) = shape.split_at(axis);
     let flat = vec![outer.iter().product(), inner.iter().product()];
-    let flat = one(importer.push(node, View { shape: flat }, vec![input])?)?;
-    let result = one(importer.push(node, Softmax { axis: 1, log }, vec![flat])?)?;
+    let flat = apply(importer, node, View { shape: flat }, vec![input])?;
+    let result = apply(importer, node, Softmax { axis: 1, log }, vec![flat])?;
     importer.push(node, View { shape }, vec![result])
 }
 

@@ -3,7 +3,7 @@
 //! A pair of both changes no value of the float network. It says with which parameters a tensor is quantized, so that the network
 //! needs no samples.
 
-use super::{one, same};
+use super::{apply, same};
 use crate::frontend::onnx::tensor::{integer_range, wrap_index};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode, proto};
 use crate::graph::{Data, Given};
@@ -101,7 +101,7 @@ pub(super) fn dequantize(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Re
     }
     let id = match &importer.graph.value(*value).given {
         // Quantized a second time, for other readers.
-        Some(other) if other != given => one(importer.push(node, View { shape }, vec![*value])?)?,
+        Some(other) if other != given => apply(importer, node, View { shape }, vec![*value])?,
         _ => *value,
     };
     importer.graph.give(id, given.clone());
