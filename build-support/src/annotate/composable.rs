@@ -81,7 +81,7 @@ impl Annotator<'_> {
         let input = self.graph.inputs[index];
         if self.input_rule[index].is_none() {
             self.input_rule[index] = Some(spec.rule);
-            if self.is_real(input) && !self.users[input.index()].is_empty() {
+            if self.is_real(input) {
                 self.table.set(Place::Made(input), spec);
             }
         }

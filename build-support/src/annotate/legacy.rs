@@ -61,7 +61,11 @@ impl Annotator<'_> {
         let boundary = |matches: fn(&Target) -> bool| rules.iter().rposition(|rule| matches(&rule.target));
         let for_inputs = boundary(|target| matches!(target, Target::Io | Target::Input));
         if let Some(spec) = for_inputs.and_then(|rule| self.spec(rule)) {
-            (0..self.graph.inputs.len()).for_each(|index| self.annotate_input(index, spec));
+            for (index, input) in self.graph.inputs.iter().enumerate() {
+                if !self.users[input.index()].is_empty() {
+                    self.annotate_input(index, spec);
+                }
+            }
         }
         if let Some(spec) =
             boundary(|target| matches!(target, Target::Io | Target::Output)).and_then(|rule| self.spec(rule))

@@ -342,11 +342,11 @@ fn what_upstream_forgets_is_quantized_where_a_rule_names_it() {
 }
 
 #[test]
-fn an_input_that_nobody_reads_is_not_observed() {
+fn an_input_that_nobody_reads_is_observed_where_it_is_made() {
     let mut net = Net::default();
     let (x, _) = (net.input("x"), net.input("unread"));
     net.output(x);
-    assert_eq!(net.composed(&[(GLOBAL, INT8)]).observers(), ["x x>"]);
+    assert_eq!(net.composed(&[(GLOBAL, INT8)]).observers(), ["x x>", "unread"]);
     assert_eq!(net.annotate(Precedence::Legacy, &[(Target::Io, INT8)]).observers(), ["x x>"]);
 }
 

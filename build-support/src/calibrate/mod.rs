@@ -20,8 +20,8 @@ pub fn calibrate(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) 
     let mut observers: Vec<Observer> =
         annotation.observers.iter().map(|observed| Observer::new(observed.activation)).collect();
     let consumers = graph.consumers();
-    // Results that nobody reads are not observed, as upstream puts observers between maker and reader.
-    let is_read = |id: ValueId| !consumers[id.index()].is_empty() || graph.is_output(id);
+    // Results that nobody reads are not observed, as upstream puts observers between maker and reader; inputs are.
+    let is_read = |id: ValueId| !consumers[id.index()].is_empty() || graph.is_output(id) || graph.inputs.contains(&id);
     let observers_of = |id| if is_read(id) { annotation.observers_of(graph, id) } else { Vec::new() };
     let groups: Vec<Vec<GroupId>> = (0..graph.value_count()).map(|value| observers_of(ValueId(value as u32))).collect();
     let mut sample = 0;
