@@ -13,8 +13,20 @@ use super::upstream::{Edge, Kind, Node, Prepared, family};
 
 /// Operators that upstream's quantizer does not know, or decomposes where it quantizes them: observers around them are their
 /// neighbours'.
-const UNKNOWN: [&str; 8] =
-    ["log_sigmoid", "mish", "rms_norm", "roll", "scaled_dot_product_attention", "softplus", "square", "std"];
+const UNKNOWN: [&str; 12] = [
+    "adaptive_avg_pool1d",
+    "avg_pool1d",
+    "instance_norm",
+    "log_sigmoid",
+    "max_pool1d",
+    "mish",
+    "rms_norm",
+    "roll",
+    "scaled_dot_product_attention",
+    "softplus",
+    "square",
+    "std",
+];
 
 /// The pairs.
 pub struct Alignment {
@@ -143,6 +155,15 @@ impl Alignment {
                 misplaced.extend(observed.into_iter().cloned());
                 // An observer of ours where upstream has none.
                 misplaced.extend(groups.iter().filter_map(|group| backwards.get(group)).cloned());
+            }
+        }
+        for Edge { source, observers } in &upstream.unread {
+            match self.values.get(source).and_then(|id| ours.annotation.made[id.0 as usize]) {
+                Some(group) => {
+                    self.observers.insert(observers[0].clone(), group);
+                    backwards.insert(group, observers[0].clone());
+                }
+                None => _ = misplaced.insert(observers[0].clone()),
             }
         }
         self.surplus = ours.annotation.observers.len().saturating_sub(backwards.len());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Case;
 
@@ -12,6 +12,8 @@ pub struct Prepared {
     pub nodes: Vec<Node>,
     /// By identity.
     pub observers: BTreeMap<String, Observer>,
+    /// Observers of inputs that nobody reads.
+    pub unread: Vec<Edge>,
     /// Families of operators that upstream's integer lowering left outside: some of each are in float. `None` where it failed.
     pub outside: Option<Vec<String>>,
 }
@@ -81,11 +83,14 @@ impl Prepared {
         let (qparams, graph) = (case.json("qparams.json"), case.json("prepared_graph.json"));
         let mut observers = BTreeMap::new();
         // A graph has a node for each place, observers may be at several.
-        let mut identities = BTreeMap::new();
+        let (mut identities, mut unread) = (BTreeMap::new(), Vec::new());
         for observer in qparams["observers"].as_array().expect("a list") {
             let id = text(&observer["id"]);
             for edge in observer["edges"].as_array().expect("a list") {
                 identities.insert(text(&edge["observer_node"]), id.clone());
+                if edge["source_op"] == "placeholder" && edge["consumers"] == json!([]) {
+                    unread.push(Edge { source: text(&edge["source"]), observers: vec![id.clone()] });
+                }
             }
             observers.insert(id, Observer::new(observer));
         }
@@ -119,7 +124,7 @@ impl Prepared {
         let outside = &case.json("summary.json")["lowering_model_int"]["outside_delegate"];
         let family_of = |target: &Value| family(&text(target)).to_owned();
         let outside = outside.as_array().map(|outside| outside.iter().map(family_of).collect());
-        Self { nodes, observers, outside }
+        Self { nodes, observers, unread, outside }
     }
 }
 
