@@ -1,7 +1,7 @@
 //! Layers with weights.
 
 use super::elementwise::binary;
-use super::pools::{image, pads, sides};
+use super::pools::{Volume, image, pads, sides, volume};
 use super::{apply, number, same, shape_of, sizes};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
 use crate::graph::{Given, Tensor, ValueId};
@@ -36,27 +36,11 @@ pub(super) fn conv(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<V
 
 /// A convolution of volumes.
 fn conv3d(importer: &mut Importer<'_>, node: &OnnxNode<'_>, inputs: Vec<ValueId>) -> Result<Vec<Entry>, String> {
-    let three = |name: &str| match sizes(node, name, 3, 1)?[..] {
-        [0, _, _] | [_, 0, _] | [_, _, 0] => Err(format!("attribute `{name}` contains 0")),
-        [depth, height, width] => Ok([depth, height, width]),
-        _ => unreachable!("as many as asked for"),
-    };
-    let (stride, dilation) = (three("strides")?, three("dilations")?);
     let (input, kernel) = (shape_of(importer, inputs[0]), shape_of(importer, inputs[1]));
-    let pad = match node.text("auto_pad") {
-        None | Some("" | "NOTSET") => {
-            let pads = sizes(node, "pads", 6, 0)?;
-            [0, 1, 2].map(|axis| [pads[axis], pads[3 + axis]])
-        }
-        Some("VALID") => [[0, 0]; 3],
-        Some(mode @ ("SAME_UPPER" | "SAME_LOWER")) => [0, 1, 2].map(|axis| {
-            let [size, reach] = [input[2 + axis], dilation[axis] * kernel[2 + axis].saturating_sub(1) + 1];
-            let total = ((size.div_ceil(stride[axis]) - 1) * stride[axis] + reach).saturating_sub(size);
-            let less = total / 2;
-            if mode == "SAME_UPPER" { [less, total - less] } else { [total - less, less] }
-        }),
-        Some(other) => return Err(format!("unknown auto_pad `{other}`")),
+    let (&[_, _, d, h, w], &[_, _, kd, kh, kw]) = (input, kernel) else {
+        return Err("needs volumes of five dimensions".to_owned());
     };
+    let Volume { stride, dilation, pad } = volume(node, [d, h, w], [kd, kh, kw])?;
     importer.push(node, Conv3d { stride, pad, dilation, groups: groups(node)? }, inputs)
 }
 

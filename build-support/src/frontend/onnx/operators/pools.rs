@@ -1,11 +1,12 @@
 //! Sliding windows and their padding.
 
-use super::{apply, one, pair, shape_of, sizes, unary};
+use super::{apply, constant, one, pair, same, shape_of, sizes, unary};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
-use crate::graph::ValueId;
+use crate::graph::{Tensor, ValueId};
 use crate::ops::{
     abs::Abs, adaptive_avg_pool2d::AdaptiveAvgPool2d, amax::Amax, avg_pool1d::AvgPool1d, avg_pool2d::AvgPool2d,
-    max_pool1d::MaxPool1d, max_pool2d::MaxPool2d, max_pool2d::ceil_pad, mean::Mean, sum::Sum, unary::Unary, view::View,
+    binary::Binary, conv2d::Conv2d, max_pool1d::MaxPool1d, max_pool2d::MaxPool2d, max_pool2d::ceil_pad, mean::Mean,
+    sum::Sum, unary::Unary, view::View,
 };
 
 /// Sizes along the axes that a window slides over: one axis is the second of an image of one row, where 1 changes nothing.
@@ -60,7 +61,172 @@ pub(super) fn pads(
     }
 }
 
+/// Steps and padding of windows over a volume, along depth, height and width.
+pub(super) struct Volume {
+    pub(super) stride: [usize; 3],
+    pub(super) dilation: [usize; 3],
+    pub(super) pad: [[usize; 2]; 3],
+}
+
+/// Reads them for a volume and windows of these sizes.
+pub(super) fn volume(node: &OnnxNode<'_>, size: [usize; 3], kernel: [usize; 3]) -> Result<Volume, String> {
+    let (stride, dilation) = (three(node, "strides")?, three(node, "dilations")?);
+    let pad = match node.text("auto_pad") {
+        None | Some("" | "NOTSET") => {
+            let pads = sizes(node, "pads", 6, 0)?;
+            [0, 1, 2].map(|axis| [pads[axis], pads[3 + axis]])
+        }
+        Some("VALID") => [[0, 0]; 3],
+        Some(mode @ ("SAME_UPPER" | "SAME_LOWER")) => [0, 1, 2].map(|axis| {
+            let reach = dilation[axis] * kernel[axis].saturating_sub(1) + 1;
+            let covered = size[axis].div_ceil(stride[axis]).saturating_sub(1) * stride[axis] + reach;
+            let total = covered.saturating_sub(size[axis]);
+            let less = total / 2;
+            if mode == "SAME_UPPER" { [less, total - less] } else { [total - less, less] }
+        }),
+        Some(other) => return Err(format!("unknown auto_pad `{other}`")),
+    };
+    Ok(Volume { stride, dilation, pad })
+}
+
+/// Three sizes above 0.
+fn three(node: &OnnxNode<'_>, name: &str) -> Result<[usize; 3], String> {
+    match sizes(node, name, 3, 1)?[..] {
+        [depth, height, width] if ![depth, height, width].contains(&0) => Ok([depth, height, width]),
+        _ => Err(format!("attribute `{name}` contains 0")),
+    }
+}
+
+/// A pool of `[N, C, D, H, W]`: each slice is pooled, then the results along the depth. Extremes, sums and means alike are those
+/// of the whole windows, as the elements that count are the same in every slice.
+fn over_volume(
+    importer: &mut Importer<'_>,
+    node: &OnnxNode<'_>,
+    input: ValueId,
+    pool: Pool,
+) -> Result<ValueId, String> {
+    let &[n, c, d, h, w] = shape_of(importer, input) else { unreachable!("a volume") };
+    if node.attribute("kernel_shape").is_none() {
+        return Err("attribute `kernel_shape` is missing".to_owned());
+    }
+    let kernel = three(node, "kernel_shape")?;
+    let Volume { stride, dilation, pad } = volume(node, [d, h, w], kernel)?;
+    let mut ceil = [0; 3];
+    if node.int("ceil_mode", 0) != 0 {
+        for (axis, size) in [d, h, w].into_iter().enumerate() {
+            let extra = ceil_pad(size, kernel[axis], stride[axis], dilation[axis], pad[axis]);
+            ceil[axis] = extra.ok_or("no window fits the padded input")?;
+        }
+    }
+    let of_slice = Windows {
+        kernel: [kernel[1], kernel[2]],
+        stride: [stride[1], stride[2]],
+        pad: [pad[1], pad[2]],
+        dilation: [dilation[1], dilation[2]],
+        ceil: [ceil[1], ceil[2]],
+    };
+    let of_depth = Windows {
+        kernel: [kernel[0], 1],
+        stride: [stride[0], 1],
+        pad: [pad[0], [0, 0]],
+        dilation: [dilation[0], 1],
+        ceil: [ceil[0], 0],
+    };
+    let slices = apply(importer, node, View { shape: vec![n, c * d, h, w] }, vec![input])?;
+    let pooled = pool(importer, node, slices, of_slice)?;
+    let (height, width) = (shape_of(importer, pooled)[2], shape_of(importer, pooled)[3]);
+    let columns = apply(importer, node, View { shape: vec![n, c, d, height * width] }, vec![pooled])?;
+    let result = pool(importer, node, columns, of_depth)?;
+    let depth = shape_of(importer, result)[2];
+    apply(importer, node, View { shape: vec![n, c, depth, height, width] }, vec![result])
+}
+
+/// A pool of `[N, C, H, W]`, or of `[N, C, L]` as an image of one row.
+fn over_image(
+    importer: &mut Importer<'_>,
+    node: &OnnxNode<'_>,
+    input: ValueId,
+    windows: Windows,
+    pool: Pool,
+) -> Result<ValueId, String> {
+    let &[n, c, length] = shape_of(importer, input) else { return pool(importer, node, input, windows) };
+    let row = apply(importer, node, View { shape: vec![n, c, 1, length] }, vec![input])?;
+    let pooled = pool(importer, node, row, windows)?;
+    let length = shape_of(importer, pooled)[3];
+    apply(importer, node, View { shape: vec![n, c, length] }, vec![pooled])
+}
+
+fn is_volume(importer: &Importer<'_>, input: ValueId) -> bool {
+    shape_of(importer, input).len() == 5
+}
+
+/// Pools `[N, C, H, W]`.
+type Pool = fn(&mut Importer<'_>, &OnnxNode<'_>, ValueId, Windows) -> Result<ValueId, String>;
+
+fn max_of(
+    importer: &mut Importer<'_>,
+    node: &OnnxNode<'_>,
+    input: ValueId,
+    windows: Windows,
+) -> Result<ValueId, String> {
+    let pad = windows.reach();
+    let Windows { kernel, stride, dilation, .. } = windows;
+    apply(importer, node, MaxPool2d { kernel, stride, pad, dilation }, vec![input])
+}
+
+fn mean_of(
+    importer: &mut Importer<'_>,
+    node: &OnnxNode<'_>,
+    input: ValueId,
+    windows: Windows,
+) -> Result<ValueId, String> {
+    let count_include_pad = node.int("count_include_pad", 0) != 0;
+    if windows.dilation == [1, 1] {
+        let Windows { kernel, stride, pad, ceil, .. } = windows;
+        let pool = AvgPool2d { kernel, stride, pad, count_include_pad, ceil, divisor: None };
+        return apply(importer, node, pool, vec![input]);
+    }
+    let sum = sum_of(importer, node, input, windows)?;
+    let (from, to) = (shape_of(importer, input).to_vec(), shape_of(importer, sum).to_vec());
+    // Those of a window's elements that count along an axis: of the input, and of its padding where that counts.
+    let mut counted = |axis: usize| {
+        importer.spend(&[to[2 + axis], windows.kernel[axis]])?;
+        let (size, [before, after]) = (from[2 + axis], windows.pad[axis]);
+        let counts = if count_include_pad { 0..before + size + after } else { before..before + size };
+        let place = |at: usize, tap: usize| at * windows.stride[axis] + tap * windows.dilation[axis];
+        let count = |at| (0..windows.kernel[axis]).filter(|&tap| counts.contains(&place(at, tap))).count();
+        Ok::<Vec<usize>, String>((0..to[2 + axis]).map(count).collect())
+    };
+    let (rows, columns) = (counted(0)?, counted(1)?);
+    let shape = vec![1, 1, to[2], to[3]];
+    importer.spend(&shape)?;
+    let factors = Tensor::from_shape_fn(shape, |at| 1.0 / (rows[at[2]] * columns[at[3]]).max(1) as f32); // small
+    let factors = constant(importer, node, "factors", factors);
+    apply(importer, node, Binary::Mul, vec![sum, factors])
+}
+
+/// Sums, of windows with dilation as products with ones.
+fn sum_of(
+    importer: &mut Importer<'_>,
+    node: &OnnxNode<'_>,
+    input: ValueId,
+    windows: Windows,
+) -> Result<ValueId, String> {
+    let Windows { kernel, stride, pad, dilation, ceil } = windows;
+    if dilation == [1, 1] {
+        let pool = AvgPool2d { kernel, stride, pad, count_include_pad: true, ceil, divisor: Some(1) };
+        return apply(importer, node, pool, vec![input]);
+    }
+    let groups = shape_of(importer, input)[1];
+    let shape = vec![groups, 1, kernel[0], kernel[1]];
+    importer.spend(&shape)?;
+    let ones = constant(importer, node, "ones", Tensor::from_elem(shape, 1.0));
+    let conv = Conv2d { stride, pad: windows.reach(), dilation, groups };
+    apply(importer, node, conv, vec![input, ones])
+}
+
 /// The windows of a pool.
+#[derive(Clone, Copy)]
 struct Windows {
     kernel: [usize; 2],
     stride: [usize; 2],
@@ -68,6 +234,13 @@ struct Windows {
     dilation: [usize; 2],
     /// What rounding the size up adds behind the padding.
     ceil: [usize; 2],
+}
+
+impl Windows {
+    /// Padding and what rounding up adds.
+    fn reach(&self) -> [[usize; 2]; 2] {
+        [0, 1].map(|axis| [self.pad[axis][0], self.pad[axis][1] + self.ceil[axis]])
+    }
 }
 
 fn windows(importer: &Importer<'_>, node: &OnnxNode<'_>, input: ValueId) -> Result<Windows, String> {
@@ -91,9 +264,12 @@ fn windows(importer: &Importer<'_>, node: &OnnxNode<'_>, input: ValueId) -> Resu
 
 pub(super) fn max_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let input = importer.tensor(node, 0)?;
-    let Windows { kernel, stride, mut pad, dilation, ceil } = windows(importer, node, input)?;
-    (pad[0][1], pad[1][1]) = (pad[0][1] + ceil[0], pad[1][1] + ceil[1]);
-    let pool = MaxPool2d { kernel, stride, pad, dilation };
+    if is_volume(importer, input) {
+        return over_volume(importer, node, input, max_of).map(same);
+    }
+    let windows = windows(importer, node, input)?;
+    let Windows { kernel, stride, dilation, .. } = windows;
+    let pool = MaxPool2d { kernel, stride, pad: windows.reach(), dilation };
     match is_row(importer, input) {
         true => importer.push(node, MaxPool1d(pool), vec![input]),
         false => importer.push(node, pool, vec![input]),
@@ -102,9 +278,13 @@ pub(super) fn max_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Resu
 
 pub(super) fn average_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let input = importer.tensor(node, 0)?;
-    let Windows { kernel, stride, pad, dilation, ceil } = windows(importer, node, input)?;
+    if is_volume(importer, input) {
+        return over_volume(importer, node, input, mean_of).map(same);
+    }
+    let windows = windows(importer, node, input)?;
+    let Windows { kernel, stride, pad, dilation, ceil } = windows;
     if dilation != [1, 1] {
-        return Err(format!("a mean over windows with dilation {dilation:?} is not supported"));
+        return over_image(importer, node, input, windows, mean_of).map(same);
     }
     if !is_row(importer, input)
         && let Some(output) = adaptive_output(importer, node, input, kernel, stride)
@@ -153,19 +333,12 @@ fn adaptive_output(
 /// `(Σ |x|^p)^(1/p)` over windows.
 pub(super) fn lp_pool(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let power = one(powers(importer, node)?)?;
-    let Windows { kernel, stride, pad, dilation, ceil } = windows(importer, node, power)?;
-    if dilation != [1, 1] {
-        return Err(format!("a sum over windows with dilation {dilation:?} is not supported"));
-    }
-    let pool = AvgPool2d { kernel, stride, pad, count_include_pad: true, ceil, divisor: Some(1) };
-    let sum = match *shape_of(importer, power) {
-        [n, c, length] => {
-            let row = apply(importer, node, View { shape: vec![n, c, 1, length] }, vec![power])?;
-            let sums = apply(importer, node, pool, vec![row])?;
-            let length = shape_of(importer, sums)[3];
-            apply(importer, node, View { shape: vec![n, c, length] }, vec![sums])?
+    let sum = match is_volume(importer, power) {
+        true => over_volume(importer, node, power, sum_of)?,
+        false => {
+            let windows = windows(importer, node, power)?;
+            over_image(importer, node, power, windows, sum_of)?
         }
-        _ => apply(importer, node, pool, vec![power])?,
     };
     importer.push(node, Unary::Pow { exponent: 1.0 / exponent(node) }, vec![sum])
 }
