@@ -80,10 +80,11 @@ impl Room for ArgMax {
     fn lower(&self, lowering: &mut Lowering<'_>, node: &Node) -> Result<(), String> {
         let input = lowering.operand(node, 0)?;
         let (value, shape, axis) = match self.axis {
-            Some(axis) => (input.id, input.shape, axis),
-            None => {
-                let flat = vec![input.shape.iter().product()];
-                (lowering.reshape(input.id, &flat)?, flat, 0)
+            Some(axis) if input.shape.len() > 1 => (input.id, input.shape, axis),
+            // A program has no tensors without dimensions.
+            _ => {
+                let row = vec![1, input.shape.iter().product()];
+                (lowering.reshape(input.id, &row)?, row, 1)
             }
         };
         let value = match self.last {

@@ -17,7 +17,7 @@ use super::shapes::{self, Declared, Dim, Shapes};
 use super::unsupported::{Unsupported, report_unsupported};
 use super::{Import, Problem};
 use crate::graph::{Data, Graph, Output, Type, ValueId};
-use aliases::Aliases;
+use aliases::{Aliases, Changed};
 use archive::Archive;
 use schema::{Argument, InputSpec, Int, OutputSpec};
 use serde::de::DeserializeOwned;
@@ -244,9 +244,12 @@ impl Importer {
                 (Err(problem), _) => Err(problem),
                 (_, None) if is_known => Ok(Vec::new()),
                 (_, None) => Err(advice(target)),
-                (_, Some(args)) => {
+                (Ok(changed), Some(args)) => {
                     call.args = args;
-                    self.import_call(&call, graph)
+                    self.import_call(&call, graph).and_then(|entries| {
+                        self.change(&changed, &call, &entries, graph)?;
+                        Ok(entries)
+                    })
                 }
             };
             let entries = entries.unwrap_or_else(|advice| {
@@ -257,6 +260,37 @@ impl Importer {
             let entries = entries.into_iter().chain(core::iter::repeat(Entry::Missing));
             self.names.extend(call.results.iter().map(|name| (*name).to_owned()).zip(entries));
         }
+    }
+
+    /// Gives names their new tensors after a node has changed the first one's: what a part belongs to is the old tensor with the part
+    /// written over.
+    fn change(
+        &mut self,
+        changed: &[Changed<'_>],
+        call: &Call<'_>,
+        entries: &[Entry],
+        graph: &schema::Graph,
+    ) -> Result<(), String> {
+        let &[Entry::Tensor(mut value), ..] = entries else { return Ok(()) };
+        for (index, Changed { name, part }) in changed.iter().enumerate() {
+            self.names.insert((*name).to_owned(), Entry::Tensor(value));
+            let Some(part) = part.filter(|_| index + 1 < changed.len()).map(|part| &graph.nodes[part]) else {
+                continue;
+            };
+            let target = match part.target.contains(".select.") {
+                true => "aten.select_scatter.default",
+                false => "aten.slice_scatter.default",
+            };
+            let args = part.inputs.iter().map(|input| Some((input.name.as_str(), self.resolve(&input.arg)?)));
+            let args: Option<Vec<_>> = args.collect();
+            let Some(mut args) = args else { return Ok(()) };
+            args.push(("src", Arg::Tensor(value)));
+            let name = format!("{}.scatter", call.name);
+            let call = Call { name: &name, target, scopes: call.scopes.clone(), args, results: Vec::new() };
+            let import = aten::import_of(target).expect("in the table");
+            value = import(&mut self.builder(), &call)?[0];
+        }
+        Ok(())
     }
 
     fn import_call(&mut self, call: &Call<'_>, graph: &schema::Graph) -> Result<Vec<Entry>, String> {
