@@ -192,6 +192,7 @@ def copied(x, y):
 def assigned(x, rows):
     z = torch.clone(x)
     z[rows] = 0.5
+    z[:, 1:3] = x[:, :2]
     return z
 
 

@@ -138,9 +138,11 @@ fn program((_, outcome): &(Form, Outcome)) -> Option<&Program> {
 
 fn row(api: &Api, outcomes: &[(Form, Outcome)], runs: &Runs) -> Row {
     let agree = |names: &Names| {
-        let forms =
-            outcomes.iter().filter(|outcome| program(outcome).is_some_and(|program| names.contains(&program.name)));
-        forms.map(|(form, _)| form.name()).collect::<Vec<_>>().join(", ")
+        let programs = outcomes.iter().filter_map(|outcome| Some((outcome.0, program(outcome)?)));
+        let forms = programs
+            .filter(|(_, program)| names.contains(&program.name))
+            .map(|(form, program)| if program.origin == Origin::Network { "i32" } else { form.name() });
+        forms.collect::<Vec<_>>().join(", ")
     };
     let all = outcomes.iter().filter_map(program).map(|program| program.name.clone()).collect();
     let is_shown = |program: &Program| runs.generated.contains(&program.name) && runs.reference.contains(&program.name);
