@@ -37,6 +37,10 @@ const NO_BRIDGE: [&str; 5] = [
     "aten.stack.default",
 ];
 
+/// Operators that take a tensor apart.
+const LISTS: [&str; 4] =
+    ["aten.chunk.default", "aten.split.Tensor", "aten.split_with_sizes.default", "aten.unbind.int"];
+
 impl Annotator<'_> {
     /// Annotates what no rule has taken: all groups, in execution order.
     pub(super) fn annotate_shared(&mut self) {
@@ -153,9 +157,21 @@ impl Annotator<'_> {
             }
             if let Member::Node(id) = member {
                 self.members_of(id)[1..].iter().for_each(|&result| join(&mut group, result));
+                self.other_parts(id).for_each(|part| join(&mut group, Member::Node(part)));
             }
         }
         group
+    }
+
+    /// The nodes that take the other parts out of the same tensor: the exporter's graph has one node for all.
+    fn other_parts(&self, id: NodeId) -> impl Iterator<Item = NodeId> {
+        let node = self.graph.node(id);
+        let whole = node.inputs.first().filter(|_| LISTS.contains(&node.target.as_str()));
+        let readers = whole.into_iter().flat_map(|whole| &self.users[whole.index()]);
+        readers.filter_map(move |user| match *user {
+            User::Node(reader) if reader != id && self.graph.node(reader).target == node.target => Some(reader),
+            _ => None,
+        })
     }
 
     /// A model input or output beside the group: uint8 ones lend nobody their specification.

@@ -396,6 +396,20 @@ fn the_older_quantizer_leaves_a_composite_operator_in_float_that_a_name_keeps_wh
 }
 
 #[test]
+fn parts_of_a_tensor_share_its_observer_whoever_reads_them() {
+    let mut net = Net::default();
+    let x = net.input("x");
+    let parts = ["a", "b"].map(|name| net.push(name, "", View { shape: SHAPE.to_vec() }, &[x]));
+    let l = net.linear("l", "l", parts[1]);
+    net.output(parts[0]);
+    net.output(l);
+    let rules = [(module("l"), INT8)];
+    assert_eq!(net.composed(&rules).observers(), ["x>b b b>l", "l"]);
+    net.0.nodes[..2].iter_mut().for_each(|part| "aten.chunk.default".clone_into(&mut part.target));
+    assert_eq!(net.composed(&rules).observers(), ["x>a x>b a b b>l", "l"]);
+}
+
+#[test]
 fn overloads_that_move_elements_are_annotated_as_upstream_knows_them() {
     let moved = |target: &str| {
         let mut net = Net::default();
