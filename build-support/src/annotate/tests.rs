@@ -388,7 +388,7 @@ fn the_older_quantizer_leaves_a_layer_in_float_before_an_activation_that_no_rule
 fn the_older_quantizer_leaves_a_composite_operator_in_float_that_a_name_keeps_whole() {
     let mut net = Net::default();
     let x = net.input("x");
-    let s = net.push("s", "a", Softmax { axis: 1, log: false }, &[x]);
+    let s = net.push("s", "a", Softmax { axis: 1, log: false, safe: false }, &[x]);
     net.output(s);
     let rules = [(module("a"), None), (Target::Type("class.a".to_owned()), INT8)];
     let found = net.annotate(Precedence::Legacy, &rules);

@@ -11,6 +11,8 @@ pub struct Softmax {
     pub axis: usize,
     /// Whether it is `log_softmax`.
     pub log: bool,
+    /// Whether a row of negative infinities, which looks at nothing, is zeros rather than not a number.
+    pub safe: bool,
 }
 
 impl Room for Softmax {
@@ -28,6 +30,10 @@ impl Room for Softmax {
         let mut output = inputs[0].clone();
         for mut lane in output.lanes_mut(ndarray::Axis(self.axis)) {
             let largest = f64::from(lane.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+            if self.safe && largest == f64::NEG_INFINITY {
+                lane.fill(0.0);
+                continue;
+            }
             let sum: f64 = lane.iter().map(|&x| libm::exp(f64::from(x) - largest)).sum();
             lane.mapv_inplace(|x| {
                 let x = f64::from(x) - largest;

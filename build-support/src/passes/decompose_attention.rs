@@ -32,7 +32,7 @@ pub(super) fn run(builder: &mut Builder<'_>, node: &Node) -> Option<Vec<ValueId>
     if let Some(mask) = mask {
         scores = builder.push(node, Binary::Add, &[scores, mask]);
     }
-    let weights = builder.push(node, Softmax { axis: rank - 1, log: false }, &[scores]);
+    let weights = builder.push(node, Softmax { axis: rank - 1, log: false, safe: node.inputs.len() > 3 }, &[scores]);
     let mut result = decompose_matmul::batched(builder, node, weights, v, view);
     if rank == 4 {
         // The layout that the kernel for processors leaves behind.

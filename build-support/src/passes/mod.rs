@@ -55,20 +55,36 @@ type Decompose = fn(&mut Builder<'_>, &Node) -> Option<Vec<ValueId>>;
 /// A rewrite of single nodes.
 struct Pass {
     decompose: Decompose,
-    /// Whether it is for float nodes too.
-    everywhere: bool,
+    of: Of,
+}
+
+/// The nodes that a rewrite is for.
+#[derive(Clone, Copy, PartialEq)]
+enum Of {
+    /// Those that are quantized, and float ones when they are lowered.
+    Quantized,
+    /// All.
+    All,
+    /// Float ones when they are lowered.
+    Float,
 }
 
 const fn quantized(decompose: Decompose) -> Pass {
-    Pass { decompose, everywhere: false }
+    Pass { decompose, of: Of::Quantized }
 }
 
 const fn everywhere(decompose: Decompose) -> Pass {
-    Pass { decompose, everywhere: true }
+    Pass { decompose, of: Of::All }
+}
+
+const fn float(decompose: Decompose) -> Pass {
+    Pass { decompose, of: Of::Float }
 }
 
 /// Each goes over the whole network before the next: a piece meets the passes behind its own.
 const PASSES: &[Pass] = &[
+    // Upstream's quantizer knows one of these cells.
+    float(unroll_recurrent::run_cell),
     everywhere(decompose_scatter::run),
     quantized(decompose_embedding::run),
     quantized(decompose_attention::run),
@@ -98,6 +114,7 @@ const PASSES: &[Pass] = &[
     quantized(decompose_div::run),
     quantized(decompose_vector_norm::run),
     quantized(decompose_sqrt::run),
+    float(decompose_softmax::guard),
     quantized(decompose_softmax::run),
     quantized(convert_max_dim::run),
 ];
@@ -106,9 +123,6 @@ const PASSES: &[Pass] = &[
 const MATMUL: Pass = quantized(decompose_matmul::run);
 /// Behind the replacement of infinities.
 const MASKED_FILL: Pass = everywhere(decompose_masked_fill::run);
-
-/// For float nodes: upstream's quantizer knows one of these.
-const CELLS: Pass = quantized(unroll_recurrent::run_cell);
 
 /// Overloads that upstream writes for its pieces.
 const RESHAPE: &str = "aten.reshape.default";
@@ -126,7 +140,7 @@ pub fn run(graph: &mut Graph, recipe: &Recipe) {
     let mut selected = annotate::decomposable(graph, recipe);
     fold_scale_into_conv::run(graph, &mut selected);
     let mut is_rebuilt = graph.nodes.iter().any(has_scalar(graph));
-    for pass in PASSES {
+    for pass in PASSES.iter().filter(|pass| pass.of != Of::Float) {
         is_rebuilt |= !rewrite(graph, &mut selected, pass).replaced.is_empty();
     }
     // Most of upstream's passes build a graph anew, which numbers the names; that for products of matrices edits it.
@@ -149,7 +163,7 @@ pub fn run(graph: &mut Graph, recipe: &Recipe) {
 /// Takes the composite operators apart that calibration has seen whole and that stay in float: the float forms of their pieces
 /// are theirs. What only moves numbers is then left to codes.
 pub(crate) fn decompose_float(mut network: QuantGraph) -> QuantGraph {
-    for pass in [&CELLS].into_iter().chain(PASSES).chain([&MATMUL, &MASKED_FILL]) {
+    for pass in PASSES.iter().chain([&MATMUL, &MASKED_FILL]) {
         // A batch normalization alone is a convolution in float.
         let is_whole = |node: &Node| matches!(node.op, Op::BatchNorm(_));
         let nodes = network.graph.nodes.iter().zip(&network.float);
@@ -295,7 +309,7 @@ fn rewrite(graph: &mut Graph, selected: &mut Vec<bool>, pass: &Pass) -> Rewritte
             }
         }
         let mut builder = Builder { graph: &mut *graph, names: &mut names, read: &read, pieces: Vec::new() };
-        let new = if selected || pass.everywhere { (pass.decompose)(&mut builder, &node) } else { None };
+        let new = if selected || pass.of == Of::All { (pass.decompose)(&mut builder, &node) } else { None };
         match new {
             None => {
                 result.push(node);
@@ -324,7 +338,7 @@ fn rewrite(graph: &mut Graph, selected: &mut Vec<bool>, pass: &Pass) -> Rewritte
 mod tests {
     use super::*;
     use crate::config::Config;
-    use crate::graph::{NodeId, Output, Scope, Type};
+    use crate::graph::{Data, NodeId, Output, Scope, Type};
     use crate::ops::compare::Compare;
     use crate::ops::recurrent::{Cell, Recurrent};
     use crate::ops::softmax::Softmax;
@@ -381,8 +395,8 @@ mod tests {
     #[test]
     fn pieces_compute_what_the_whole_computes() {
         use crate::ops::*;
-        check_equal(Softmax { axis: 1, log: false }, &[&[2, 3, 4]]);
-        check_equal(Softmax { axis: 2, log: true }, &[&[2, 3, 4]]);
+        check_equal(Softmax { axis: 1, log: false, safe: false }, &[&[2, 3, 4]]);
+        check_equal(Softmax { axis: 2, log: true, safe: false }, &[&[2, 3, 4]]);
         check_equal(layer_norm::LayerNorm { dims: 2, eps: 1e-5, weight: true, bias: false }, &[&[2, 3, 4], &[3, 4]]);
         let group_norm = group_norm::GroupNorm { groups: 2, eps: 1e-5, weight: true, bias: true };
         check_equal(group_norm, &[&[2, 4, 3], &[4], &[4]]);
@@ -438,8 +452,25 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_look_at_nothing_are_zeros() {
+        let mut graph = network(Softmax { axis: 1, log: false, safe: true }, &[&[2, 3]]);
+        rewrite(&mut graph, &mut vec![true], &float(decompose_softmax::guard));
+        assert!(graph.nodes.len() > 1);
+        let nothing = f32::NEG_INFINITY;
+        let x = Tensor::from_shape_vec(vec![2, 3], vec![nothing, nothing, nothing, 1.0, nothing, 1.0]);
+        let mut values = BTreeMap::from([(graph.inputs[0], Data::F32(x.expect("six elements")))]);
+        for node in &graph.nodes {
+            let operand = |id: &ValueId| values.get(id).or(graph.value(*id).constant.as_ref()).expect("made before");
+            let results = node.op.evaluate(&node.inputs.iter().map(operand).collect::<Vec<_>>());
+            values.extend(node.outputs.iter().copied().zip(results));
+        }
+        let result = values[&graph.outputs[0].value].real().expect("real");
+        assert_eq!(result.as_slice().expect("standard layout"), [0.0, 0.0, 0.0, 0.5, 0.0, 0.5]);
+    }
+
+    #[test]
     fn pieces_are_named_after_their_operators() {
-        let graph = decomposed(Softmax { axis: 1, log: false }, &[&[2, 3]]);
+        let graph = decomposed(Softmax { axis: 1, log: false, safe: false }, &[&[2, 3]]);
         assert_eq!(names(&graph), ["amax", "sub", "exp", "sum_1", "reciprocal", "mul"]);
     }
 
@@ -456,7 +487,7 @@ mod tests {
 
     #[test]
     fn pieces_of_a_node_with_another_name_stand_behind_it() {
-        let mut graph = network(Softmax { axis: 1, log: false }, &[&[2, 3]]);
+        let mut graph = network(Softmax { axis: 1, log: false, safe: false }, &[&[2, 3]]);
         graph.rename(NodeId(0), "/head/Softmax".to_owned());
         run(&mut graph, &Recipe::global(Config::PER_CHANNEL));
         assert_eq!(names(&graph)[..2], ["/head/Softmax.amax", "/head/Softmax.sub"]);

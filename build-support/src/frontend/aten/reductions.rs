@@ -92,7 +92,8 @@ pub(super) fn cumsum(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<V
 pub(super) fn softmax(builder: &mut Builder<'_>, call: &Call<'_>, log: bool) -> Result<Vec<ValueId>, String> {
     let input = real(builder, call, call.tensor("self")?)?;
     let axis = call.axis("dim", 0, builder.shape(input).len())?;
-    builder.push(call, Softmax { axis, log }, &[input])
+    let safe = call.target.starts_with("aten._safe_softmax.");
+    builder.push(call, Softmax { axis, log, safe }, &[input])
 }
 
 pub(super) fn glu(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {

@@ -199,7 +199,7 @@ fn written_out(
             _ => apply(importer, node, Binary::Add, vec![capped, mask])?,
         };
     }
-    let mut weights = apply(importer, node, Softmax { axis: 3, log: false }, vec![masked])?;
+    let mut weights = apply(importer, node, Softmax { axis: 3, log: false, safe: false }, vec![masked])?;
     if let Some(mask) = mask {
         // A row that looks at nothing is zero.
         let axes = vec![shape_of(importer, mask).len() - 1];

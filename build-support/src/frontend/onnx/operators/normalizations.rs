@@ -81,13 +81,13 @@ pub(super) fn softmax(importer: &mut Importer<'_>, node: &OnnxNode<'_>, log: boo
     let default = if importer.opset < 13 { 1 } else { -1 };
     let axis = axis_of(node, default, shape.len())?;
     if importer.opset >= 13 || axis + 1 == shape.len() {
-        return importer.push(node, Softmax { axis, log }, vec![input]);
+        return importer.push(node, Softmax { axis, log, safe: false }, vec![input]);
     }
     // Over all elements from this axis on.
     let (outer, inner) = shape.split_at(axis);
     let flat = vec![outer.iter().product(), inner.iter().product()];
     let flat = apply(importer, node, View { shape: flat }, vec![input])?;
-    let result = apply(importer, node, Softmax { axis: 1, log }, vec![flat])?;
+    let result = apply(importer, node, Softmax { axis: 1, log, safe: false }, vec![flat])?;
     importer.push(node, View { shape }, vec![result])
 }
 
