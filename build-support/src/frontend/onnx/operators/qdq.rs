@@ -3,10 +3,12 @@
 //! A pair of both changes no value of the float network. It says with which parameters a tensor is quantized, so that the network
 //! needs no samples.
 
-use super::{apply, same};
+use super::{apply, constant, number, same, shape_of};
 use crate::frontend::onnx::tensor::{integer_range, wrap_index};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode, proto};
-use crate::graph::{Data, Given};
+use crate::graph::{Data, Element, Given, Tensor};
+use crate::ops::binary::Binary;
+use crate::ops::cast::Cast;
 use crate::ops::view::View;
 
 /// The parameters in operands 1 and 2 for a tensor of this shape, and the smallest code they are for.
@@ -93,7 +95,10 @@ pub(super) fn quantize(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Resu
 
 pub(super) fn dequantize(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let Some(Some(Entry::Quantized(value, given))) = node.inputs.first() else {
-        return dequantize_constant(importer, node);
+        return match importer.known(node, 0) {
+            Some(_) => dequantize_constant(importer, node),
+            None => dequantize_integers(importer, node),
+        };
     };
     let shape = importer.graph.value(*value).shape.clone();
     if for_int8(parameters(importer, node, &shape)?)? != *given {
@@ -108,10 +113,27 @@ pub(super) fn dequantize(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Re
     Ok(same(id))
 }
 
+/// Integers that are computed at run time, such as an input of the model: `(code - zero_point) · scale`.
+fn dequantize_integers(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
+    let codes = importer.tensor(node, 0)?;
+    let shape = shape_of(importer, codes).to_vec();
+    let (given, _) = parameters(importer, node, &shape)?;
+    let reals = apply(importer, node, Cast { element: Element::F32 }, vec![codes])?;
+    let zero_point = number(importer, node, "zero_point", given.zero_point as f32, shape.len()); // of a few bits
+    let centered = apply(importer, node, Binary::Sub, vec![reals, zero_point])?;
+    let mut dims = vec![1; shape.len()];
+    if let [_, _, ..] = given.scales[..] {
+        dims[given.axis] = given.scales.len();
+    }
+    let scales = Tensor::from_shape_vec(dims, given.scales).expect("one for all, or one for each part of the axis");
+    let scales = constant(importer, node, "scale", scales);
+    importer.push(node, Binary::Mul, vec![centered, scales])
+}
+
 /// A weight or a bias.
 fn dequantize_constant(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
     let codes = importer.known(node, 0).and_then(Data::integers);
-    let codes = codes.ok_or("its operand is neither a constant nor the result of a QuantizeLinear")?;
+    let codes = codes.ok_or("its operand holds no integers")?;
     let (given, min) = parameters(importer, node, codes.shape())?;
     let mut real = codes.mapv(|code| (code - i64::from(given.zero_point)) as f32);
     match given.scales[..] {
