@@ -49,17 +49,17 @@ def small(file, seed):
 
 
 def unsupported(file):
-    """Six nodes of three kinds that have no int8 form here, between linear layers that do."""
+    """Five nodes of two kinds that draw random numbers, which no program has, between layers that are supported."""
     rng = np.random.default_rng(3)
     nodes, arrays, x = [], {}, "x"
     for i in range(4):
         arrays |= parameters(rng, f"blocks.{i}.fc", 4, 4)
         nodes += [linear(x, f"linear_{i}", f"blocks.{i}.fc"),
-                  node("ThresholdedRelu", [f"linear_{i}"], f"threshold_{i}", f"blocks.{i}.act",
-                       "torch.nn.modules.activation.Threshold", "aten.threshold.default", alpha=0.5)]
-        x = f"threshold_{i}"
-    nodes += [node("Hardmax", [x], "hardmax", "mixer", "__main__.Mixer", "aten.argmax.default"),
-              node("Erf", ["hardmax"], "y", "head", "__main__.Head", "aten.erf.default")]
+                  node("Bernoulli", [f"linear_{i}"], f"bernoulli_{i}", f"blocks.{i}.act", "__main__.Coin",
+                       "aten.bernoulli.default")]
+        x = f"bernoulli_{i}"
+    nodes += [node("RandomNormalLike", [x], "noise", "mixer", "__main__.Mixer", "aten.randn_like.default"),
+              node("Erf", ["noise"], "y", "head", "__main__.Head", "aten.erf.default")]
     write(file, nodes, {"x": [1, 4], "y": [1, 4]}, arrays)
 
 
