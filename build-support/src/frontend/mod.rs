@@ -2,6 +2,7 @@
 
 mod aten;
 pub mod onnx;
+mod padding;
 pub mod pt2;
 mod shapes;
 mod unsupported;

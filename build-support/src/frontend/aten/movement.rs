@@ -1,6 +1,7 @@
 //! Operators that move elements: views, permutations, parts, repetitions.
 
 use super::{Arg, Builder, Call, MAX_ELEMENTS, element_count, real, to_size, to_sizes, wrap_axis};
+use crate::frontend::padding::Padding;
 use crate::graph::{Data, Element, ValueId};
 use crate::ops::as_strided::AsStrided;
 use crate::ops::binary::Binary;
@@ -31,21 +32,47 @@ fn part<'a>(call: &Call<'a>, name: &'a str) -> Call<'a> {
     Call { name, results: vec![name], args: Vec::new(), scopes: call.scopes.clone(), target: call.target }
 }
 
-/// Padding with a constant.
+/// Padding with a constant, where negative sizes take elements away, or with elements of the operand.
 pub(super) fn pad(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    if call.text("mode", "constant")? != "constant" {
-        return Err("only padding with a constant is supported yet".to_owned());
-    }
-    let input = call.tensor("self")?;
+    let elements = match call.text("mode", "constant")? {
+        "constant" => None,
+        "reflect" => Some(Padding::Reflect),
+        "replicate" => Some(Padding::Edge),
+        "circular" => Some(Padding::Wrap),
+        mode => return Err(format!("has the unknown mode `{mode}`")),
+    };
+    let mut input = call.tensor("self")?;
     let rank = builder.shape(input).len();
     let sizes = call.ints("pad", &[])?;
     let mut padding = vec![[0, 0]; rank];
     // Pairs of sizes before and after the data, from the last axis on.
     for (index, pair) in sizes.chunks(2).enumerate() {
         let axis = rank.checked_sub(index + 1).ok_or("has padding for more axes than there are")?;
-        let sizes: Option<Vec<usize>> = pair.iter().map(|&size| to_size(size)).collect();
-        padding[axis] =
-            sizes.and_then(|pair| pair.try_into().ok()).ok_or("its padding is negative or no list of pairs")?;
+        let &[before, after] = pair else { return Err("its padding is no list of pairs".to_owned()) };
+        let sizes = [before, after, before.saturating_neg(), after.saturating_neg()].map(|size| to_size(size.max(0)));
+        let [Some(before), Some(after), Some(start), Some(less)] = sizes else {
+            return Err("its padding is too large".to_owned());
+        };
+        let dim = builder.shape(input)[axis];
+        let end = dim.checked_sub(less).filter(|&end| end > start).ok_or("its padding leaves no elements")?;
+        if (start, end) != (0, dim) {
+            input = builder.push_piece(call, "slice", Slice { axis, start, end }, &[input])?;
+        }
+        match elements {
+            None => padding[axis] = [before, after],
+            Some(_) if [before, after] == [0, 0] => {}
+            Some(elements) => {
+                let dim = (end - start) as i64; // of a tensor
+                let places = -(before as i64)..dim + after as i64;
+                builder.spend(&[places.clone().count()])?;
+                let indices: ndarray::Array1<i64> = places.map(|place| elements.source(place, dim)).collect();
+                let indices = builder.graph.add_constant(format!("{}.indices", call.name), indices.into_dyn());
+                input = builder.push_piece(call, "index_select", IndexSelect { axis }, &[input, indices])?;
+            }
+        }
+    }
+    if elements.is_some() {
+        return Ok(vec![input]);
     }
     builder.push(call, Pad { padding, value: call.float("value", 0.0)? as f32 }, &[input])
 }

@@ -3,6 +3,7 @@
 use super::{OUTSIDE, apply, axes_of, axis_of, constant, one, same, shape_of, size, sizes};
 use crate::frontend::onnx::tensor::{reshape_target, wrap_index};
 use crate::frontend::onnx::{Entry, Importer, OnnxNode};
+use crate::frontend::padding::Padding;
 use crate::graph::ValueId;
 use crate::ops::gather::Gather;
 use crate::ops::select::Select;
@@ -41,9 +42,13 @@ pub(super) fn pad(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Ve
         if mode != "constant" {
             if [before, after] != [0, 0] {
                 importer.spend(&[(dim + before + after).max(0) as usize])?; // not negative
-                let indices =
-                    (-before..dim + after).map(|place| source(mode, place, dim)).collect::<Option<Vec<i64>>>();
-                let indices = indices.ok_or_else(|| format!("a padding of {dim} elements by mode `{mode}`"))?;
+                let padding = match mode {
+                    "edge" => Padding::Edge,
+                    "wrap" => Padding::Wrap,
+                    "reflect" => Padding::Reflect,
+                    _ => return Err(format!("unknown padding mode `{mode}`")),
+                };
+                let indices = (-before..dim + after).map(|place| padding.source(place, dim)).collect();
                 input = one(selected(importer, node, input, axis, indices)?)?;
             }
             continue;
@@ -76,20 +81,6 @@ pub(super) fn pad(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Ve
         }
     }
     Ok(same(input))
-}
-
-/// Which of `dim` elements is at a place outside of them; `None` where the mode has none.
-fn source(mode: &str, place: i64, dim: i64) -> Option<i64> {
-    Some(match mode {
-        "edge" => place.clamp(0, dim - 1),
-        "wrap" => place.rem_euclid(dim),
-        "reflect" if dim == 1 => 0,
-        "reflect" => {
-            let place = place.rem_euclid(2 * (dim - 1));
-            place.min(2 * (dim - 1) - place)
-        }
-        _ => return None,
-    })
 }
 
 /// The elements of an axis at constant indices.
