@@ -41,7 +41,7 @@ impl Fixture {
             "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
              [dependencies]\nquantize-runtime.path = {runtime:?}\n\n\
              [build-dependencies]\nquantize-build.path = {build:?}\n\n\
-             [profile.dev.package]\nquantize-float.opt-level = 3\nlibm.opt-level = 3\nquantize-runtime.opt-level = 3\n\n\
+             [profile.dev.package]\nquantize-float.opt-level = 3\nlibm.opt-level = 3\nsha2.opt-level = 3\nquantize-runtime.opt-level = 3\n\n\
              [workspace]\n",
         );
         fixture.write("Cargo.toml", manifest);
