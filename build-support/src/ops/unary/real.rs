@@ -294,17 +294,7 @@ impl Writer<'_, '_> {
         let u = self.exp(x)?;
         let difference = self.plus(u, -1.0)?;
         let log = self.log(u)?;
-        let reciprocal = self.reciprocal(log)?;
-        let ratio = self.mul(x, reciprocal)?;
-        let corrected = self.mul(difference, ratio)?;
-        // The quotient is 0 / 0 for tiny operands; far out the correction is none, and its logarithm infinite.
-        let (zero, bound) = (self.number(0.0)?, self.number(0.5)?);
-        let op = ops::Op::Equal(ops::Equal { input1: difference, input2: zero });
-        let is_tiny = self.lowering.push(op, ElementType::Bool, self.shape)?;
-        let corrected = self.select(is_tiny, x, corrected)?;
-        let magnitude = self.abs(x)?;
-        let is_far = self.greater(magnitude, bound)?;
-        self.select(is_far, difference, corrected)
+        self.corrected(x, difference, [difference, log])
     }
 
     /// `log(u)` with `u = 1 + x`, corrected by what rounding took from `u`.
@@ -314,16 +304,22 @@ impl Writer<'_, '_> {
         let u = self.plus(x, 1.0)?;
         let log = self.log(u)?;
         let difference = self.plus(u, -1.0)?;
-        let reciprocal = self.reciprocal(difference)?;
+        self.corrected(x, difference, [log, difference])
+    }
+
+    /// `rough · x / divisor` near zero: `x` itself where `difference` is 0, as the quotient is 0 / 0 there, and `rough` far
+    /// out, where there is nothing to correct and the divisor may be infinite.
+    fn corrected(&mut self, x: ValueId, difference: ValueId, [rough, divisor]: [ValueId; 2]) -> Written {
+        let reciprocal = self.reciprocal(divisor)?;
         let ratio = self.mul(x, reciprocal)?;
-        let corrected = self.mul(log, ratio)?;
+        let corrected = self.mul(rough, ratio)?;
         let (zero, bound) = (self.number(0.0)?, self.number(0.5)?);
         let op = ops::Op::Equal(ops::Equal { input1: difference, input2: zero });
         let is_tiny = self.lowering.push(op, ElementType::Bool, self.shape)?;
         let corrected = self.select(is_tiny, x, corrected)?;
         let magnitude = self.abs(x)?;
         let is_far = self.greater(magnitude, bound)?;
-        self.select(is_far, log, corrected)
+        self.select(is_far, rough, corrected)
     }
 
     /// `max(x, 0) + log(1 + e^-|x|)`
