@@ -333,7 +333,9 @@ fn larger_and_smaller_images() {
         check(Upsample { output, factors: None, mode: Interpolation::Bilinear }, &image, ROUNDED);
         check(Upsample { output, factors: None, mode: Interpolation::BilinearAlignedCorners }, &image, ROUNDED);
     }
-    check(Upsample { output: [6, 9], factors: Some([1.5, 1.6]), mode: Interpolation::Nearest }, &image, MOVED);
+    let factors = Some([1.5, 1.6]);
+    check(Upsample { output: [6, 9], factors, mode: Interpolation::Nearest }, &image, MOVED);
+    check(Upsample { output: [6, 9], factors, mode: Interpolation::Bilinear }, &image, ROUNDED);
 }
 
 #[test]

@@ -58,14 +58,15 @@ impl Upsample {
 
     /// RESIZE's scale, offset and border along one axis.
     ///
-    /// Source: oracle of the lowering, section 7.
+    /// Source: oracle of the lowering, section 7; but upstream takes the ratio of the sizes for bilinear images even where the
+    /// caller's factor is another, and so computes other positions than PyTorch.
     fn resize(&self, axis: usize, input: usize) -> Result<([i32; 2], i32, i32), String> {
         let output = self.output[axis];
         let aligned = self.mode == Interpolation::BilinearAlignedCorners && input > 1 && output > 1;
         let (n, d) = match (self.mode, self.factors) {
             _ if aligned => reduced(output as i64 - 1, input as i64 - 1),
-            (Interpolation::Nearest, Some(factors)) => fraction(factors[axis]),
-            _ => reduced(output as i64, input as i64),
+            (Interpolation::BilinearAlignedCorners, _) | (_, None) => reduced(output as i64, input as i64),
+            (_, Some(factors)) => fraction(factors[axis]),
         };
         let offset = match self.mode {
             _ if aligned => 0,
