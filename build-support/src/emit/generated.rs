@@ -10,12 +10,15 @@ use quantize_runtime::graph::{Graph, Port};
 use quantize_runtime::interpreter::{Interpreter, Tensor};
 use quantize_runtime::vgf::Vgf;
 use std::fmt::Write;
-use std::path::Path;
-use std::process::Command;
-use std::{fs, iter};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::{env, fs, iter};
 
-/// Networks in one program.
+/// Networks in the first program.
 const NETWORKS: usize = 24;
+
+/// Networks in each further program.
+const MANY: usize = 400;
 
 /// One network as the program has it, and its outputs one after the other.
 struct Network {
@@ -75,41 +78,69 @@ fn shape(graph: &Graph<'_>, port: &Port) -> Vec<usize> {
     graph.values[port.value.0 as usize].shape.dims().iter().map(|&dim| dim as usize).collect()
 }
 
+/// A package of its own.
+struct Package {
+    folder: PathBuf,
+    runtime: PathBuf,
+}
+
+impl Package {
+    fn cargo(&self, command: &str, features: &[&str]) -> Output {
+        let manifest = format!(
+            "[package]\nname = \"generated\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
+             quantize-runtime = {{ path = {:?}, default-features = false, features = {features:?} }}\n",
+            self.runtime
+        );
+        fs::write(self.folder.join("Cargo.toml"), manifest).expect("a writable folder");
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo.args([command, "--quiet", "--offline", "--manifest-path"]).arg(self.folder.join("Cargo.toml"));
+        cargo.env("CARGO_TARGET_DIR", self.folder.join("target")).output().expect("cargo runs")
+    }
+
+    /// Writes a program of these networks.
+    fn write(&self, networks: &[(u64, Network)]) {
+        let head = "#![allow(warnings)]\nuse quantize_runtime::Model;\n".to_owned();
+        let calls = networks.iter().map(|(seed, _)| format!("    println!(\"{{:?}}\", run_network{seed}());\n"));
+        let main = iter::once("fn main() {\n".to_owned()).chain(calls).chain(iter::once("}\n".to_owned()));
+        let sources = networks.iter().map(|(_, network)| network.source.clone());
+        let source: String = iter::once(head).chain(sources).chain(main).collect();
+        fs::write(self.folder.join("src/main.rs"), source).expect("a writable folder");
+    }
+
+    /// Runs the program of these networks and compares each one's results with the interpreter's.
+    fn check(&self, networks: &[(u64, Network)]) {
+        let output = self.cargo("run", &["libm"]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let printed = String::from_utf8(output.stdout).expect("numbers");
+        assert_eq!(printed.lines().count(), networks.len());
+        for (line, (seed, network)) in printed.lines().zip(networks) {
+            assert_eq!(line, format!("{:?}", network.expected), "seed {seed}");
+        }
+    }
+}
+
+/// `QUANTIZE_GRAPHS` says how many networks there are instead of one program's.
 #[test]
 fn generated_code_gives_the_results_of_the_interpreter() {
     let repository =
         Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this package is a folder of the repository");
-    let folder = repository.join("target/generated");
-    fs::create_dir_all(folder.join("src")).expect("a writable folder");
-    let networks: Vec<(u64, Network)> =
-        (0..).filter_map(|seed| Some((seed, network(seed, &folder.join("src"))?))).take(NETWORKS).collect();
-    let head = "#![allow(warnings)]\nuse quantize_runtime::Model;\n".to_owned();
-    let calls = networks.iter().map(|(seed, _)| format!("    println!(\"{{:?}}\", run_network{seed}());\n"));
-    let main = iter::once("fn main() {\n".to_owned()).chain(calls).chain(iter::once("}\n".to_owned()));
-    let sources = networks.iter().map(|(_, network)| network.source.clone());
-    let source: String = iter::once(head).chain(sources).chain(main).collect();
-    fs::write(folder.join("src/main.rs"), source).expect("a writable folder");
-    let cargo = |command: &str, features: &[&str]| {
-        let manifest = format!(
-            "[package]\nname = \"generated\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n\
-             quantize-runtime = {{ path = {:?}, default-features = false, features = {features:?} }}\n",
-            repository.join("quantize-runtime")
-        );
-        fs::write(folder.join("Cargo.toml"), manifest).expect("a writable folder");
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args([command, "--quiet", "--offline", "--manifest-path"]).arg(folder.join("Cargo.toml"));
-        cargo.env("CARGO_TARGET_DIR", folder.join("target")).output().expect("cargo runs")
-    };
+    let package = Package { folder: repository.join("target/generated"), runtime: repository.join("quantize-runtime") };
+    // Networks of an earlier run; missing in the first one.
+    let _ = fs::remove_dir_all(package.folder.join("src"));
+    fs::create_dir_all(package.folder.join("src")).expect("a writable folder");
+    let count = env::var("QUANTIZE_GRAPHS").map_or(NETWORKS, |graphs| graphs.parse().expect("a number of graphs"));
+    let networks = (0..).filter_map(|seed| Some((seed, network(seed, &package.folder.join("src"))?)));
+    let mut networks = networks.take(count).peekable();
 
-    let refused = String::from_utf8_lossy(&cargo("check", &[]).stderr).into_owned();
+    let first = networks.by_ref().take(NETWORKS).collect::<Vec<_>>();
+    package.write(&first);
+    let refused = String::from_utf8_lossy(&package.cargo("check", &[]).stderr).into_owned();
     let line = "write `quantize-runtime = { version = \"0.1\", features = [\"libm\"] }` under `[dependencies]`";
     assert!(refused.contains(line), "{refused}");
-
-    let output = cargo("run", &["libm"]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let printed = String::from_utf8(output.stdout).expect("numbers");
-    assert_eq!(printed.lines().count(), networks.len());
-    for (line, (seed, network)) in printed.lines().zip(&networks) {
-        assert_eq!(line, format!("{:?}", network.expected), "seed {seed}");
+    package.check(&first);
+    while networks.peek().is_some() {
+        let next = networks.by_ref().take(MANY).collect::<Vec<_>>();
+        package.write(&next);
+        package.check(&next);
     }
 }
