@@ -11,6 +11,7 @@ use quantize_build::frontend::Shapes;
 use quantize_build::graph::{Data, Element, Graph};
 use quantize_build::ops::Pattern;
 use quantize_syntax::attr::Attr;
+use quantize_tests::fixture::Fixture;
 use quantize_tests::golden::execute::Program;
 use quantize_tests::golden::parity::caught;
 use quantize_tests::golden::{Annotated, import};
@@ -54,8 +55,9 @@ it with MinMax and with percentile calibration.
 const WORSE: &str = "\
 ## Below a peer
 
-By more than means anything, or with recommended rules by more than 0.05 dB. The reference's search for a range stops at the first bin that does not gain, so that the last bit of a float sum decides about
-scales that differ by some percent; on the same tensors ours finds the same parameters, bit for bit.
+By more than means anything, or with recommended rules by more than 0.05 dB. The reference's search for a range stops at the first
+bin that does not gain, so that the last bit of a float sum decides about scales that differ by some percent; on the same tensors
+ours finds the same parameters, bit for bit.
 
 ";
 
@@ -88,12 +90,9 @@ const PRODUCTS: [&str; 3] = ["aten.mm.default", "aten.bmm.default", "aten.matmul
 #[ignore = "takes minutes"]
 fn corpus_reaches_what_peers_reach() {
     let Some(folder) = outside::shared("corpus") else { return };
-    let entries = std::fs::read_dir(folder).expect("readable").map(|entry| entry.expect("readable").path());
-    let mut folders: Vec<PathBuf> = entries.filter(|path| path.join("upstream_vgf.json").is_file()).collect();
-    folders.sort();
     let (mut default_rules, mut recommended_rules) = (DEFAULT_RULES.to_owned(), RECOMMENDED_RULES.to_owned());
     let (mut missing, mut worse) = (String::new(), Vec::new());
-    for folder in &folders {
+    for folder in &networks(&folder) {
         let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
         let rows = caught(|| {
             let network = Network::open(folder)?;
@@ -121,6 +120,14 @@ fn corpus_reaches_what_peers_reach() {
     } else {
         assert_eq!(text, std::fs::read_to_string(path).unwrap_or_default(), "docs/accuracy.md differs");
     }
+}
+
+/// Folders of the networks, by name.
+fn networks(corpus: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(corpus).expect("readable").map(|entry| entry.expect("readable").path());
+    let mut folders: Vec<PathBuf> = entries.filter(|path| path.join("upstream_vgf.json").is_file()).collect();
+    folders.sort();
+    folders
 }
 
 /// A network with its data and what the float network makes of them.
@@ -366,4 +373,37 @@ fn number(json: &Value) -> f64 {
 fn json(path: &Path) -> Value {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_str(&text).expect("JSON")
+}
+
+/// A crate outside the workspace with all networks, each from either format.
+#[test]
+#[ignore = "takes minutes"]
+fn every_network_becomes_a_program() {
+    let Some(folder) = outside::shared("corpus") else { return };
+    let fixture = Fixture::new(env!("CARGO_TARGET_TMPDIR"), "corpus", "corpus");
+    fixture.use_libm();
+    let (mut items, mut calls) = ("use quantize_runtime::{Arena, quantize};\n".to_owned(), String::new());
+    for (index, folder) in networks(&folder).iter().enumerate() {
+        for extension in ["onnx", "pt2"] {
+            let file = |name: &str| folder.join(name).display().to_string();
+            let (model, samples) = (file(&format!("model.{extension}")), file("calib.npy"));
+            let name = format!("{}{index}", if extension == "onnx" { "Onnx" } else { "Pt" });
+            fixture.write(&format!("models/{name}.{extension}"), std::fs::read(model).expect("readable"));
+            fixture.write(&format!("models/{name}.npy"), std::fs::read(samples).expect("readable"));
+            let _ = write!(
+                items,
+                "#[quantize(model = \"models/{name}.{extension}\", calibration = \"models/{name}.npy\", global = int8(per_channel))]\n\
+                 struct {name};\nstatic ARENA_{index}_{extension}: Arena<{name}> = Arena::new();\n"
+            );
+            let _ = write!(
+                calls,
+                "    {name}::new(ARENA_{index}_{extension}.take());\n    println!(\"{{}}\", {name}::VGF.len());\n"
+            );
+        }
+    }
+    fixture.write("src/main.rs", format!("#![allow(non_upper_case_globals)]\n{items}\nfn main() {{\n{calls}}}\n"));
+    let output = fixture.cargo(&["run", "--quiet"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let printed = String::from_utf8(output.stdout).expect("numbers");
+    assert_eq!(printed.lines().count(), 2 * networks(&folder).len());
 }
