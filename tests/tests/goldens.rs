@@ -122,6 +122,8 @@ fn covered_cases_are_upstreams() {
         assert!(flips.len() * 4 <= parity.observers.total, "{name}: too many bin flips: {flips:?}");
         assert!(flips.iter().all(|(_, difference)| *difference < BIN_FLIP), "{name}: {flips:?}");
         assert!(parity.full.is_whole(), "{name}: outputs of the full profile: {}", parity.full);
+        let fewer = parity.transposes.is_none_or(|[ours, theirs]| ours <= theirs);
+        assert!(fewer, "{name}: more TRANSPOSE than upstream: {:?}", parity.transposes);
         let beyond_one = parity.outputs.total - parity.outputs.equal;
         assert!(beyond_one * 100 <= parity.outputs.total, "{name}: {beyond_one} outputs beyond one quantum");
         assert!(parity.largest <= 2.0, "{name}: an output is {} quanta off", parity.largest);

@@ -23,6 +23,7 @@ through ExecuTorch's `VgfQuantizer` (profile INT) with recordings of every step.
 | observers | for each observer of an activation, the tensors it watches, the operands that read them, and what shares it |
 | weights | integer weights, biases and constants, given the recorded parameters; bit for bit |
 | integers | outputs of the integer program, given the recorded parameters and integer inputs; bit for bit |
+| transposes | TRANSPOSE operators of our integer program, and of upstream's |
 | scales | largest relative difference of scales from our own calibration, flips apart |
 | zero points | largest difference of zero points from our own calibration |
 | flips | observers whose search stops at another bin, because float forwards differ in the last bits |
@@ -79,7 +80,8 @@ fn document(folder: &Path) -> String {
     let (mut text, mut missing, mut strays) = (INTRODUCTION.to_owned(), String::new(), String::new());
     let cases = Case::all(folder);
     for (front_end, file) in FRONT_ENDS {
-        let columns = ["case", "float nodes", "observers", "weights", "integers", "scales", "zero points", "flips"];
+        let columns =
+            ["case", "float nodes", "observers", "weights", "integers", "transposes", "scales", "zero points", "flips"];
         let _ = writeln!(text, "## {front_end}\n\n| {} | within 1 | largest |", columns.join(" | "));
         let _ = writeln!(text, "|{}", " --- |".repeat(columns.len() + 2));
         for case in &cases {
@@ -109,14 +111,15 @@ fn document(folder: &Path) -> String {
 fn row(name: &str, parity: &Parity) -> String {
     let Parity { float_nodes, observers, weights, integers, outputs, .. } = parity;
     if parity.missing.is_some() && outputs.total == 0 {
-        return format!("| {name} | {float_nodes} | {observers} | {weights} | | | | | | |\n");
+        return format!("| {name} | {float_nodes} | {observers} | {weights} | | | | | | | |\n");
     }
     let integers = if integers.total == 0 { String::new() } else { integers.to_string() };
+    let transposes = parity.transposes.map_or(String::new(), |[ours, theirs]| format!("{ours}, {theirs}"));
     let scales = if parity.scales == 0.0 { "0".to_owned() } else { format!("{:.0e}", parity.scales) };
     let flips: Vec<String> = parity.flips.iter().map(|(id, difference)| format!("{id} {difference:.0e}")).collect();
     let within = 100.0 * outputs.equal as f64 / outputs.total.max(1) as f64;
     format!(
-        "| {name} | {float_nodes} | {observers} | {weights} | {integers} | {scales} | {} | {} | {within:.1} % | {:.1} |\n",
+        "| {name} | {float_nodes} | {observers} | {weights} | {integers} | {transposes} | {scales} | {} | {} | {within:.1} % | {:.1} |\n",
         parity.zero_points,
         flips.join(", "),
         parity.largest,

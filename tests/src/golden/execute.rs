@@ -5,6 +5,7 @@ use quantize_build::quantize::{QuantGraph, QuantParams};
 use quantize_build::{lower, tosa, vgf};
 use quantize_runtime::graph::{ElementType, Port};
 use quantize_runtime::interpreter::{Interpreter, Tensor};
+use quantize_runtime::ops::Op;
 use quantize_runtime::vgf::Vgf;
 
 /// A program as its file.
@@ -58,6 +59,12 @@ impl Program {
             None => reals.clone(),
         };
         inputs.iter().zip(&self.inputs).map(quantize).collect()
+    }
+
+    /// How many TRANSPOSE operators it has.
+    pub fn transposes(&self) -> usize {
+        let graph = Vgf::new(self.image.as_bytes()).and_then(|file| file.graph()).expect("a sound file");
+        graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose(_))).count()
     }
 
     /// Outputs for stacked inputs as the program takes and gives them; of unsigned ones the signed numbers of the same bits.

@@ -60,6 +60,8 @@ pub struct Parity {
     pub weights: Share,
     /// Integer outputs, given the recorded parameters and inputs; none where upstream has several programs.
     pub integers: Share,
+    /// TRANSPOSE operators of our program and of upstream's; none where upstream has several programs.
+    pub transposes: Option<[usize; 2]>,
     /// Largest relative difference of scales that are within the tolerance.
     pub scales: f64,
     /// Observers whose search stopped at another bin: name and relative difference.
@@ -133,6 +135,7 @@ impl Parity {
         if !recorded.is_empty() && whole && injected.returned.iter().all(Option::is_some) {
             // Codes are equal where the numbers are that they stand for.
             let outputs = caught(|| program.run(&case.arrays("test_in")))?;
+            self.transposes = recorded_transposes(case).map(|theirs| [program.transposes(), theirs]);
             self.integers = Share::of(outputs.iter().flatten().zip(recorded.iter().flatten()).map(|(a, b)| a == b));
         }
         self.full = caught(|| full_outputs(case, &injected))?;
@@ -165,6 +168,12 @@ impl Parity {
             self.outputs = self.outputs.and(difference <= 1.0);
         }
     }
+}
+
+/// TRANSPOSE operators in the listing of upstream's integer program; none where it is not at hand.
+fn recorded_transposes(case: &Case) -> Option<usize> {
+    let listing = std::fs::read_to_string(case.folder.join("model_int.tosa.txt")).ok()?;
+    Some(listing.matches(" = TRANSPOSE(").count())
 }
 
 /// How far outputs are from recorded ones.
