@@ -1,6 +1,7 @@
 //! Model files to float networks.
 
 mod aten;
+mod half;
 pub mod onnx;
 mod padding;
 pub mod pt2;

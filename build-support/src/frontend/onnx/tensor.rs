@@ -2,6 +2,7 @@
 
 use super::external::External;
 use super::proto::{self, data_type};
+use crate::frontend::half;
 use crate::graph::{Data, Element};
 use ndarray::{ArrayD, IxDyn};
 
@@ -79,8 +80,8 @@ fn array<T>(dims: &[usize], values: Vec<T>) -> Result<ArrayD<T>, usize> {
 fn typed_reals(tensor: &proto::Tensor) -> Vec<f32> {
     let halves = tensor.int32_data.iter().map(|&bits| bits as u16); // 16 bits in a wider field
     match tensor.data_type {
-        data_type::FLOAT16 => halves.map(half).collect(),
-        data_type::BFLOAT16 => halves.map(brain_float).collect(),
+        data_type::FLOAT16 => halves.map(half::half).collect(),
+        data_type::BFLOAT16 => halves.map(half::brain_float).collect(),
         data_type::DOUBLE => tensor.double_data.iter().map(|&value| value as f32).collect(), // narrowed with a warning
         _ => tensor.float_data.clone(),
     }
@@ -88,28 +89,13 @@ fn typed_reals(tensor: &proto::Tensor) -> Vec<f32> {
 
 fn raw_reals(raw: &[u8], kind: i32) -> Vec<f32> {
     match kind {
-        data_type::FLOAT16 => raw.as_chunks().0.iter().map(|&word| half(u16::from_le_bytes(word))).collect(),
-        data_type::BFLOAT16 => raw.as_chunks().0.iter().map(|&word| brain_float(u16::from_le_bytes(word))).collect(),
+        data_type::FLOAT16 => raw.as_chunks().0.iter().map(|&word| half::half(u16::from_le_bytes(word))).collect(),
+        data_type::BFLOAT16 => {
+            raw.as_chunks().0.iter().map(|&word| half::brain_float(u16::from_le_bytes(word))).collect()
+        }
         data_type::DOUBLE => raw.as_chunks().0.iter().map(|&word| f64::from_le_bytes(word) as f32).collect(),
         _ => raw.as_chunks().0.iter().map(|&word| f32::from_le_bytes(word)).collect(),
     }
-}
-
-/// IEEE 754 binary16 to binary32, which holds each of its numbers.
-fn half(bits: u16) -> f32 {
-    let sign = if bits & 0x8000 == 0 { 1.0 } else { -1.0 };
-    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1F), f32::from(bits & 0x3FF));
-    sign * match exponent {
-        0 => libm::ldexpf(fraction, -24),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => libm::ldexpf(fraction + 1024.0, exponent - 25),
-    }
-}
-
-/// The upper half of a binary32.
-fn brain_float(bits: u16) -> f32 {
-    f32::from_bits(u32::from(bits) << 16)
 }
 
 fn typed_integers(tensor: &proto::Tensor, count: usize) -> Vec<i64> {
@@ -178,17 +164,6 @@ mod tests {
         assert_eq!(reshape_target(&[2, 3], &[-1, -1], false), None);
         assert_eq!(reshape_target(&[2, 3], &[4, -1], false), None);
         assert_eq!(reshape_target(&[1, 64, 1, 1], &[1, 64], true), Some(vec![1, 64]));
-    }
-
-    #[test]
-    fn narrow_floats_are_widened_exactly() {
-        let cases =
-            [(0x3C00, 1.0), (0xC000, -2.0), (0x7BFF, 65504.0), (0x0001, 2.0_f32.powi(-24)), (0x7C00, f32::INFINITY)];
-        for (bits, real) in cases {
-            assert_eq!(half(bits), real);
-        }
-        assert!(half(0x7E00).is_nan());
-        assert_eq!(brain_float(0xC0A0), -5.0);
     }
 
     fn decoded(kind: i32, dims: &[i64], raw: &[u8]) -> Result<Data, String> {

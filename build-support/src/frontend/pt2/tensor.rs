@@ -2,6 +2,7 @@
 
 use super::schema::{Size, TensorMeta};
 use crate::frontend::aten::{element_count, element_of, scalar_type};
+use crate::frontend::half;
 use crate::graph::{Data, Element};
 use ndarray::{ArrayD, IxDyn};
 
@@ -41,11 +42,11 @@ pub(super) fn decode(meta: &TensorMeta, storage: &[u8], limit: usize) -> Result<
         (Element::I64, LONG) => Data::I64(read.array(i64::from_le_bytes)?),
         (Element::F32, HALF) => {
             converted = Some(HALF);
-            Data::F32(read.array(|word| widen_half(u16::from_le_bytes(word)))?)
+            Data::F32(read.array(|word| half::half(u16::from_le_bytes(word)))?)
         }
         (Element::F32, BFLOAT16) => {
             converted = Some(BFLOAT16);
-            Data::F32(read.array(|word| f32::from_bits(u32::from(u16::from_le_bytes(word)) << 16))?)
+            Data::F32(read.array(|word| half::brain_float(u16::from_le_bytes(word)))?)
         }
         (Element::F32, DOUBLE) => {
             let wide: ArrayD<f64> = read.array(f64::from_le_bytes)?;
@@ -122,18 +123,6 @@ impl Reader<'_> {
     }
 }
 
-/// IEEE binary16 in f32: every value of the one is a value of the other.
-fn widen_half(bits: u16) -> f32 {
-    let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f32::from(bits & 0x3ff) / 1024.0);
-    let magnitude = match exponent {
-        0 => fraction * 2.0_f32.powi(-14),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        _ => (1.0 + fraction) * 2.0_f32.powi(exponent - 15),
-    };
-    if bits >> 15 == 1 { -magnitude } else { magnitude }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,18 +164,6 @@ mod tests {
                 "{sizes:?} {strides:?}"
             );
         }
-    }
-
-    #[test]
-    fn half_precision_is_widened_exactly() {
-        // From the table of binary16 values: 1, -2, largest, smallest normal, smallest subnormal, infinity.
-        let values =
-            [(0x3c00, 1.0), (0xc000, -2.0), (0x7bff, 65504.0), (0x0400, 6.103_515_6e-5), (0x0001, 5.960_464_5e-8)];
-        for (bits, expected) in values {
-            assert_eq!(widen_half(bits), expected, "{bits:#x}");
-        }
-        assert_eq!(widen_half(0xfc00), f32::NEG_INFINITY);
-        assert!(widen_half(0x7e00).is_nan());
     }
 
     #[test]
