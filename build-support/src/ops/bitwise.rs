@@ -1,6 +1,6 @@
 //! Arithmetic on the bits of integers.
 
-use super::{Pattern, Room, broadcast_shape};
+use super::{Pattern, Room, joint_shape};
 use crate::graph::{Data, Element, Node, Tensor, Type};
 use crate::lower::Lowering;
 use quantize_runtime::graph::{ElementType, ValueId};
@@ -47,9 +47,7 @@ impl Room for Bitwise {
     const NAME: &'static str = "bitwise operation";
 
     fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String> {
-        let fits = inputs.len() == if *self == Self::Not { 1 } else { 2 };
-        let shape = inputs.iter().try_fold(Vec::new(), |shape, input| broadcast_shape(&shape, input));
-        shape.filter(|_| fits).ok_or_else(|| format!("operands of shapes {inputs:?}"))
+        joint_shape(inputs, if *self == Self::Not { 1 } else { 2 })
     }
 
     fn infer_all(&self, inputs: &[Type]) -> Result<Vec<Type>, String> {

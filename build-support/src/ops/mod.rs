@@ -375,3 +375,9 @@ pub(crate) fn broadcast_shape(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
         })
         .collect()
 }
+
+/// The shape that so many operands broadcast to.
+pub(crate) fn joint_shape(inputs: &[&[usize]], operands: usize) -> Result<Vec<usize>, String> {
+    let shape = inputs.iter().try_fold(Vec::new(), |shape, input| broadcast_shape(&shape, input));
+    shape.filter(|_| inputs.len() == operands).ok_or_else(|| format!("operands of shapes {inputs:?}"))
+}
