@@ -1,8 +1,8 @@
 //! CONV3D: a convolution of an NDHWC activation with ODHWI weights.
 
-use super::convolution::Layer;
+use super::convolution::{Layer, layer};
 use super::window::Axis;
-use super::{AccumulatorType, Like, Visit};
+use super::{AccumulatorType, Visit};
 use crate::Shape;
 use crate::graph::{ElementType, Graph, Rule, Value, ValueId, require};
 use crate::interpreter::{Environment, Tensor, Unpredictable};
@@ -44,24 +44,10 @@ impl Conv3d {
         visitor.ints(&mut self.pad)?;
         visitor.ints(&mut self.stride)?;
         visitor.ints(&mut self.dilation)?;
-        visitor.enumeration(&mut self.accumulator)?;
-        visitor.flag(&mut self.local_bound)?;
-        visitor.tensor(&mut self.input)?;
-        visitor.tensor(&mut self.weight)?;
-        visitor.tensor(&mut self.bias)?;
-        visitor.whole(Like::Operand(self.input), &mut self.input_zero_point)?;
-        visitor.whole(Like::Operand(self.weight), &mut self.weight_zero_point)
+        self.visit_layer(visitor)
     }
 
-    fn layer(&self) -> Layer {
-        Layer {
-            accumulator: self.accumulator,
-            input: self.input,
-            weight: self.weight,
-            bias: self.bias,
-            zero_points: [self.input_zero_point, self.weight_zero_point],
-        }
-    }
+    layer!();
 
     /// The axes of the window, with these sizes of the kernel.
     fn axes(&self, kernel: [u32; 3]) -> [Axis; 3] {

@@ -90,6 +90,32 @@ pub(super) struct Layer {
     pub(super) zero_points: [i32; 2],
 }
 
+/// The part of a convolution that is the same in all: its operands in their order, and as a [`Layer`].
+macro_rules! layer {
+    () => {
+        fn visit_layer<V: Visit>(&mut self, visitor: &mut V) -> Result<(), V::Error> {
+            visitor.enumeration(&mut self.accumulator)?;
+            visitor.flag(&mut self.local_bound)?;
+            visitor.tensor(&mut self.input)?;
+            visitor.tensor(&mut self.weight)?;
+            visitor.tensor(&mut self.bias)?;
+            visitor.whole($crate::ops::Like::Operand(self.input), &mut self.input_zero_point)?;
+            visitor.whole($crate::ops::Like::Operand(self.weight), &mut self.weight_zero_point)
+        }
+
+        fn layer(&self) -> Layer {
+            Layer {
+                accumulator: self.accumulator,
+                input: self.input,
+                weight: self.weight,
+                bias: self.bias,
+                zero_points: [self.input_zero_point, self.weight_zero_point],
+            }
+        }
+    };
+}
+pub(super) use layer;
+
 impl Layer {
     /// Checks the element types of operands and result, the zero points and the length of the bias.
     pub(super) fn check(&self, graph: &Graph<'_>, element: ElementType, channels: u32) -> Result<(), Rule> {

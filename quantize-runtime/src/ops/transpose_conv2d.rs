@@ -1,7 +1,7 @@
 //! TRANSPOSE_CONV2D: spreads each position of an NHWC activation over a window, with OHWI weights.
 
-use super::convolution::Layer;
-use super::{AccumulatorType, Like, Visit};
+use super::convolution::{Layer, layer};
+use super::{AccumulatorType, Visit};
 use crate::Shape;
 use crate::graph::{ElementType, Graph, Rule, Value, ValueId, require};
 use crate::interpreter::{Environment, Tensor, Unpredictable};
@@ -43,24 +43,10 @@ impl TransposeConv2d {
     pub(super) fn visit<V: Visit>(&mut self, visitor: &mut V) -> Result<(), V::Error> {
         visitor.ints(&mut self.out_pad)?;
         visitor.ints(&mut self.stride)?;
-        visitor.enumeration(&mut self.accumulator)?;
-        visitor.flag(&mut self.local_bound)?;
-        visitor.tensor(&mut self.input)?;
-        visitor.tensor(&mut self.weight)?;
-        visitor.tensor(&mut self.bias)?;
-        visitor.whole(Like::Operand(self.input), &mut self.input_zero_point)?;
-        visitor.whole(Like::Operand(self.weight), &mut self.weight_zero_point)
+        self.visit_layer(visitor)
     }
 
-    fn layer(&self) -> Layer {
-        Layer {
-            accumulator: self.accumulator,
-            input: self.input,
-            weight: self.weight,
-            bias: self.bias,
-            zero_points: [self.input_zero_point, self.weight_zero_point],
-        }
-    }
+    layer!();
 
     pub(super) fn infer(&self, graph: &Graph<'_>, element: ElementType) -> Result<Shape, Rule> {
         let [n, ih, iw, ic] = graph.value(self.input)?.shape.axes()?;
