@@ -51,7 +51,7 @@ pub fn conv_transpose2d(
 ) -> Tensor {
     let (&[_, c, h, w], &[_, per_group, kh, kw]) = (x.shape(), weights.shape()) else { panic!("tensors of rank 4") };
     let &[_, o, oh, ow] = shape else { panic!("a result of rank 4") };
-    let (input, weights) = (elements(x), elements(weights));
+    let (input, weights, bias) = (elements(x), elements(weights), bias.map(elements));
     let in_channels = c / conv.groups;
     let mut output = vec![0.0_f32; shape.iter().product()];
     let at = |axis: usize, input: usize, tap: usize, size: usize| {
@@ -75,10 +75,7 @@ pub fn conv_transpose2d(
                     }
                 }
             }
-            if let Some(bias) = bias {
-                let bias = elements(bias)[oc];
-                sums.iter_mut().for_each(|sum| *sum += bias);
-            }
+            add_bias(bias, oc, sums);
         }
     });
     tensor(shape, output)
@@ -129,7 +126,7 @@ impl Planes<'_> {
                     }
                 }
             }
-            self.add_bias(oc, sums);
+            add_bias(self.bias, oc, sums);
         }
     }
 
@@ -154,7 +151,7 @@ impl Planes<'_> {
                     multiply(weights, &covered, sums, oh * ow, positions.clone());
                 }
             }
-            (0..).zip(part.chunks_exact_mut(oh * ow)).for_each(|(index, sums)| self.add_bias(oc + index, sums));
+            (0..).zip(part.chunks_exact_mut(oh * ow)).for_each(|(index, sums)| add_bias(self.bias, oc + index, sums));
             (rest, plane) = (behind, plane + count);
         }
     }
@@ -179,11 +176,12 @@ impl Planes<'_> {
             }
         }
     }
+}
 
-    fn add_bias(&self, channel: usize, sums: &mut [f32]) {
-        if let Some(bias) = self.bias {
-            sums.iter_mut().for_each(|sum| *sum += bias[channel]);
-        }
+/// Adds the bias of a channel to its sums.
+pub(crate) fn add_bias(bias: Option<&[f32]>, channel: usize, sums: &mut [f32]) {
+    if let Some(bias) = bias {
+        sums.iter_mut().for_each(|sum| *sum += bias[channel]);
     }
 }
 

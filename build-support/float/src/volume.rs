@@ -1,5 +1,6 @@
 //! Convolutions of volumes.
 
+use crate::convolution::add_bias;
 use crate::threads::for_runs;
 use crate::{Tensor, elements, tensor};
 
@@ -47,9 +48,7 @@ pub fn conv3d(x: &Tensor, weights: &Tensor, bias: Option<&Tensor>, conv: Convolu
                     }
                 }
             }
-            if let Some(bias) = bias {
-                sums.iter_mut().for_each(|sum| *sum += bias[oc]);
-            }
+            add_bias(bias, oc, sums);
         }
     });
     tensor(shape, output)
