@@ -1,6 +1,6 @@
 //! Arithmetic on the bits of integers.
 
-use super::{Pattern, Room, joint_shape};
+use super::{Pattern, Room, joint_shape, shapes_of};
 use crate::graph::{Data, Element, Node, Tensor, Type};
 use crate::lower::Lowering;
 use quantize_runtime::graph::{ElementType, ValueId};
@@ -51,10 +51,7 @@ impl Room for Bitwise {
     }
 
     fn infer_all(&self, inputs: &[Type]) -> Result<Vec<Type>, String> {
-        if let Some(index) = inputs.iter().position(|input| input.element != Element::I64) {
-            return Err(format!("operand {index} holds no integers"));
-        }
-        let shapes: Vec<&[usize]> = inputs.iter().map(|input| input.shape.as_slice()).collect();
+        let shapes = shapes_of(inputs, Element::I64)?;
         Ok(vec![Type { element: Element::I64, shape: self.infer(&shapes)? }])
     }
 

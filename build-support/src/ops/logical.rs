@@ -1,6 +1,6 @@
 //! Arithmetic of truth values.
 
-use super::{Pattern, Room, joint_shape};
+use super::{Pattern, Room, joint_shape, shapes_of};
 use crate::graph::{Data, Element, Node, Tensor, Type};
 use crate::lower::Lowering;
 use quantize_runtime::graph::ElementType;
@@ -27,10 +27,7 @@ impl Room for Logical {
     }
 
     fn infer_all(&self, inputs: &[Type]) -> Result<Vec<Type>, String> {
-        if let Some(index) = inputs.iter().position(|input| input.element != Element::Bool) {
-            return Err(format!("operand {index} holds no truth values"));
-        }
-        let shapes: Vec<&[usize]> = inputs.iter().map(|input| input.shape.as_slice()).collect();
+        let shapes = shapes_of(inputs, Element::Bool)?;
         Ok(vec![Type { element: Element::Bool, shape: self.infer(&shapes)? }])
     }
 

@@ -26,13 +26,7 @@ pub(crate) trait Room {
 
     /// Types of all results, or why these operands do not fit.
     fn infer_all(&self, inputs: &[Type]) -> Result<Vec<Type>, String> {
-        match inputs.iter().position(|input| input.element != Element::F32) {
-            Some(index) => Err(format!("operand {index} holds no real numbers")),
-            None => {
-                let shapes: Vec<&[usize]> = inputs.iter().map(|input| input.shape.as_slice()).collect();
-                Ok(vec![Type::real(self.infer(&shapes)?)])
-            }
-        }
+        Ok(vec![Type::real(self.infer(&shapes_of(inputs, Element::F32)?)?)])
     }
 
     /// About how many steps one element of the results takes, for operands of these shapes.
@@ -380,4 +374,17 @@ pub(crate) fn broadcast_shape(a: &[usize], b: &[usize]) -> Option<Vec<usize>> {
 pub(crate) fn joint_shape(inputs: &[&[usize]], operands: usize) -> Result<Vec<usize>, String> {
     let shape = inputs.iter().try_fold(Vec::new(), |shape, input| broadcast_shape(&shape, input));
     shape.filter(|_| inputs.len() == operands).ok_or_else(|| format!("operands of shapes {inputs:?}"))
+}
+
+/// The shapes of operands whose elements are all of this type.
+pub(crate) fn shapes_of(inputs: &[Type], element: Element) -> Result<Vec<&[usize]>, String> {
+    let elements = match element {
+        Element::F32 => "real numbers",
+        Element::I64 => "integers",
+        Element::Bool => "truth values",
+    };
+    match inputs.iter().position(|input| input.element != element) {
+        Some(index) => Err(format!("operand {index} holds no {elements}")),
+        None => Ok(inputs.iter().map(|input| input.shape.as_slice()).collect()),
+    }
 }

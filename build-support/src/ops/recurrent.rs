@@ -2,7 +2,7 @@
 
 use super::linear::Linear;
 use super::unary::Unary;
-use super::{Pattern, Room};
+use super::{Pattern, Room, shapes_of};
 use crate::graph::{Data, Element, Node, Tensor, Type};
 use crate::lower::Lowering;
 use ndarray::Axis;
@@ -202,10 +202,7 @@ pub(super) fn real_results(
     inputs: &[Type],
     check: impl Fn(&[&[usize]]) -> Option<Vec<Vec<usize>>>,
 ) -> Result<Vec<Type>, String> {
-    if let Some(index) = inputs.iter().position(|input| input.element != Element::F32) {
-        return Err(format!("operand {index} holds no real numbers"));
-    }
-    let shapes: Vec<&[usize]> = inputs.iter().map(|input| input.shape.as_slice()).collect();
+    let shapes = shapes_of(inputs, Element::F32)?;
     let results = check(&shapes).ok_or_else(|| format!("operands of shapes {shapes:?}"))?;
     Ok(results.into_iter().map(Type::real).collect())
 }
