@@ -5,29 +5,37 @@ use std::fmt::{Display, Formatter, Result};
 use crate::attr::{
     Attr, Calibration, Config, Granularity, Observer, Precedence, Profile, Quantized, Rule, Scheme, Selector, Spanned,
 };
+use crate::path::ArgPath;
 
-/// Arguments in a fixed order, rules in source order, defaults spelled out or left out; it parses to an equal [`Attr`].
-impl Display for Attr {
-    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        write!(f, "model = {:?}", self.model.value)?;
-        if let Some(calibration) = &self.calibration {
-            write!(f, ", {}", calibration.value)?;
-        }
+impl Attr {
+    /// Canonical texts of the arguments: in a fixed order, rules in source order, defaults spelled out or left out; each with
+    /// its name.
+    pub fn arguments(&self) -> Vec<(ArgPath, String)> {
+        let mut arguments = vec![(ArgPath::Model, format!("model = {:?}", self.model.value))];
+        arguments.extend(self.calibration.iter().map(|files| (ArgPath::Calibration, files.value.to_string())));
         if !self.shapes.is_empty() {
             let shape = |(input, dims): &(String, Spanned<Vec<usize>>)| format!("{input} = {:?}", dims.value);
-            write!(f, ", shape({})", self.shapes.iter().map(shape).collect::<Vec<_>>().join(", "))?;
+            let shapes = self.shapes.iter().map(shape).collect::<Vec<_>>().join(", ");
+            arguments.push((ArgPath::Shape(self.shapes[0].0.clone()), format!("shape({shapes})")));
         }
-        if let Some(config) = &self.global {
-            write!(f, ", global = {}", config.value)?;
-        }
-        self.rules.iter().try_for_each(|rule| write!(f, ", {}", rule.value))?;
+        arguments.extend(self.global.iter().map(|config| (ArgPath::Global, format!("global = {}", config.value))));
+        let rules = self.rules.iter().enumerate();
+        arguments.extend(rules.map(|(index, rule)| (self.path_of(index), rule.value.to_string())));
         if self.precedence == Precedence::Legacy {
-            f.write_str(", precedence = legacy")?;
+            arguments.push((ArgPath::Attribute, "precedence = legacy".to_owned()));
         }
-        match self.profile {
-            Profile::Int => Ok(()),
-            Profile::Full => f.write_str(", profile = full"),
+        if self.profile == Profile::Full {
+            arguments.push((ArgPath::Attribute, "profile = full".to_owned()));
         }
+        arguments
+    }
+}
+
+/// Its [arguments](Attr::arguments) with commas between them; it parses to an equal [`Attr`].
+impl Display for Attr {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let arguments = self.arguments().into_iter().map(|(_, text)| text);
+        f.write_str(&arguments.collect::<Vec<_>>().join(", "))
     }
 }
 
