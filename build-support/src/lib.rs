@@ -50,7 +50,7 @@ pub fn compile() {
     let folder =
         Folder::open(&variable("OUT_DIR").join(quantize_syntax::manifest::FOLDER)).unwrap_or_else(cannot_write);
 
-    let scan = scan::scan(&crate_folder);
+    let scan = scan::scan(&crate_folder, &scan::cfg::Cfg::from_env());
     scan.files.iter().for_each(|file| rerun_if_changed(file));
     for error in &scan.errors {
         println!("cargo::error={}", one_line(error));

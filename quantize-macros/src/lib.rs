@@ -3,11 +3,13 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use proc_macro2::TokenStream;
+use proc_macro2::{TokenStream, TokenTree};
 use quantize_syntax::manifest::{self, Head};
 use quantize_syntax::{Attr, Level};
 use quote::{format_ident, quote};
-use syn::{Data, DeriveInput, Fields};
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use syn::{Attribute, Data, DeriveInput, Fields, Meta, Token};
 
 /// Turns a unit struct into a runner of the model that its arguments name.
 ///
@@ -65,9 +67,13 @@ fn expand(arguments: TokenStream, unit: &DeriveInput) -> TokenStream {
         }
         (Ok(attr), Ok(head)) => recorded_errors(attr, head),
     };
-    let error = error.map(syn::Error::into_compile_error);
+    let conditions = conditions(&unit.attrs);
+    let error = error.map(syn::Error::into_compile_error).map(|error| match conditions.is_empty() {
+        true => error,
+        false => quote!(#(#conditions)* const _: () = { #error };),
+    });
     let item = match head {
-        Ok(Head { code: Some(code), exports, docs, .. }) => runner(unit, &code, &exports, docs.as_deref()),
+        Ok(Head { code: Some(code), exports, docs, .. }) => runner(unit, &conditions, &code, &exports, docs.as_deref()),
         _ => quote!(#unit),
     };
     quote!(#item #error)
@@ -85,13 +91,22 @@ fn recorded_errors(attr: &Attr, head: &Head) -> Option<syn::Error> {
 }
 
 /// The struct as generated code expects it, the code, and its further public types beside the struct.
-fn runner(unit: &DeriveInput, code: &str, exports: &[String], docs: Option<&str>) -> TokenStream {
+fn runner(
+    unit: &DeriveInput,
+    conditions: &[TokenStream],
+    code: &str,
+    exports: &[String],
+    docs: Option<&str>,
+) -> TokenStream {
     let DeriveInput { attrs, vis, ident, .. } = unit;
     // The blank line parts it from what the user wrote.
     let docs = docs.map(|docs| format!("\n\n{docs}")).map(|docs| quote!(#[doc = #docs]));
     let module = format_ident!("__quantize_{ident}");
     let code = format!("/{}/{code}", manifest::FOLDER);
-    let exports = exports.iter().map(|export| format_ident!("{export}"));
+    let exports = exports.iter().map(|export| {
+        let export = format_ident!("{export}");
+        quote!(#(#conditions)* #[allow(unused_imports)] #vis use #module::#export;)
+    });
     quote! {
         #(#attrs)*
         #docs
@@ -100,6 +115,7 @@ fn runner(unit: &DeriveInput, code: &str, exports: &[String], docs: Option<&str>
         }
 
         // `warnings` does not reach lints that the crate raises to `deny`, hence the groups by name.
+        #(#conditions)*
         #[doc(hidden)]
         #[allow(
             warnings, nonstandard_style, unreachable_pub, unused, unused_qualifications,
@@ -109,7 +125,29 @@ fn runner(unit: &DeriveInput, code: &str, exports: &[String], docs: Option<&str>
             ::core::include!(::core::concat!(::core::env!("OUT_DIR"), #code));
         }
 
-        #(#[allow(unused_imports)] #vis use #module::#exports;)*
+        #(#exports)*
+    }
+}
+
+/// The `cfg` of the struct, which the compiler has not looked at yet where they stand below the attribute: whatever stands beside
+/// the struct needs them too.
+fn conditions(attributes: &[Attribute]) -> Vec<TokenStream> {
+    attributes.iter().filter_map(|attribute| condition(&attribute.meta)).map(|meta| quote!(#[#meta])).collect()
+}
+
+/// What of `cfg(…)` or `cfg_attr(…)` decides whether the item is there.
+fn condition(meta: &Meta) -> Option<TokenStream> {
+    match meta {
+        Meta::List(list) if list.path.is_ident("cfg") => Some(quote!(#list)),
+        Meta::List(list) if list.path.is_ident("cfg_attr") => {
+            let mut tokens = list.tokens.clone().into_iter();
+            let is_before = |token: &TokenTree| !matches!(token, TokenTree::Punct(comma) if comma.as_char() == ',');
+            let predicate: TokenStream = tokens.by_ref().take_while(is_before).collect();
+            let metas = Punctuated::<Meta, Token![,]>::parse_terminated.parse2(tokens.collect()).ok()?;
+            let conditions: Vec<TokenStream> = metas.iter().filter_map(condition).collect();
+            (!conditions.is_empty()).then(|| quote!(cfg_attr(#predicate, #(#conditions),*)))
+        }
+        _ => None,
     }
 }
 
@@ -129,7 +167,7 @@ fn read_head(name: &str) -> Result<Head, String> {
         return Err(format!(
             "`{name}`: not found by build.rs, which follows the `mod` declarations of the crate's targets\n  \
              it cannot see a struct inside a function, made by a macro, in a file read with `include!`,\n  \
-             under `cfg(test)`, or with the attribute inside `cfg_attr`; move it to a module of the crate\n  \
+             or with the attribute under another name; write `#[quantize(…)]` in a module of the crate\n  \
              a target added since build.rs last ran is seen after `touch build.rs`"
         ));
     };

@@ -1,15 +1,20 @@
-//! The crate's source files → every struct with `#[quantize(…)]`.
+//! The crate's source files → every struct with `#[quantize(…)]` that this build compiles.
 
+pub mod cfg;
+mod conditions;
 mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use proc_macro2::LineColumn;
 use quantize_syntax::{Attr, manifest};
 use syn::ext::IdentExt;
-use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, Fields, Item, ItemMod, ItemStruct, Lit, Meta, Token};
+use syn::{Fields, Item, ItemMod, ItemStruct};
+
+use cfg::{Answer, Cfg};
+use conditions::{Conditions, Relevant, attributes};
 
 /// A struct that asks for a runner.
 #[derive(Debug)]
@@ -20,6 +25,9 @@ pub struct Site {
     pub stem: String,
     /// The attribute's arguments.
     pub attr: Attr,
+    /// Canonical text of the condition under which the struct has this attribute: that of its modules, its own and that of
+    /// `cfg_attr`, all of which hold in this build. `None` where there is none.
+    pub when: Option<String>,
     /// The file it is in.
     pub file: PathBuf,
     /// The same file as the manifest names it, see [`manifest::source_path`].
@@ -37,17 +45,18 @@ pub struct Scan {
     pub errors: Vec<String>,
 }
 
-/// Follows the modules of every target of a crate.
+/// Follows the modules of every target of a crate, as far as the build's configuration has them.
 ///
-/// Structs in function bodies, in what macros expand to, in included files and under `cfg(test)` are not found;
-/// other `cfg` conditions are taken as true. Files that are missing or do not parse are left to the compiler to report.
-pub fn scan(manifest_dir: &Path) -> Scan {
+/// What only some compilations have (tests, documentation) is found too, as all share the results. Structs in function bodies,
+/// in what macros expand to and in included files are not found. Files that are missing or do not parse are left to the
+/// compiler to report.
+pub fn scan(manifest_dir: &Path, cfg: &Cfg) -> Scan {
     let manifest = manifest_dir.join("Cargo.toml");
-    let roots = targets::roots(manifest_dir, &fs::read_to_string(&manifest).unwrap_or_default());
-    let mut scanner = Scanner { manifest_dir: manifest_dir.to_owned(), ..Scanner::default() };
+    let roots = targets::roots(manifest_dir, &fs::read_to_string(&manifest).unwrap_or_default(), cfg);
+    let mut scanner = Scanner::new(manifest_dir, cfg);
     scanner.files.insert(manifest);
     for root in roots {
-        scanner.file(&root, None);
+        scanner.file(&root, None, &Conditions::default());
     }
     scanner.finish()
 }
@@ -60,20 +69,20 @@ struct Place {
     below: Option<String>,
 }
 
+/// A file that a module may be in, and the folder that its own modules get.
+type Candidate = (PathBuf, Option<String>);
+
 impl Place {
-    /// Candidates for the file of a module declared here, the usual one first, with the folder that its own modules get.
-    fn files(&self, module: &ItemMod) -> Vec<(PathBuf, Option<String>)> {
-        if let Some(path) = path_attribute(&module.attrs) {
-            return vec![(self.folder.join(path), None)];
-        }
+    /// Candidates for the file of a module declared here without `#[path]`, the usual one first.
+    fn files(&self, module: &ItemMod) -> Vec<Candidate> {
         let name = module.ident.unraw().to_string();
         let folder = self.modules();
         vec![(folder.join(format!("{name}.rs")), Some(name.clone())), (folder.join(name).join("mod.rs"), None)]
     }
 
     /// The place inside `mod x { … }`; its `#[path]` names a folder.
-    fn inside(&self, module: &ItemMod) -> Place {
-        let folder = match path_attribute(&module.attrs) {
+    fn inside(&self, module: &ItemMod, path: Option<String>) -> Place {
+        let folder = match path {
             Some(path) => self.folder.join(path),
             None => self.modules().join(module.ident.unraw().to_string()),
         };
@@ -88,154 +97,203 @@ impl Place {
     }
 }
 
-#[derive(Default)]
-struct Scanner {
-    manifest_dir: PathBuf,
+struct Scanner<'a> {
+    manifest_dir: &'a Path,
+    cfg: &'a Cfg,
     files: BTreeSet<PathBuf>,
-    /// Files, links resolved, with the folder of their modules: one that contains itself or has two parents is followed once.
-    followed: BTreeSet<(PathBuf, Option<String>)>,
-    /// Structs by file, as the macro sees them: a file that is part of two programs has them once.
-    sites: BTreeMap<String, Vec<Site>>,
-    /// Keys of `sites` in the order they were found.
-    order: Vec<String>,
-    errors: Vec<String>,
+    /// Files, links resolved, with the folder of their modules and the condition they stand under: one that contains itself or
+    /// has two parents is followed once.
+    followed: BTreeSet<(PathBuf, Option<String>, Conditions)>,
+    /// In the order of targets and modules.
+    found: Vec<Found>,
 }
 
-impl Scanner {
-    fn file(&mut self, file: &Path, below: Option<String>) {
+/// A `quantize` that the compiler may see.
+struct Found {
+    attr: Attr,
+    name: String,
+    /// Where the struct's name is; with `source` it identifies the struct.
+    at: LineColumn,
+    file: PathBuf,
+    source: String,
+    conditions: Conditions,
+    answer: Answer,
+}
+
+impl<'a> Scanner<'a> {
+    fn new(manifest_dir: &'a Path, cfg: &'a Cfg) -> Self {
+        Self { manifest_dir, cfg, files: BTreeSet::new(), followed: BTreeSet::new(), found: Vec::new() }
+    }
+
+    fn file(&mut self, file: &Path, below: Option<String>, conditions: &Conditions) {
         self.files.insert(file.to_owned());
         let Ok(real) = file.canonicalize() else { return };
-        if !self.followed.insert((real, below.clone())) {
+        if !self.followed.insert((real, below.clone(), conditions.clone())) {
             return;
         }
         let Ok(text) = fs::read_to_string(file) else { return };
         let Ok(parsed) = syn::parse_file(&text) else { return };
-        if is_test_only(&parsed.attrs) {
-            return;
-        }
-        let source = manifest::source_path(&self.manifest_dir, file);
         let folder = file.parent().expect("a file is in a folder").to_owned();
+        let source = manifest::source_path(self.manifest_dir, file);
         let place = Place { folder, below };
-        let known = self.sites.contains_key(&source);
-        let mut structs = Vec::new();
-        self.items(&parsed.items, &place, &mut structs);
-        if !known {
-            self.structs(file, source, &structs);
+        if let Some(conditions) = self.present(&attributes(&parsed.attrs), conditions) {
+            self.items(&parsed.items, (file, &source), &place, &conditions);
         }
     }
 
-    /// Follows the modules among `items` and gathers the structs of the file.
-    fn items<'i>(&mut self, items: &'i [Item], place: &Place, structs: &mut Vec<&'i ItemStruct>) {
+    /// The conditions of an item with these attributes; `None` where the build does not have it.
+    fn present(&self, attributes: &[(Conditions, Relevant)], around: &Conditions) -> Option<Conditions> {
+        let conditions = conditions::of_item(attributes, around);
+        (conditions.answer(self.cfg) != Answer::False).then_some(conditions)
+    }
+
+    /// Follows the modules among `items` and gathers the structs.
+    fn items(&mut self, items: &[Item], file: (&Path, &str), place: &Place, around: &Conditions) {
         for item in items {
             match item {
-                Item::Struct(item) if !is_test_only(&item.attrs) => structs.push(item),
-                Item::Mod(module) if !is_test_only(&module.attrs) => match &module.content {
-                    Some((_, items)) => self.items(items, &place.inside(module), structs),
-                    None => self.module_file(place.files(module)),
-                },
+                Item::Struct(item) => self.structure(item, file, around),
+                Item::Mod(module) => {
+                    let attributes = attributes(&module.attrs);
+                    let Some(conditions) = self.present(&attributes, around) else { continue };
+                    let paths = self.paths(&attributes, &conditions);
+                    match &module.content {
+                        Some((_, items)) => {
+                            let path = paths.into_iter().next().and_then(|(path, _)| path);
+                            self.items(items, file, &place.inside(module, path), &conditions);
+                        }
+                        None => {
+                            for (path, conditions) in paths {
+                                let file = path.map(|path| (place.folder.join(path), None));
+                                self.module(file.map_or_else(|| place.files(module), |file| vec![file]), &conditions);
+                            }
+                        }
+                    }
+                }
                 _ => {}
             }
         }
     }
 
-    fn module_file(&mut self, candidates: Vec<(PathBuf, Option<String>)>) {
+    /// What `#[path = "…"]` a module may have, `None` for none: one for sure, or several where the build script cannot know.
+    fn paths(&self, attributes: &[(Conditions, Relevant)], around: &Conditions) -> Vec<(Option<String>, Conditions)> {
+        let mut possible = Vec::new();
+        let mut otherwise = around.clone();
+        for (conditions, relevant) in attributes {
+            let Relevant::Path(path) = relevant else { continue };
+            let answer = conditions.answer(self.cfg);
+            if answer != Answer::False {
+                possible.push((Some(path.clone()), otherwise.and(conditions)));
+            }
+            if answer == Answer::True {
+                return possible;
+            }
+            otherwise = otherwise.and(&conditions.negated());
+        }
+        possible.push((None, otherwise));
+        possible
+    }
+
+    fn module(&mut self, candidates: Vec<Candidate>, conditions: &Conditions) {
         match candidates.iter().find(|(file, _)| file.is_file()) {
-            Some((file, below)) => self.file(file, below.clone()),
-            None => self.files.extend(candidates.into_iter().map(|(file, _)| file)),
+            Some((file, below)) => self.file(file, below.clone(), conditions),
+            // Cargo runs a build script again and again for a missing file, which only a build that fails may have.
+            None if conditions.answer(self.cfg) == Answer::True => {
+                self.files.extend(candidates.into_iter().map(|(file, _)| file));
+            }
+            None => {}
         }
     }
 
-    fn structs(&mut self, file: &Path, source: String, structs: &[&ItemStruct]) {
-        let mut sites: Vec<Site> = Vec::new();
-        for item in structs {
-            let name = item.ident.unraw().to_string();
-            if item.attrs.iter().any(has_conditional_quantize) {
-                let line = item.ident.span().start().line;
-                self.errors.push(format!(
-                    "{source}:{line}: `{name}` has `quantize` inside `cfg_attr`, where it cannot be read; \
-                     write `#[quantize(…)]` and put `#[cfg(…)]` on the struct"
-                ));
-            }
-            let arguments = item.attrs.iter().find_map(quantize_arguments);
-            let Some(Ok(attr)) = arguments.map(Attr::parse) else { continue };
-            if !matches!(item.fields, Fields::Unit) {
+    fn structure(&mut self, item: &ItemStruct, (file, source): (&Path, &str), around: &Conditions) {
+        let attributes = attributes(&item.attrs);
+        let conditions = conditions::of_item(&attributes, around);
+        for (own, relevant) in &attributes {
+            let Relevant::Quantize(arguments) = relevant else { continue };
+            let Ok(attr) = Attr::parse(arguments.clone()) else { continue };
+            let conditions = conditions.and(own);
+            let answer = conditions.answer(self.cfg);
+            if !matches!(item.fields, Fields::Unit) || answer == Answer::False {
                 continue;
             }
-            if sites.iter().any(|site| site.name == name) {
-                let line = item.ident.span().start().line;
-                self.errors.push(format!(
-                    "{source}:{line}: `{name}` is the second `#[quantize]` struct of this name in the file; rename one, \
-                     as generated files are named after struct and file"
-                ));
-                continue;
-            }
-            sites.push(Site { stem: name.clone(), name, attr, file: file.to_owned(), source: source.clone() });
+            self.found.push(Found {
+                attr,
+                name: item.ident.unraw().to_string(),
+                at: item.ident.span().start(),
+                file: file.to_owned(),
+                source: source.to_owned(),
+                conditions,
+                answer,
+            });
         }
-        self.order.push(source.clone());
-        self.sites.insert(source, sites);
     }
 
-    fn finish(mut self) -> Scan {
-        let mut sites: Vec<Site> = self.order.iter().flat_map(|source| self.sites.remove(source)).flatten().collect();
+    fn finish(self) -> Scan {
+        let mut errors = Vec::new();
+        let mut sites: Vec<(Site, LineColumn)> = Vec::new();
+        for found in known(self.found, &mut errors) {
+            let Found { attr, name, at, file, source, conditions, .. } = found;
+            let same = |(site, _): &&(Site, LineColumn)| site.name == name && site.source == source;
+            let Some((site, other)) = sites.iter().find(same) else {
+                let when = conditions.text();
+                sites.push((Site { stem: name.clone(), name, attr, when, file, source }, at));
+                continue;
+            };
+            if *other != at {
+                errors.push(format!(
+                    "{source}:{}: `{name}` is the second `#[quantize]` struct of this name in the file; rename one, \
+                     as generated files are named after struct and file",
+                    at.line
+                ));
+            } else if site.attr != attr {
+                let (one, two) = (shown(site.when.as_deref()), shown(conditions.text().as_deref()));
+                errors.push(format!(
+                    "{source}:{}: `{name}` has two `quantize` in this build, {one} and {two}; make one the other's `not(…)`, or \
+                     remove one",
+                    at.line
+                ));
+            }
+        }
+        let mut sites: Vec<Site> = sites.into_iter().map(|(site, _)| site).collect();
         let names: Vec<(&str, &str)> = sites.iter().map(|site| (site.name.as_str(), site.source.as_str())).collect();
         let stems = manifest::stems(&names);
         for (site, stem) in sites.iter_mut().zip(stems) {
             site.stem = stem;
         }
-        Scan { sites, files: self.files.into_iter().collect(), errors: self.errors }
+        Scan { sites, files: self.files.into_iter().collect(), errors }
     }
 }
 
-/// The tokens in `#[quantize(…)]`, by whatever path the macro is named.
-fn quantize_arguments(attribute: &Attribute) -> Option<proc_macro2::TokenStream> {
-    match &attribute.meta {
-        Meta::List(list) if is_quantize(&attribute.meta) => Some(list.tokens.clone()),
-        _ => None,
-    }
-}
-
-fn is_quantize(meta: &Meta) -> bool {
-    meta.path().segments.last().is_some_and(|segment| segment.ident == "quantize")
-}
-
-/// `#[cfg_attr(condition, …, quantize(…))]`
-fn has_conditional_quantize(attribute: &Attribute) -> bool {
-    let parts = || attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
-    attribute.path().is_ident("cfg_attr") && parts().is_ok_and(|parts| parts.iter().skip(1).any(is_quantize))
-}
-
-/// Whether `#[cfg(…)]` asks for `test`.
-fn is_test_only(attributes: &[Attribute]) -> bool {
-    let asks = |attribute: &Attribute| {
-        attribute.path().is_ident("cfg")
-            && attribute.parse_args::<Meta>().is_ok_and(|condition| asks_for_test(&condition))
-    };
-    attributes.iter().any(asks)
-}
-
-fn asks_for_test(condition: &Meta) -> bool {
-    match condition {
-        Meta::Path(path) => path.is_ident("test"),
-        Meta::List(list) if list.path.is_ident("all") => {
-            let parts = list.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated);
-            parts.is_ok_and(|parts| parts.iter().any(asks_for_test))
+/// Those that the build has for sure; reports those of which it cannot be told. A file that is part of two programs counts once,
+/// under the weakest condition.
+fn known(found: Vec<Found>, errors: &mut Vec<String>) -> Vec<Found> {
+    let mut order: Vec<(String, LineColumn)> = Vec::new();
+    let mut structs: BTreeMap<(String, LineColumn), Vec<Found>> = BTreeMap::new();
+    for found in found {
+        let key = (found.source.clone(), found.at);
+        if !structs.contains_key(&key) {
+            order.push(key.clone());
         }
-        _ => false,
+        structs.entry(key).or_default().push(found);
     }
+    let mut known = Vec::new();
+    for key in order {
+        let mut variants = structs.remove(&key).expect("it was put there");
+        variants.sort_by_key(|found| found.conditions.len());
+        let (unknown, sure): (Vec<Found>, Vec<Found>) =
+            variants.into_iter().partition(|found| matches!(found.answer, Answer::Unknown(_)));
+        let is_sure = |found: &Found| sure.iter().any(|other| other.attr == found.attr);
+        if let Some(Found { name, answer: Answer::Unknown(parts), .. }) = unknown.iter().find(|found| !is_sure(found)) {
+            let reason = cfg::explain(parts);
+            errors.push(format!("{}:{}: whether `{name}` has this `quantize` depends on {reason}", key.0, key.1.line));
+        }
+        known.extend(sure);
+    }
+    known
 }
 
-/// The text of `#[path = "…"]`.
-fn path_attribute(attributes: &[Attribute]) -> Option<String> {
-    attributes.iter().find_map(|attribute| match &attribute.meta {
-        Meta::NameValue(pair) if pair.path.is_ident("path") => match &pair.value {
-            Expr::Lit(literal) => match &literal.lit {
-                Lit::Str(text) => Some(text.value()),
-                _ => None,
-            },
-            _ => None,
-        },
-        _ => None,
-    })
+/// A condition in a message.
+fn shown(when: Option<&str>) -> String {
+    when.map_or_else(|| "one without a condition".to_owned(), |when| format!("one under `{when}`"))
 }
 
 #[cfg(test)]
@@ -243,6 +301,11 @@ mod tests {
     use super::*;
 
     const QUANTIZE: &str = r#"#[quantize(model = "m.onnx", calibration = "c.npy")]"#;
+
+    /// The build that Cargo describes by these `CARGO_CFG_…`.
+    fn build() -> Cfg {
+        Cfg::from_variables(&[("UNIX", ""), ("FEATURE", "default,small"), ("FOO", "")])
+    }
 
     /// Writes a crate (`Q` stands for an attribute) and gives what the scan finds, with the names of the crate's folder removed.
     fn scanned(name: &str, files: &[(&str, &str)]) -> (Vec<String>, Vec<String>, Vec<String>) {
@@ -252,9 +315,11 @@ mod tests {
             fs::create_dir_all(path.parent().expect("in the folder")).expect("temporary folder");
             fs::write(path, text.replace("Q ", QUANTIZE)).expect("temporary file");
         }
-        let Scan { sites, files, errors } = scan(&folder);
+        let Scan { sites, files, errors } = scan(&folder, &build());
         fs::remove_dir_all(&folder).expect("temporary folder");
-        let sites = sites.iter().map(|site| format!("{} {}", site.stem, site.source)).collect();
+        let condition = |when: &Option<String>| when.as_ref().map_or_else(String::new, |when| format!(" if {when}"));
+        let sites =
+            sites.iter().map(|site| format!("{} {}{}", site.stem, site.source, condition(&site.when))).collect();
         let relative =
             |file: &PathBuf| file.strip_prefix(&folder).expect("in the folder").to_string_lossy().replace('\\', "/");
         (sites, files.iter().map(relative).collect(), errors)
@@ -268,11 +333,12 @@ mod tests {
 
     #[test]
     fn every_target_is_a_root() {
-        let manifest =
-            "[lib]\npath = 'source/it.rs'\n[[bin]]\nname = 'b'\npath = 'b.rs'\n[[test]]\npath = 'missing.rs'";
+        let manifest = "[package]\nname = 'it'\nedition = '2024'\n[lib]\npath = 'source/it.rs'\n\
+            [[bin]]\nname = 'b'\npath = 'b.rs'\n[[test]]\nname = 'missing'\npath = 'missing.rs'";
         let files = [
             ("Cargo.toml", manifest),
             ("source/it.rs", "Q struct Lib;"),
+            ("src/lib.rs", "Q struct NotTheLib;"),
             ("b.rs", "Q struct Declared;"),
             ("src/main.rs", "Q struct Main;"),
             ("src/bin/one.rs", "Q struct One;"),
@@ -280,17 +346,52 @@ mod tests {
             ("src/bin/two/other.rs", "Q struct Unused;"),
             ("examples/show.rs", "Q struct Show;"),
             ("tests/works.rs", "Q struct Works;"),
+            ("benches/fast.rs", "Q struct Fast;"),
         ];
         let expected = [
+            "Lib source/it.rs",
             "Main src/main.rs",
             "One src/bin/one.rs",
             "Two src/bin/two/main.rs",
+            "Declared b.rs",
             "Show examples/show.rs",
             "Works tests/works.rs",
-            "Lib source/it.rs",
-            "Declared b.rs",
+            "Fast benches/fast.rs",
         ];
         check("targets", &files, &expected);
+    }
+
+    #[test]
+    fn targets_that_are_not_built_are_left_out() {
+        let manifest = "[package]\nname = 'it'\nautobins = false\nautotests = false\nedition = '2024'\n\
+            [[bin]]\nname = 'two'\n[[test]]\nname = 'on'\n\
+            [[example]]\nname = 'off'\nrequired-features = ['large']\n\
+            [[example]]\nname = 'on'\nrequired-features = ['small', 'dependency/feature']";
+        let files = [
+            ("Cargo.toml", manifest),
+            ("src/main.rs", "Q struct Main;"),
+            ("src/bin/one.rs", "Q struct One;"),
+            ("src/bin/two/main.rs", "Q struct Two;"),
+            ("examples/off.rs", "Q struct Off;"),
+            ("examples/on.rs", "Q struct On;"),
+            ("examples/other.rs", "Q struct Other;"),
+            ("tests/on.rs", "Q struct Works;"),
+            ("tests/off.rs", "Q struct Idle;"),
+        ];
+        let expected = ["Two src/bin/two/main.rs", "Other examples/other.rs", "On examples/on.rs", "Works tests/on.rs"];
+        check("idle-targets", &files, &expected);
+    }
+
+    #[test]
+    fn edition_2015_looks_for_targets_where_none_is_declared() {
+        let manifest = "[package]\nname = 'it'\n[[bin]]\nname = 'two'\n";
+        let files = [
+            ("Cargo.toml", manifest),
+            ("src/main.rs", "Q struct Main;"),
+            ("src/bin/two.rs", "Q struct Two;"),
+            ("tests/on.rs", "Q struct Works;"),
+        ];
+        check("old-targets", &files, &["Two src/bin/two.rs", "Works tests/on.rs"]);
     }
 
     #[test]
@@ -350,16 +451,88 @@ mod tests {
                 #[derive(Debug)] Q pub(crate) struct B; }
             #[quantize(modle = "m")] struct Wrong;
             Q struct Fields { a: u8 }
-            #[cfg(feature = "x")] Q struct C;
         "#;
-        check("path", &[("src/lib.rs", root)], &["A src/lib.rs", "B src/lib.rs", "C src/lib.rs"]);
+        check("path", &[("src/lib.rs", root)], &["A src/lib.rs", "B src/lib.rs"]);
     }
 
     #[test]
-    fn test_modules_are_left_out() {
-        let root =
-            "#[cfg(test)] mod t { Q struct A; } #[cfg(all(test, unix))] mod u; #[cfg(not(test))] mod v { Q struct V; }";
-        check("tests", &[("src/lib.rs", root), ("src/u.rs", "Q struct U;")], &["V src/lib.rs"]);
+    fn what_the_build_does_not_have_is_left_out() {
+        let root = r#"
+            #[cfg(feature = "small")] Q struct On;
+            #[cfg(not(feature = "small"))] Q struct Off;
+            #[cfg(unix)] mod inline { #![cfg(not(feature = "large"))] Q struct Inline; mod deep { #[cfg(foo)] Q struct Deep; } }
+            #[cfg(windows)] mod off { #[cfg(bar)] Q struct Inside; }
+            #[cfg(unix)] mod file;
+            mod gone;
+            #[cfg_attr(unix, cfg(windows))] Q struct Never;
+            #[cfg_attr(windows, cfg(bar))] Q struct Always;
+        "#;
+        let files = [
+            ("src/lib.rs", root),
+            ("src/file.rs", "#![cfg(not(windows))]\n#![cfg_attr(foo, cfg(unix))]\nQ struct File;"),
+            ("src/gone.rs", "#![cfg(feature = \"large\")]\nQ struct Gone;\n#[cfg(bar)] mod more { Q struct More; }"),
+        ];
+        let expected = [
+            r#"On src/lib.rs if feature = "small""#,
+            r#"Inline src/lib.rs if all(unix, not(feature = "large"))"#,
+            r#"Deep src/lib.rs if all(unix, not(feature = "large"), foo)"#,
+            "File src/file.rs if all(unix, not(windows), any(not(foo), unix))",
+            "Always src/lib.rs if any(not(windows), bar)",
+        ];
+        check("configuration", &files, &expected);
+    }
+
+    #[test]
+    fn the_attribute_may_be_conditional() {
+        let root = r#"
+            #[cfg_attr(feature = "small", derive(Debug), quantize(model = "s", calibration = "c"))]
+            #[cfg_attr(not(feature = "small"), quantize(model = "l", calibration = "c"))]
+            struct Twin;
+            #[cfg_attr(unix, cfg_attr(foo, quantize_runtime::quantize(model = "m")))] struct Nested;
+            #[cfg_attr(all(unix, windows), quantize(model = "m"))] struct Plain;
+            #[cfg(unix)] Q struct Two;
+            #[cfg(not(unix))] Q struct Two;
+        "#;
+        let expected = [
+            r#"Twin src/lib.rs if feature = "small""#,
+            "Nested src/lib.rs if all(unix, foo)",
+            "Two src/lib.rs if unix",
+        ];
+        check("conditional", &[("src/lib.rs", root)], &expected);
+    }
+
+    #[test]
+    fn paths_may_be_conditional() {
+        let root = r#"
+            #[cfg_attr(windows, path = "windows.rs")] #[cfg_attr(unix, path = "unix.rs")] mod system;
+            #[cfg_attr(windows, path = "windows.rs")] mod plain;
+            #[cfg_attr(unix, path = "folder")] mod inline { mod inside; }
+            #[cfg_attr(test, path = "fake.rs")] mod real;
+        "#;
+        let files = [
+            ("src/lib.rs", root),
+            ("src/windows.rs", "Q struct Windows;"),
+            ("src/unix.rs", "Q struct Unix;"),
+            ("src/plain.rs", "Q struct Plain;"),
+            ("src/folder/inside.rs", "Q struct Inside;"),
+            ("src/fake.rs", "Q struct Fake;"),
+            ("src/real.rs", "Q struct Real;"),
+        ];
+        let expected = [
+            "Unix src/unix.rs if all(not(windows), unix)",
+            "Plain src/plain.rs if not(windows)",
+            "Inside src/folder/inside.rs",
+            "Fake src/fake.rs if test",
+            "Real src/real.rs if not(test)",
+        ];
+        check("paths", &files, &expected);
+    }
+
+    #[test]
+    fn tests_share_the_results_of_the_program() {
+        let root = "#[cfg(test)] mod t { Q struct A; } #[cfg(all(test, windows))] mod u; #[cfg(not(test))] mod v { Q struct V; }";
+        let expected = ["A src/lib.rs if test", "V src/lib.rs if not(test)"];
+        check("tests", &[("src/lib.rs", root), ("src/u.rs", "Q struct U;")], &expected);
     }
 
     #[test]
@@ -377,24 +550,52 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_told_apart_is_an_error() {
-        let root = "Q struct Net;\nmod b { Q struct Net; }\n#[cfg_attr(unix, derive(Debug), quantize(model = 1))]\nstruct Eye;";
-        let (sites, _, errors) = scanned("errors", &[("src/lib.rs", root)]);
-        assert_eq!(sites, ["Net src/lib.rs"]);
-        let expected = [
-            "src/lib.rs:4: `Eye` has `quantize` inside `cfg_attr`, where it cannot be read; \
-             write `#[quantize(…)]` and put `#[cfg(…)]` on the struct",
-            "src/lib.rs:2: `Net` is the second `#[quantize]` struct of this name in the file; rename one, \
-             as generated files are named after struct and file",
+    fn a_file_under_two_conditions_has_the_weaker_one() {
+        let files = [
+            ("src/lib.rs", "#[cfg(all(unix, bar))] mod net; #[cfg(foo)] mod other;"),
+            ("src/main.rs", "#[cfg(unix)] mod net; mod other;"),
+            ("src/net.rs", "Q struct Net;"),
+            ("src/other.rs", "Q struct Other;"),
         ];
-        let mut errors = errors;
-        errors.sort_by_key(|error| error.contains("`Net`"));
+        check("two-conditions", &files, &["Net src/net.rs if unix", "Other src/other.rs"]);
+    }
+
+    fn check_errors(name: &str, files: &[(&str, &str)], sites: &[&str], expected: &[&str]) {
+        let (found, _, errors) = scanned(name, files);
+        assert_eq!(found, sites);
         assert_eq!(errors, expected);
     }
 
     #[test]
+    fn what_cannot_be_told_apart_is_an_error() {
+        let root = "Q struct Net;\nmod b { Q struct Net; }\n\
+            #[cfg_attr(test, quantize(model = \"a\"))]\n#[cfg_attr(not(test), quantize(model = \"b\"))]\nstruct Eye;";
+        let expected = [
+            "src/lib.rs:2: `Net` is the second `#[quantize]` struct of this name in the file; rename one, \
+             as generated files are named after struct and file",
+            "src/lib.rs:5: `Eye` has two `quantize` in this build, one under `test` and one under `not(test)`; \
+             make one the other's `not(…)`, or remove one",
+        ];
+        check_errors("errors", &[("src/lib.rs", root)], &["Net src/lib.rs", "Eye src/lib.rs if test"], &expected);
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_an_error_where_it_decides() {
+        let root = "#[cfg(any(bar, unix))] Q struct Fine;\n#[cfg(bar)] struct NoModel;\n\
+            #[cfg(bar)] Q struct Net;\n#[cfg_attr(panic = \"abort\", path = \"abort.rs\")] mod plain;";
+        let files = [("src/lib.rs", root), ("src/abort.rs", "\n\nQ struct Abort;"), ("src/plain.rs", "")];
+        let expected = [
+            "src/lib.rs:3: whether `Net` has this `quantize` depends on `bar`, which the build script cannot see: Cargo tells it \
+             what RUSTFLAGS set, not what build.rs or `cargo rustc -- --cfg` adds; use a feature of the crate, `feature = \"…\"`",
+            "src/abort.rs:3: whether `Abort` has this `quantize` depends on `panic = \"abort\"`, which the build script cannot \
+             see: Cargo does not tell it the profile's panic strategy; use a feature of the crate, `feature = \"…\"`",
+        ];
+        check_errors("unseen", &files, &["Fine src/lib.rs if any(bar, unix)"], &expected);
+    }
+
+    #[test]
     fn files_that_fail_are_watched() {
-        let root = "mod gone; mod broken; #[path = \"../src/lib.rs\"] mod itself;";
+        let root = "mod gone; #[cfg(test)] mod absent; mod broken; #[path = \"../src/lib.rs\"] mod itself;";
         let (sites, files, errors) = scanned("files", &[("src/lib.rs", root), ("src/broken.rs", "struct {")]);
         assert!(sites.is_empty() && errors.is_empty());
         let expected =
