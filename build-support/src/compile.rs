@@ -12,9 +12,9 @@ use crate::scan::Site;
 use crate::{emit, lower, manifest, passes, plan, tosa, vgf};
 use quantize_runtime::vgf::Vgf;
 use quantize_syntax::attr::Calibration;
-use quantize_syntax::diagnostic::list;
+use quantize_syntax::diagnostic::suggestion;
 use quantize_syntax::manifest::{Body, Hashes, Head, Manifest, VERSION};
-use quantize_syntax::{ArgPath, Attr, Diagnostics};
+use quantize_syntax::{ArgPath, Attr, Diagnostics, Level};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -119,13 +119,13 @@ fn hex(bytes: &[u8]) -> String {
 ///
 /// Only when the output folder cannot be written; everything else is a diagnostic of the manifest.
 pub(crate) fn site(site: &Site, sources: &Sources, folder: &Folder) -> io::Result<Head> {
-    let attribute = site.attr.to_string();
+    let attribute = site.written.clone();
     let name = |extension: &str| format!("{}.{extension}", site.stem);
     if let Some(head) = current(site, &attribute, sources, folder) {
         return Ok(head);
     }
     let mut diagnostics = Diagnostics::default();
-    let product = generate(site, sources, &mut diagnostics);
+    let outcome = generate(site, sources, &mut diagnostics);
     let mut head = Head {
         version: VERSION,
         attribute,
@@ -135,12 +135,25 @@ pub(crate) fn site(site: &Site, sources: &Sources, folder: &Folder) -> io::Resul
         ..Head::default()
     };
     let mut body = Body::default();
-    if let Some(product) = product {
+    match outcome {
         // The manifest is last: it says that the others are complete.
-        folder.write(&name("vgf"), &product.vgf)?;
-        folder.write(&name("rs"), product.code.as_bytes())?;
-        head = Head { code: Some(name("rs")), exports: product.exports, docs: Some(product.docs), ..head };
-        body = product.body;
+        Outcome::Complete(product) => {
+            let Product { vgf, emitted: emit::Emitted { code, exports, docs }, body: all } = *product;
+            folder.write(&name("vgf"), &vgf)?;
+            folder.write(&name("rs"), code.as_bytes())?;
+            head = Head { code: Some(name("rs")), exports, docs, ..head };
+            body = all;
+        }
+        Outcome::Interface(emit::Emitted { code, exports, docs }) => {
+            folder.remove(&name("vgf"))?;
+            folder.write(&name("rs"), code.as_bytes())?;
+            head = Head { code: Some(name("rs")), exports, docs, ..head };
+        }
+        Outcome::Unknown => {
+            if let Some(last) = last(site, sources, folder) {
+                head = Head { code: last.code, exports: last.exports, docs: last.docs, ..head };
+            }
+        }
     }
     let text = Manifest { head: head.clone(), body }.to_toml();
     // Its time tells `current` which program made it.
@@ -156,81 +169,130 @@ fn current(site: &Site, attribute: &str, sources: &Sources, folder: &Folder) -> 
     let age = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
     let is_newer = age(&path)? >= age(&std::env::current_exe().ok()?)?;
     let is_same = head.attribute == attribute && head.source == site.source && head.hashes == sources.hashes;
-    let is_whole = head
-        .code
-        .as_ref()
-        .is_none_or(|code| folder.path(code).is_file() && folder.path(&format!("{}.vgf", site.stem)).is_file());
+    let is_file = |name: &str| folder.path(name).is_file();
+    let has_program = head.diagnostics.iter().all(|found| found.level != Level::Error) && site.is_complete;
+    let is_whole = head.code.as_deref().is_none_or(is_file) && (!has_program || is_file(&format!("{}.vgf", site.stem)));
     (is_newer && is_same && is_whole && sources.is_complete()).then_some(head)
+}
+
+/// The head of the manifest that an earlier build left for the struct: its code tells what the struct was like.
+fn last(site: &Site, sources: &Sources, folder: &Folder) -> Option<Head> {
+    let text = fs::read_to_string(folder.path(&format!("{}.toml", site.stem))).ok()?;
+    let head = Head::parse(&text).ok()?;
+    (head.source == site.source && head.hashes.tool == sources.hashes.tool).then_some(head)
 }
 
 /// All files of one model.
 struct Product {
     vgf: Vec<u8>,
-    code: String,
-    exports: Vec<String>,
-    docs: String,
+    emitted: emit::Emitted,
     body: Body,
 }
 
-/// The stages. `None` after an error, which is then among the diagnostics.
-fn generate(site: &Site, sources: &Sources, diagnostics: &mut Diagnostics) -> Option<Product> {
+/// What the stages make of a model.
+enum Outcome {
+    /// Everything.
+    Complete(Box<Product>),
+    /// The interface of a model whose errors lie behind the import.
+    Interface(emit::Emitted),
+    /// Not even its interface is known.
+    Unknown,
+}
+
+/// The stages. They go on after an error while what they find still means something, so that all errors are in one report.
+fn generate(site: &Site, sources: &Sources, diagnostics: &mut Diagnostics) -> Outcome {
     let attr = &site.attr;
     for sample in &sources.samples {
         if let Some(error) = &sample.error {
             diagnostics.error(sample.at.clone(), cannot_read(&sample.shown, error));
         }
     }
-    let mut graph = import(attr, sources, diagnostics)?;
     let mut recipe = Recipe::new(attr);
+    let mut graph = match import(attr, sources, diagnostics) {
+        Ok(graph) => graph,
+        Err(None) => return Outcome::Unknown,
+        Err(Some(ends)) => {
+            open_samples(site, &ends, sources, diagnostics);
+            let annotation = annotate(&ends, if site.is_complete { &recipe } else { recipe.default_global() });
+            return Outcome::Interface(declare(site, &trial(ends, &annotation)));
+        }
+    };
     let is_quantized = graph.is_quantized();
     if is_quantized {
         let message = "the model brings its own parameters: this rule has no effect";
         recipe.rules.iter().for_each(|rule| diagnostics.warning(rule.argument.clone(), message));
         recipe = Recipe::given();
     }
-    recipe.complete_types(&graph, diagnostics);
+    let dataset = if is_quantized { None } else { open_samples(site, &graph, sources, diagnostics) };
+    let mut wrong_rules = Diagnostics::default();
+    recipe.complete_types(&graph, &mut wrong_rules);
     let imported = Known::new(&graph);
     passes::run(&mut graph, &recipe);
-    recipe.check(&imported, &graph, diagnostics);
-    let dataset = if is_quantized { None } else { open_samples(&graph, sources, diagnostics) };
-    if diagnostics.has_errors() {
-        return None;
-    }
-
+    recipe.check(&imported, &graph, &mut wrong_rules);
     let annotation = annotate(&graph, &recipe);
-    report_float(&graph, &annotation, &recipe, diagnostics);
-    if diagnostics.has_errors() {
-        return None;
+    // What a misspelt rule was for would be reported as left in float, or as what cannot be lowered.
+    let are_rules_known = site.is_complete && !wrong_rules.has_errors();
+    if are_rules_known {
+        report_float(&graph, &annotation, &recipe, diagnostics);
     }
-    let params = match dataset.map(|mut dataset| calibrate(&graph, &annotation, &mut dataset)) {
-        None => calibrate::given(&graph, &annotation),
-        Some(Ok(params)) => params,
-        Some(Err(message)) => {
-            diagnostics.error(ArgPath::Calibration, message);
-            return None;
+    diagnostics.extend(wrong_rules);
+
+    let params = match dataset {
+        _ if diagnostics.has_errors() || !site.is_complete => None,
+        None => Some(calibrate::given(&graph, &annotation)),
+        Some(mut dataset) => calibrate(&graph, &annotation, &mut dataset)
+            .map_err(|message| diagnostics.error(ArgPath::Calibration, message))
+            .ok(),
+    };
+    let Some(params) = params else {
+        if !are_rules_known || annotation.observers.is_empty() {
+            let annotation = annotate(&graph, recipe.default_global());
+            return Outcome::Interface(declare(site, &trial(graph, &annotation)));
         }
+        let network = trial(graph, &annotation);
+        if let Err(errors) = write_vgf(&network, attr.profile) {
+            diagnostics.error(ArgPath::Model, errors.join("\n"));
+        }
+        return Outcome::Interface(declare(site, &network));
     };
     let network = quantize(graph, &annotation, &params);
-    let image = write_vgf(&network, attr.profile)
-        .map_err(|errors| diagnostics.error(ArgPath::Model, errors.join("\n")))
-        .ok()?;
-    let (valid, image) = image;
+    let (valid, image) = match write_vgf(&network, attr.profile) {
+        Ok(written) => written,
+        Err(errors) => {
+            diagnostics.error(ArgPath::Model, errors.join("\n"));
+            return Outcome::Interface(declare(site, &network));
+        }
+    };
 
     // From here on only the file that was just written counts.
     let decoded = Vgf::new(image.as_bytes()).and_then(|file| file.graph());
     let decoded = decoded.expect("quantize-build writes files that quantize-runtime reads");
-    let plan = plan::plan(&decoded).map_err(|error| diagnostics.error(ArgPath::Model, error)).ok()?;
+    let plan = match plan::plan(&decoded) {
+        Ok(plan) => plan,
+        Err(error) => {
+            diagnostics.error(ArgPath::Model, error);
+            return Outcome::Interface(declare(site, &network));
+        }
+    };
     let interface = interface(site, &network);
     let program = emit::Program { file: image.as_bytes(), graph: &decoded, labels: valid.labels(), plan: &plan };
     let emitted = emit::emit(&interface, program, &format!("{}.vgf", site.stem));
     let body = manifest::body(&network, &annotation, &params, &recipe, &plan, &decoded, image.as_bytes().len());
-    Some(Product {
-        vgf: image.as_bytes().to_vec(),
-        code: emitted.code,
-        exports: emitted.exports,
-        docs: emitted.docs,
-        body,
-    })
+    Outcome::Complete(Box::new(Product { vgf: image.as_bytes().to_vec(), emitted, body }))
+}
+
+/// The network with scale 1 for every tensor: all that does not depend on samples is as it will be.
+fn trial(graph: Graph, annotation: &Annotation) -> QuantGraph {
+    let params = match graph.is_quantized() {
+        true => calibrate::given(&graph, annotation),
+        false => calibrate::unseen(annotation),
+    };
+    quantize(graph, annotation, &params)
+}
+
+/// Code with the interface of the network and no program.
+fn declare(site: &Site, network: &QuantGraph) -> emit::Emitted {
+    emit::declare(&interface(site, network))
 }
 
 fn cannot_read(shown: &str, error: &io::Error) -> String {
@@ -240,36 +302,47 @@ fn cannot_read(shown: &str, error: &io::Error) -> String {
     }
 }
 
-fn import(attr: &Attr, sources: &Sources, diagnostics: &mut Diagnostics) -> Option<Graph> {
+/// The network; the error has its inputs and outputs, where the file tells these.
+fn import(attr: &Attr, sources: &Sources, diagnostics: &mut Diagnostics) -> Result<Graph, Option<Graph>> {
     let shown = &attr.model.value;
     let model = match &sources.model {
         Ok(model) => model,
         Err(error) => {
             diagnostics.error(ArgPath::Model, cannot_read(shown, error));
-            return None;
+            return Err(None);
         }
     };
     let shapes = attr.shapes.iter().map(|(input, dims)| (input.clone(), dims.value.clone())).collect();
     match frontend::import(model, &shapes) {
         Ok(import) => {
             import.warnings.into_iter().for_each(|warning| diagnostics.warning(ArgPath::Model, warning));
-            Some(import.graph)
+            Ok(import.graph)
         }
-        Err(problems) => {
-            problems.into_iter().for_each(|problem| diagnostics.error(problem.at, problem.message));
-            None
+        Err(failure) => {
+            failure.problems.into_iter().for_each(|problem| diagnostics.error(problem.at, problem.message));
+            Err(failure.ends)
         }
     }
 }
 
 /// Opens the samples of every input; reports all files that do not fit.
-fn open_samples(graph: &Graph, sources: &Sources, diagnostics: &mut Diagnostics) -> Option<Dataset> {
+fn open_samples(site: &Site, graph: &Graph, sources: &Sources, diagnostics: &mut Diagnostics) -> Option<Dataset> {
     let names: Vec<&str> = graph.inputs.iter().map(|&id| graph.value(id).name.as_str()).collect();
     if sources.samples.is_empty() {
-        let message = "`#[quantize]` names no samples; add `calibration = \"models/….npy\"`";
-        diagnostics.error(ArgPath::Attribute, message);
+        // What could not be read may have named them.
+        if site.is_complete {
+            let message = "`#[quantize]` names no samples; add `calibration = \"models/….npy\"`";
+            diagnostics.error(ArgPath::Attribute, message);
+        }
         return None;
     }
+    let mut problems = Diagnostics::default();
+    let dataset = match_samples(&names, graph, sources, &mut problems);
+    diagnostics.extend(problems);
+    dataset
+}
+
+fn match_samples(names: &[&str], graph: &Graph, sources: &Sources, diagnostics: &mut Diagnostics) -> Option<Dataset> {
     let is_named = sources.samples.iter().any(|sample| sample.input.is_some());
     if names.len() > 1 && !is_named {
         let files: Vec<String> = names.iter().map(|name| format!("{name} = \"….npy\"")).collect();
@@ -281,17 +354,18 @@ fn open_samples(graph: &Graph, sources: &Sources, diagnostics: &mut Diagnostics)
         if let Some(input) = &sample.input
             && !names.contains(&input.as_str())
         {
-            let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-            let message = format!("the model has no input `{input}`; its inputs are {}", list(&names, 8));
+            let message = format!("the model has no input `{input}`; {}", suggestion(input, names, "its inputs are"));
             diagnostics.error(sample.at.clone(), message);
         }
     }
+    // One that is misspelt is for an input without samples.
+    let is_misspelt = diagnostics.has_errors();
     let mut inputs = Vec::new();
     for &id in &graph.inputs {
         let (value, kind) = (graph.value(id), graph.kinds(&[id]).remove(0));
         let is_for = |sample: &&SampleFile| sample.input.as_ref().is_none_or(|input| *input == value.name);
         let files: Vec<&SampleFile> = sources.samples.iter().filter(is_for).collect();
-        if files.is_empty() {
+        if files.is_empty() && !is_misspelt {
             diagnostics.error(ArgPath::Calibration, format!("no samples for the model's input `{}`", value.name));
         }
         for file in files.iter().filter(|file| file.error.is_none()) {
@@ -303,7 +377,7 @@ fn open_samples(graph: &Graph, sources: &Sources, diagnostics: &mut Diagnostics)
         let paths: Vec<(String, &Path)> = files.iter().map(|file| (file.shown.clone(), file.path.as_path())).collect();
         inputs.extend(dataset::Input::open(&value.name, &kind, &paths));
     }
-    if diagnostics.has_errors() {
+    if diagnostics.has_errors() || !sources.is_complete() {
         return None;
     }
     Dataset::new(inputs).map_err(|message| diagnostics.error(ArgPath::Calibration, message)).ok()

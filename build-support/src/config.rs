@@ -261,6 +261,14 @@ impl Recipe {
         Self { rules: vec![rule], precedence: Precedence::Last }
     }
 
+    /// With `global = int8` where there is no global rule: what is likely meant where a rule is wrong or missing.
+    pub(crate) fn default_global(&mut self) -> &Self {
+        if self.global_rule().is_none() {
+            self.rules.extend(Self::global(Config::PER_CHANNEL).rules);
+        }
+        self
+    }
+
     /// Completes class names that were given by their last segment, and reports those that no module has.
     pub fn complete_types(&mut self, graph: &Graph, diagnostics: &mut Diagnostics) {
         let known = Known::new(graph);

@@ -34,6 +34,14 @@ impl Folder {
         fs::rename(&temporary, self.path(name))
     }
 
+    /// Removes a file, if it is there.
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        match fs::remove_file(self.path(name)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Removes what other attributes left: files whose name without extension is not in `stems`.
     pub(crate) fn remove_others(&self, stems: &[&str]) -> io::Result<()> {
         for entry in fs::read_dir(&self.path)? {

@@ -142,6 +142,11 @@ pub fn lower(source: &QuantGraph, profile: Profile) -> Result<Lowered, Vec<Strin
     let fused: Vec<NodeId> = source.fused.iter().copied().flatten().collect();
     for id in source.graph.node_ids().filter(|id| !fused.contains(id)) {
         let node = source.graph.node(id);
+        let is_cut_off =
+            |id: &graph::ValueId| lowering.values[id.index()].is_none() && source.graph.value(*id).constant.is_none();
+        if !errors.is_empty() && node.inputs.iter().any(is_cut_off) {
+            continue; // what it reads was reported
+        }
         lowering.label = node.label();
         let result = match source.float[id.index()] {
             true => node.op.lower_float(&mut lowering, node),
@@ -149,7 +154,6 @@ pub fn lower(source: &QuantGraph, profile: Profile) -> Result<Lowered, Vec<Strin
         };
         if let Err(error) = result {
             errors.push(format!("`{}` ({}): {error}", node.label(), node.op.name()));
-            break; // what reads it has nothing to read
         }
     }
     if errors.is_empty() {

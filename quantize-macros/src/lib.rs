@@ -1,5 +1,7 @@
 //! `#[quantize(…)]`: a unit struct → the runner that the build script generated for it.
 
+mod unknown;
+
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -19,9 +21,10 @@ use syn::{Attribute, Data, DeriveInput, Fields, Meta, Token};
 #[proc_macro_attribute]
 pub fn quantize(arguments: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     let item = TokenStream::from(item);
-    let output = match unit_struct(&item) {
-        Ok(unit) => expand(arguments.into(), &unit),
-        Err(error) => {
+    let output = match (unit_struct(&item), syn::parse2(item.clone())) {
+        (Ok(unit), _) => expand(arguments.into(), &unit),
+        (Err(error), Ok(other)) => unknown::item(&other, &conditions(&other.attrs), error),
+        (Err(error), Err(_)) => {
             let error = error.into_compile_error();
             quote!(#item #error)
         }
@@ -51,43 +54,54 @@ fn unit_struct(item: &TokenStream) -> syn::Result<DeriveInput> {
     }
 }
 
-/// The struct with the generated code, if there is any, and all errors.
+/// The struct with the generated code and all errors. With errors the code may be what the build script knows of the interface.
 fn expand(arguments: TokenStream, unit: &DeriveInput) -> TokenStream {
     let name = unit.ident.to_string();
     let name = name.trim_start_matches("r#");
-    let attr = Attr::parse(arguments.clone());
+    let reading = Attr::read(arguments.clone());
     let head = read_head(name);
-    let error = match (&attr, &head) {
-        (Err(error), _) => Some(error.clone()),
-        (Ok(_), Err(message)) => Some(syn::Error::new_spanned(&unit.ident, message)),
-        (Ok(attr), Ok(head)) if head.attribute != attr.to_string() => {
+    let canonical = reading.canonical();
+    let recorded = match (&reading.attr, &head) {
+        // The arguments may be why there is nothing.
+        (_, Err(_)) if reading.mistakes.is_some() => None,
+        (_, Err(message)) => Some(syn::Error::new_spanned(&unit.ident, message)),
+        (Some(attr), Ok(head)) if canonical.as_ref() == Some(&head.attribute) => recorded_errors(attr, head),
+        // An old report is about other arguments.
+        (_, Ok(_)) if reading.mistakes.is_some() => None,
+        (_, Ok(head)) => {
             let message =
                 format!("`{name}`: generated code is stale; build again to replace the code for `{}`", head.attribute);
             Some(syn::Error::new_spanned(arguments, message))
         }
-        (Ok(attr), Ok(head)) => recorded_errors(attr, head),
     };
+    let errors = [reading.mistakes, recorded].into_iter().flatten().reduce(join);
     let conditions = conditions(&unit.attrs);
-    let error = error.map(syn::Error::into_compile_error).map(|error| match conditions.is_empty() {
-        true => error,
-        false => quote!(#(#conditions)* const _: () = { #error };),
-    });
-    let item = match head {
-        Ok(Head { code: Some(code), exports, docs, .. }) => runner(unit, &conditions, &code, &exports, docs.as_deref()),
-        _ => quote!(#unit),
-    };
-    quote!(#item #error)
+    match (head, errors) {
+        (Ok(Head { code: Some(code), exports, docs, .. }), errors) => {
+            let runner = runner(unit, &conditions, &code, &exports, docs.as_deref());
+            let errors = errors.map(|errors| {
+                let errors = errors.into_compile_error();
+                if conditions.is_empty() { errors } else { quote!(#(#conditions)* const _: () = { #errors };) }
+            });
+            quote!(#runner #errors)
+        }
+        (_, errors) => {
+            let missing =
+                || syn::Error::new_spanned(&unit.ident, format!("`{name}`: no code was generated; build again"));
+            unknown::item(unit, &conditions, errors.unwrap_or_else(missing))
+        }
+    }
+}
+
+fn join(mut all: syn::Error, other: syn::Error) -> syn::Error {
+    all.combine(other);
+    all
 }
 
 /// Errors of the build script at the arguments they name. Warnings are its own to print: a macro cannot on stable Rust.
 fn recorded_errors(attr: &Attr, head: &Head) -> Option<syn::Error> {
     let errors = head.diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error);
-    errors.map(|diagnostic| syn::Error::new(attr.span_of(&diagnostic.at), &diagnostic.message)).reduce(
-        |mut all, error| {
-            all.combine(error);
-            all
-        },
-    )
+    errors.map(|diagnostic| syn::Error::new(attr.span_of(&diagnostic.at), &diagnostic.message)).reduce(join)
 }
 
 /// The struct as generated code expects it, the code, and its further public types beside the struct.

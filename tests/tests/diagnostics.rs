@@ -1,5 +1,6 @@
 //! Mistakes and the exact words a user reads: each case against `tests/data/diagnostics`.
 //!
+//! Every case also uses its struct as programs do, about which nothing may be said: one mistake is one error.
 //! `BLESS=1` writes what is said now; read the difference before committing it.
 
 use std::fs;
@@ -8,7 +9,7 @@ use quantize_tests::fixture::Fixture;
 use quantize_tests::{npy, repository};
 
 /// A mistake: name of its module and golden file, arguments of its attribute.
-const MISTAKES: [(&str, &str); 20] = [
+const MISTAKES: [(&str, &str); 25] = [
     ("missing_model", r#"model = "models/absent.onnx", calibration = "models/calib.npy", global = int8"#),
     ("not_onnx", r#"model = "models/notes.txt", calibration = "models/calib.npy", global = int8"#),
     ("missing_samples", r#"model = "models/net.onnx", calibration = "models/absent.npy", global = int8"#),
@@ -57,7 +58,69 @@ const MISTAKES: [(&str, &str); 20] = [
     shape(x = [1, 3, 8], y = [2])"#,
     ),
     ("no_such_input", r#"model = "models/net.onnx", calibration(y = "models/calib.npy"), global = int8"#),
+    ("no_such_argument", r#"model = "models/net.onnx", calibration = "models/calib.npy", globl = int8"#),
+    ("no_string", r#"model = models/net.onnx, calibration = "models/calib.npy", global = int8"#),
+    (
+        "several_arguments",
+        r#"model = "models/net.onnx", calibration = "models/wrong_shape.npy", global = int9,
+    module(name = "encoder.fcc", config = None), node(name = "rely", config = int8)"#,
+    ),
+    (
+        "several_files",
+        r#"model = "models/unsupported.onnx", calibration = ["models/absent.npy", "models/wrong_dtype.npy"], global = int8"#,
+    ),
+    (
+        "several_stages",
+        r#"model = "models/pump.onnx", global = int8, module(type = "LSTMM", config = None),
+    calibration(vibration = "models/notes.txt", curent = "models/current.npy")"#,
+    ),
 ];
+
+/// Programs with the struct `Net`: of a network from 4 numbers to `LEN`, and of one with several inputs and outputs.
+const USES: [&str; 2] = [
+    r#"
+static ARENA: quantize_runtime::Arena<Net> = quantize_runtime::Arena::new();
+const LAST: usize = Net::ARENA_BYTES;
+
+pub struct Program {
+    pub net: Net,
+    pub sum: f32,
+}
+
+pub fn program(images: &[[f32; 4]]) -> Program {
+    let mut net = Net::new(ARENA.take());
+    let scores: &[f32; LEN] = net.run(&images[0]);
+    let best = scores.iter().copied().fold(0.0, f32::max);
+    let codes = net.run_quantized(&[0; 4]);
+    let real = Net::OUTPUT.dequantize(codes[0]) + Net::INPUT.scale;
+    println!("{codes:?} {} {}", Net::VGF.len(), Net::INPUT.shape[1]);
+    let sum = images.iter().map(|image| net.run(image)[0]).sum::<f32>() + best + real + LAST as f32;
+    Program { net, sum }
+}
+"#,
+    r#"
+static ARENA: quantize_runtime::Arena<Net> = quantize_runtime::Arena::new();
+
+pub fn program(vibration: &[f32; 8], current: &[f32; 6]) -> f32 {
+    let mut net = Net::new(ARENA.take());
+    let inputs = NetInputs { vibration, current };
+    let NetOutputs { condition, state } = net.run(&inputs);
+    state.iter().sum::<f32>() + condition[0] + scale(&inputs) + Net::VGF.len() as f32
+}
+
+fn scale(inputs: &NetInputs<'_>) -> f32 {
+    inputs.vibration[0]
+}
+"#,
+];
+
+/// A module with the mistake in its attribute, and a program.
+fn module(case: &str, arguments: &str) -> String {
+    let uses = if arguments.contains("pump") { USES[1] } else { USES[0] };
+    let len = if arguments.contains("unsupported") { "4" } else { "3" };
+    let (net, uses) = (struct_name(case), uses.replace("LEN", len));
+    format!("{}pub struct {net};\n{}", attribute(arguments), uses.replace("Net", &net))
+}
 
 /// `NoSuchModule` for `no_such_module`.
 fn struct_name(module: &str) -> String {
@@ -113,12 +176,13 @@ fn every_mistake_is_explained() {
 
     let mut modules = String::from("//! One mistake a module.\n\n");
     for (case, arguments) in MISTAKES {
-        fixture
-            .write(&format!("src/{case}.rs"), format!("{}pub struct {};\n", attribute(arguments), struct_name(case)));
+        fixture.write(&format!("src/{case}.rs"), module(case, arguments));
         modules += &format!("pub mod {case};\n");
     }
     let hidden = attribute(r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8"#);
-    fixture.write("src/hidden.rs", format!("pub fn hidden() {{\n{hidden}struct Hidden;\n}}\n"));
+    let use_it = "    let mut net = Hidden::new(ARENA.take());\n    println!(\"{:?}\", net.run(&[0.0; 4]));\n";
+    let arena = "    static ARENA: quantize_runtime::Arena<Hidden> = quantize_runtime::Arena::new();\n";
+    fixture.write("src/hidden.rs", format!("pub fn hidden() {{\n{hidden}struct Hidden;\n{arena}{use_it}}}\n"));
     fixture.write("src/lib.rs", modules + "pub mod hidden;\n");
 
     let messages = messages(&fixture);
@@ -129,6 +193,8 @@ fn every_mistake_is_explained() {
             check(case, &said.join("\n\n")).err()
         })
         .collect();
+    let of_cases = messages.iter().filter(|said| said.contains("--> src/")).count();
+    assert_eq!(messages.len(), of_cases + 1, "beside them Cargo says that it stops: {messages:#?}");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
@@ -137,7 +203,9 @@ fn a_crate_without_build_script_is_told_to_write_one() {
     let fixture = Fixture::new(env!("CARGO_TARGET_TMPDIR"), "no-build-script", "no-build-script");
     fs::remove_file(fixture.path("build.rs")).expect("the fixture has one");
     let arguments = r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8"#;
-    fixture.write("src/lib.rs", format!("{}pub struct Net;\n", attribute(arguments)));
-    let said = messages(&fixture).into_iter().find(|said| said.contains("--> src/lib.rs")).unwrap_or_default();
-    check("no_build_script", &said).unwrap_or_else(|fault| panic!("{fault}"));
+    fixture.write("src/lib.rs", module("net", arguments));
+    let messages = messages(&fixture);
+    let (said, rest) = messages.split_first().expect("a message");
+    assert_eq!(rest, ["error: could not compile `no-build-script` (lib) due to 1 previous error"]);
+    check("no_build_script", said).unwrap_or_else(|fault| panic!("{fault}"));
 }

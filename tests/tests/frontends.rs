@@ -44,7 +44,7 @@ fn folders() -> Vec<PathBuf> {
 
 fn read(folder: &Path, file: &str) -> Result<Graph, Vec<Problem>> {
     let model = Model::read(folder, file).expect("readable");
-    frontend::import(&model, &Shapes::new()).map(|import| import.graph)
+    frontend::import(&model, &Shapes::new()).map(|import| import.graph).map_err(|failure| failure.problems)
 }
 
 /// Where an operand comes from, without the names that differ between files.

@@ -1,6 +1,6 @@
 //! Exported programs (`.pt2`) with what torch's exporter can put into one; `make_programs.py` wrote them.
 
-use quantize_build::frontend::{self, Import, Model, Shapes};
+use quantize_build::frontend::{self, Import, Model, Problem, Shapes};
 use quantize_build::graph::{Data, Element, Graph, Type};
 use quantize_build::ops::Op;
 use quantize_tests::repository;
@@ -9,7 +9,8 @@ fn read(file: &str, shapes: &[(&str, &[usize])]) -> Result<Import, Vec<String>> 
     let model = Model::read(&repository("tests/data/models"), file).expect("committed");
     let shapes: Shapes = shapes.iter().map(|(name, dims)| ((*name).to_owned(), dims.to_vec())).collect();
     let import = frontend::import(&model, &shapes);
-    import.map_err(|problems| problems.iter().map(|problem| format!("{}: {}", problem.at, problem.message)).collect())
+    let message = |problem: &Problem| format!("{}: {}", problem.at, problem.message);
+    import.map_err(|failure| failure.problems.iter().map(message).collect())
 }
 
 /// The data of constant operand `index` of the node of this name.

@@ -56,6 +56,11 @@ pub fn given(graph: &Graph, annotation: &Annotation) -> Params {
     Params(annotation.observers.iter().map(params).collect())
 }
 
+/// Parameters as of observers that have seen nothing: what depends on types only can be found with them.
+pub(crate) fn unseen(annotation: &Annotation) -> Params {
+    Params(annotation.observers.iter().map(|observed| Observer::new(observed.activation).params()).collect())
+}
+
 /// The float result of the network, in the order of its outputs.
 ///
 /// # Errors

@@ -33,6 +33,22 @@ pub struct Problem {
     pub message: String,
 }
 
+/// A model that could not be imported.
+#[derive(Debug, Default)]
+pub struct Failure {
+    /// Everything that is wrong with it or not supported.
+    pub problems: Vec<Problem>,
+    /// Its inputs and outputs without what is between, where the file gives the types of all of them.
+    pub ends: Option<Graph>,
+}
+
+/// What is wrong lies before the network.
+impl From<Vec<Problem>> for Failure {
+    fn from(problems: Vec<Problem>) -> Self {
+        Self { problems, ends: None }
+    }
+}
+
 /// The file is wrong.
 impl From<String> for Problem {
     fn from(message: String) -> Self {
@@ -82,14 +98,21 @@ impl Model {
 /// # Errors
 ///
 /// Everything that is wrong with the file or not supported, in one list.
-pub fn import(model: &Model, shapes: &Shapes) -> Result<Import, Vec<Problem>> {
+pub fn import(model: &Model, shapes: &Shapes) -> Result<Import, Failure> {
     let Model { shown, bytes, external } = model;
     let mut import = match is_archive(bytes) {
-        true => pt2::import(shown, bytes, shapes)?,
-        false => onnx::import(shown, bytes, external, shapes)?,
+        true => pt2::import(shown, bytes, shapes),
+        false => onnx::import(shown, bytes, external, shapes),
     };
-    import.graph.name_outputs_apart();
-    Ok(import)
+    let graph = import.as_mut().map_or_else(|failure| failure.ends.as_mut(), |import| Some(&mut import.graph));
+    graph.into_iter().for_each(Graph::name_outputs_apart);
+    import
+}
+
+/// The inputs and outputs of a network that was imported in part; `None` where some are unknown.
+fn ends(mut graph: Graph, inputs: usize, outputs: usize) -> Option<Graph> {
+    graph.nodes.clear();
+    (graph.inputs.len() == inputs && graph.outputs.len() == outputs && outputs > 0).then_some(graph)
 }
 
 /// Whether the bytes begin as a ZIP file does.

@@ -2,7 +2,7 @@
 
 use super::Problem;
 use quantize_syntax::ArgPath;
-use quantize_syntax::diagnostic::list;
+use quantize_syntax::diagnostic::{list, suggestion};
 use std::collections::BTreeMap;
 
 /// Dimensions of inputs by name, as `shape(features = [1, 3, 96, 96])` gives them.
@@ -40,8 +40,8 @@ impl Dim {
 pub(crate) fn resolve(declared: &[Declared], shapes: &Shapes) -> (Vec<Option<Vec<usize>>>, Vec<Problem>) {
     let mut problems = Vec::new();
     for input in shapes.keys().filter(|name| !declared.iter().any(|input| input.name == **name)) {
-        let names: Vec<String> = declared.iter().map(|input| format!("`{}`", input.name)).collect();
-        let message = format!("the model has no input `{input}`; its inputs are {}", list(&names, 8));
+        let names: Vec<&str> = declared.iter().map(|input| input.name.as_str()).collect();
+        let message = format!("the model has no input `{input}`; {}", suggestion(input, &names, "its inputs are"));
         problems.push(Problem { at: ArgPath::Shape(input.clone()), message });
     }
     let mut symbols: BTreeMap<&str, (usize, &str)> = BTreeMap::new();
@@ -179,7 +179,7 @@ mod tests {
             (&[("b", &[2, 9])], "shape.b: dimension 1 of input `b` is at most 8 in the model, not 9"),
             (&[("b", &[2, 5]), ("a", &[2, 4])], "shape.a: dimension 1 of input `a` is 3 in the model, not 4"),
             (&[("b", &[2])], "shape.b: input `b` has 2 dimensions, not 1"),
-            (&[("b", &[2, 5]), ("c", &[2])], "shape.c: the model has no input `c`; its inputs are `a`, `b`"),
+            (&[("b", &[2, 5]), ("c", &[2])], "shape.c: the model has no input `c`; its inputs are `a` and `b`"),
         ];
         for (shapes, expected) in cases {
             let (_, messages) = check(shapes);

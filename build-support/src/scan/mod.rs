@@ -23,8 +23,12 @@ pub struct Site {
     pub name: String,
     /// Name of its generated files, without extension.
     pub stem: String,
-    /// The attribute's arguments.
+    /// The attribute's arguments, as far as they can be read.
     pub attr: Attr,
+    /// Their canonical text, see [`Reading::canonical`](quantize_syntax::attr::Reading::canonical).
+    pub written: String,
+    /// Whether all of them can be read; the macro reports what cannot.
+    pub is_complete: bool,
     /// Canonical text of the condition under which the struct has this attribute: that of its modules, its own and that of
     /// `cfg_attr`, all of which hold in this build. `None` where there is none.
     pub when: Option<String>,
@@ -37,7 +41,7 @@ pub struct Site {
 /// What a crate's sources contain.
 #[derive(Debug, Default)]
 pub struct Scan {
-    /// Structs whose attribute can be read; the macro reports the others. In the order of targets and modules.
+    /// Structs whose attribute can be read at least in part; the macro reports the others. In the order of targets and modules.
     pub sites: Vec<Site>,
     /// Every file that was read or looked for: when one of them changes, the crate must be scanned again.
     pub files: Vec<PathBuf>,
@@ -111,6 +115,8 @@ struct Scanner<'a> {
 /// A `quantize` that the compiler may see.
 struct Found {
     attr: Attr,
+    written: String,
+    is_complete: bool,
     name: String,
     /// Where the struct's name is; with `source` it identifies the struct.
     at: LineColumn,
@@ -209,7 +215,9 @@ impl<'a> Scanner<'a> {
         let conditions = conditions::of_item(&attributes, around);
         for (own, relevant) in &attributes {
             let Relevant::Quantize(arguments) = relevant else { continue };
-            let Ok(attr) = Attr::parse(arguments.clone()) else { continue };
+            let reading = Attr::read(arguments.clone());
+            let (written, is_complete) = (reading.canonical(), reading.mistakes.is_none());
+            let (Some(attr), Some(written)) = (reading.attr, written) else { continue };
             let conditions = conditions.and(own);
             let answer = conditions.answer(self.cfg);
             if !matches!(item.fields, Fields::Unit) || answer == Answer::False {
@@ -217,6 +225,8 @@ impl<'a> Scanner<'a> {
             }
             self.found.push(Found {
                 attr,
+                written,
+                is_complete,
                 name: item.ident.unraw().to_string(),
                 at: item.ident.span().start(),
                 file: file.to_owned(),
@@ -231,11 +241,12 @@ impl<'a> Scanner<'a> {
         let mut errors = Vec::new();
         let mut sites: Vec<(Site, LineColumn)> = Vec::new();
         for found in known(self.found, &mut errors) {
-            let Found { attr, name, at, file, source, conditions, .. } = found;
+            let Found { attr, written, is_complete, name, at, file, source, conditions, .. } = found;
             let same = |(site, _): &&(Site, LineColumn)| site.name == name && site.source == source;
             let Some((site, other)) = sites.iter().find(same) else {
                 let when = conditions.text();
-                sites.push((Site { stem: name.clone(), name, attr, when, file, source }, at));
+                let stem = name.clone();
+                sites.push((Site { stem, name, attr, written, is_complete, when, file, source }, at));
                 continue;
             };
             if *other != at {
@@ -244,7 +255,7 @@ impl<'a> Scanner<'a> {
                      as generated files are named after struct and file",
                     at.line
                 ));
-            } else if site.attr != attr {
+            } else if site.written != written {
                 let (one, two) = (shown(site.when.as_deref()), shown(conditions.text().as_deref()));
                 errors.push(format!(
                     "{source}:{}: `{name}` has two `quantize` in this build, {one} and {two}; make one the other's `not(…)`, or \
@@ -281,7 +292,7 @@ fn known(found: Vec<Found>, errors: &mut Vec<String>) -> Vec<Found> {
         variants.sort_by_key(|found| found.conditions.len());
         let (unknown, sure): (Vec<Found>, Vec<Found>) =
             variants.into_iter().partition(|found| matches!(found.answer, Answer::Unknown(_)));
-        let is_sure = |found: &Found| sure.iter().any(|other| other.attr == found.attr);
+        let is_sure = |found: &Found| sure.iter().any(|other| other.written == found.written);
         if let Some(Found { name, answer: Answer::Unknown(parts), .. }) = unknown.iter().find(|found| !is_sure(found)) {
             let reason = cfg::explain(parts);
             errors.push(format!("{}:{}: whether `{name}` has this `quantize` depends on {reason}", key.0, key.1.line));

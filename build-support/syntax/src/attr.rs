@@ -4,7 +4,8 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 
 use crate::config::{is_weight_only, weight_only};
-use crate::parser::{Argument, Form, Parser, suggestion};
+use crate::diagnostic::suggestion;
+use crate::parser::{Argument, Form, Parser};
 
 /// A value and the place in the source it was read from; two are equal when their values are.
 #[derive(Clone, Copy, Debug)]
@@ -272,14 +273,39 @@ const LATER_ARGUMENTS: [(&str, &str); 7] = [
     ("crate", "keep the name `quantize-runtime` for the dependency"),
 ];
 
+/// What the arguments of an attribute were understood as.
+#[derive(Debug)]
+pub struct Reading {
+    /// The arguments without mistakes; `None` when the model is not among them.
+    pub attr: Option<Attr>,
+    /// Every mistake, each at the tokens that caused it; a missing argument is reported at [`Span::call_site`].
+    pub mistakes: Option<syn::Error>,
+}
+
+impl Reading {
+    /// The canonical text of the attribute; what could not be read is an ellipsis.
+    pub fn canonical(&self) -> Option<String> {
+        let rest = if self.mistakes.is_some() { ", …" } else { "" };
+        self.attr.as_ref().map(|attr| format!("{attr}{rest}"))
+    }
+}
+
 impl Attr {
     /// Parses the tokens between the attribute's parentheses.
     ///
     /// # Errors
     ///
-    /// One error that combines every mistake found, each at the tokens that caused it; a missing argument is reported at
-    /// [`Span::call_site`].
+    /// One error that combines every mistake found, as in [`Reading::mistakes`].
     pub fn parse(arguments: TokenStream) -> syn::Result<Attr> {
+        let Reading { attr, mistakes } = Self::read(arguments);
+        match mistakes {
+            None => Ok(attr.expect("whatever is absent was reported")),
+            Some(mistakes) => Err(mistakes),
+        }
+    }
+
+    /// Parses the tokens between the attribute's parentheses as far as they can be understood.
+    pub fn read(arguments: TokenStream) -> Reading {
         let mut parser = Parser::default();
         let mut seen: Vec<String> = Vec::new();
         let (mut model, mut calibration, mut global, mut precedence) = (None, None, None, Precedence::default());
@@ -312,10 +338,8 @@ impl Attr {
         if !given("vgf") && !parser.unclear && !given("model") {
             parser.missing("`#[quantize]` names no model; add `model = \"models/….onnx\"`");
         }
-        match (parser.errors, model) {
-            (None, Some(model)) => Ok(Attr { model, calibration, shapes, global, rules, precedence, profile }),
-            (errors, ..) => Err(errors.expect("whatever is absent was reported")),
-        }
+        let attr = model.map(|model| Attr { model, calibration, shapes, global, rules, precedence, profile });
+        Reading { attr, mistakes: parser.errors }
     }
 }
 

@@ -4,8 +4,8 @@ use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use syn::Lit;
 
 use crate::attr::{Config, Granularity, Observer, Quantized, Scheme, Spanned};
-use crate::diagnostic::{alternatives, nearest};
-use crate::parser::{Argument, Form, Parser, suggestion};
+use crate::diagnostic::{alternatives, nearest, suggestion};
+use crate::parser::{Argument, Form, Parser};
 
 /// Options of a configuration that later versions will understand, and what to write until then.
 const LATER_OPTIONS: [(&str, &str); 2] = [

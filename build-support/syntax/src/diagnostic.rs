@@ -40,6 +40,11 @@ impl Diagnostics {
         self.0.push(Diagnostic { level: Level::Warning, at, message: message.into() });
     }
 
+    /// Adds what was collected apart.
+    pub fn extend(&mut self, others: Diagnostics) {
+        self.0.extend(others.0);
+    }
+
     /// Whether there is an error among them.
     pub fn has_errors(&self) -> bool {
         self.0.iter().any(|diagnostic| diagnostic.level == Level::Error)
@@ -98,6 +103,15 @@ pub fn alternatives(words: &[impl AsRef<str>]) -> String {
         [] => String::new(),
         [only] => only.clone(),
         [first @ .., last] => format!("{} or {last}", first.join(", ")),
+    }
+}
+
+/// Asks for the nearest of `words`, or lists all when none is near.
+pub fn suggestion(word: &str, words: &[impl AsRef<str>], all: &str) -> String {
+    let near = nearest(word, words);
+    match near.is_empty() {
+        true => format!("{all} {}", alternatives(words).replace(" or ", " and ")),
+        false => format!("did you mean {}?", alternatives(&near)),
     }
 }
 

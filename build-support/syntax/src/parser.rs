@@ -5,7 +5,6 @@ use quote::ToTokens;
 use syn::LitStr;
 
 use crate::attr::Spanned;
-use crate::diagnostic::{alternatives, nearest};
 
 /// `name`, `name = value` or `name(list)`.
 pub(crate) struct Argument {
@@ -144,14 +143,5 @@ impl Parser {
             return None;
         }
         Some(Spanned { value: literal.value(), span: literal.span() })
-    }
-}
-
-/// Asks for the nearest of `words`, or lists all when none is near.
-pub(crate) fn suggestion(word: &str, words: &[&str], all: &str) -> String {
-    let near = nearest(word, words);
-    match near.is_empty() {
-        true => format!("{all} {}", alternatives(words).replace(" or ", " and ")),
-        false => format!("did you mean {}?", alternatives(&near)),
     }
 }

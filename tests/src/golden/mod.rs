@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use quantize_build::annotate::{Annotation, annotate};
 use quantize_build::calibrate::{self, Dataset, dataset};
 use quantize_build::config::{Config, Precedence, Recipe, Rule, Target};
-use quantize_build::frontend::{self, Model, Problem, Shapes};
+use quantize_build::frontend::{self, Failure, Model, Shapes};
 use quantize_build::graph::Graph;
 use quantize_build::passes;
 use quantize_build::quantize::{Params, QuantGraph, QuantParams, quantize};
@@ -154,8 +154,8 @@ impl Annotated {
 pub fn import(folder: &Path, file: &str, shapes: &Shapes) -> Result<Graph, String> {
     let model = Model::read(folder, file).map_err(|error| format!("{file}: {error}"))?;
     let import = frontend::import(&model, shapes);
-    let messages = |problems: Vec<Problem>| problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>();
-    Ok(import.map_err(|problems| messages(problems).join("; "))?.graph)
+    let messages = |failure: Failure| failure.problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>();
+    Ok(import.map_err(|failure| messages(failure).join("; "))?.graph)
 }
 
 /// A configuration by its constructor's arguments.

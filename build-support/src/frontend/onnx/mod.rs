@@ -15,7 +15,7 @@ mod tensor;
 use super::aten::{MAX_ELEMENTS, element_count};
 use super::shapes::{self, Declared, Dim, Shapes};
 use super::unsupported::{Unsupported, report_unsupported};
-use super::{Import, Problem};
+use super::{Failure, Import, Problem, ends};
 use crate::graph::{Data, Element, Given, Graph, Output, Scope, Type, ValueId};
 use crate::ops::Op;
 pub use external::External;
@@ -48,11 +48,11 @@ pub(super) fn external(bytes: &[u8], folder: &Path) -> External {
 /// # Errors
 ///
 /// All that is wrong or unsupported; unsupported operators grouped by kind, with the nodes that use them.
-pub fn import(shown: &str, bytes: &[u8], external: &External, shapes: &Shapes) -> Result<Import, Vec<Problem>> {
+pub fn import(shown: &str, bytes: &[u8], external: &External, shapes: &Shapes) -> Result<Import, Failure> {
     let not_onnx = |reason: &str| vec![Problem::from(format!("`{shown}` is not an ONNX model: {reason}"))];
     let model = proto::Model::decode(bytes).map_err(|error| not_onnx(&error.to_string()))?;
     let (Some(source), Some(_)) = (&model.graph, model.ir_version) else {
-        return Err(not_onnx("it has no graph or no IR version"));
+        return Err(not_onnx("it has no graph or no IR version").into());
     };
     let opset = model.opset_import.iter().find(|set| is_standard(&set.domain));
     let opset = opset.map(|set| set.version).ok_or_else(|| not_onnx("it names no operator set"))?;
@@ -60,7 +60,7 @@ pub fn import(shown: &str, bytes: &[u8], external: &External, shapes: &Shapes) -
         let (first, last) = (OPSETS.start(), OPSETS.end());
         let message =
             format!("`{shown}` uses opset {opset}; supported are {first} to {last}: export it with one of these");
-        return Err(vec![message.into()]);
+        return Err(vec![message.into()].into());
     }
     let size = external.contents().map(|(_, bytes)| bytes.len()).sum::<usize>().saturating_add(bytes.len());
     let mut importer = Importer {
@@ -80,7 +80,7 @@ pub fn import(shown: &str, bytes: &[u8], external: &External, shapes: &Shapes) -
         errors: Vec::new(),
     };
     importer.import(source, shapes);
-    importer.finish(shown)
+    importer.finish(shown, source)
 }
 
 fn is_standard(domain: &str) -> bool {
@@ -134,8 +134,7 @@ struct OnnxNode<'a> {
 impl<'a> Importer<'a> {
     fn import(&mut self, source: &'a proto::Graph, shapes: &Shapes) {
         self.import_initializers(source);
-        let inputs = source.input.iter().filter(|input| !self.names.contains_key(&input.name));
-        self.import_inputs(&inputs.collect::<Vec<_>>(), shapes);
+        self.import_inputs(&inputs(source), shapes);
         if self.graph.inputs.is_empty() && self.errors.is_empty() {
             self.error("the model has no inputs".to_owned());
         }
@@ -162,9 +161,19 @@ impl<'a> Importer<'a> {
                 Some(Entry::Sequence(_)) => self.error(format!("output `{name}` is a list of tensors")),
                 Some(Entry::Quantized(..)) => self.error(format!("output `{name}` is quantized; dequantize it")),
                 Some(Entry::Absent) => self.error(format!("output `{name}` is a result that is not supported")),
-                Some(Entry::Missing) => {}
+                Some(Entry::Missing) => self.import_end(output),
                 None => self.error(format!("output `{name}` is computed by no node")),
             }
+        }
+    }
+
+    /// Notes an output that could not be computed, by the type that the file gives.
+    fn import_end(&mut self, output: &proto::ValueInfo) {
+        let Ok((Declared { name, dims }, _, element)) = declare(output) else { return };
+        let fixed = |dim: Dim| if let Dim::Fixed(size) = dim { Some(size) } else { None };
+        if let Some(shape) = dims.into_iter().map(fixed).collect() {
+            let value = self.graph.add_value(name.clone(), Type { element, shape });
+            self.graph.outputs.push(Output { name, value });
         }
     }
 
@@ -441,7 +450,7 @@ impl<'a> Importer<'a> {
         values.first().copied().filter(|_| values.len() == 1)
     }
 
-    fn finish(mut self, shown: &str) -> Result<Import, Vec<Problem>> {
+    fn finish(mut self, shown: &str, source: &proto::Graph) -> Result<Import, Failure> {
         if !self.unsupported.is_empty() {
             self.errors.push(report_unsupported(shown, &self.unsupported).into());
         }
@@ -449,7 +458,8 @@ impl<'a> Importer<'a> {
             self.error(format!("`{shown}` has no outputs"));
         }
         if !self.errors.is_empty() {
-            return Err(self.errors);
+            let ends = ends(self.graph, inputs(source).len(), source.output.len());
+            return Err(Failure { problems: self.errors, ends });
         }
         self.graph.remove_dead_nodes();
         let warnings = report_precision(shown, &self.narrowed).into_iter().collect();
@@ -457,7 +467,14 @@ impl<'a> Importer<'a> {
     }
 }
 
-/// Name and dimensions of an input, its data type, and what its elements are.
+/// The inputs of the model: older files list initializers among them.
+fn inputs(source: &proto::Graph) -> Vec<&proto::ValueInfo> {
+    let sparse = source.sparse_initializer.iter().filter_map(|sparse| Some(&sparse.values.as_ref()?.name));
+    let given: BTreeSet<&String> = source.initializer.iter().map(|tensor| &tensor.name).chain(sparse).collect();
+    source.input.iter().filter(|input| !given.contains(&input.name)).collect()
+}
+
+/// Name and dimensions of an input or output, its data type, and what its elements are.
 fn declare(input: &proto::ValueInfo) -> Result<(Declared, i32, Element), String> {
     let tensor = input.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
     let dims = tensor.and_then(|tensor| tensor.shape.as_ref()).map(|shape| &shape.dim);

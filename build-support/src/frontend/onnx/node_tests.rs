@@ -9,7 +9,7 @@ use super::{External, OPSETS, is_standard, proto, tensor};
 use crate::annotate::annotate;
 use crate::calibrate::evaluate;
 use crate::config::{Profile, Recipe};
-use crate::frontend::{Import, Problem, Shapes};
+use crate::frontend::{Failure, Import, Problem, Shapes};
 use crate::graph::{Data, Element, Graph};
 use crate::lower::lower;
 use crate::quantize::{Params, quantize};
@@ -252,10 +252,10 @@ fn check(path: &Path) -> Result<Passed, Outcome> {
         tensors.collect::<Result<Vec<_>, _>>().expect("tensors")
     };
     let (inputs, outputs) = (read("input"), read("output"));
-    let Import { graph, .. } = import(&model, &inputs).map_err(|problems| {
+    let Import { graph, .. } = import(&model, &inputs).map_err(|failure| {
         let is_empty = inputs.iter().chain(&outputs).any(|tensor| tensor.dims.contains(&0));
         let empty = || Reason::Foreign("tensors without elements".to_owned());
-        Outcome::Excluded(if is_empty { empty() } else { reason(&problems) })
+        Outcome::Excluded(if is_empty { empty() } else { reason(&failure.problems) })
     })?;
     let decode = |proto: &proto::Tensor| tensor::decode(proto, &External::default()).expect("of a type that is taken");
     let values = graph.inputs.iter().map(|&id| {
@@ -360,7 +360,7 @@ fn reason(problems: &[Problem]) -> Reason {
 
 /// Imports the model with the shapes of the recorded inputs. Where some must be known at build time, the integers become
 /// constants, then all but the first, then all.
-fn import(model: &proto::Model, inputs: &[proto::Tensor]) -> Result<Import, Vec<Problem>> {
+fn import(model: &proto::Model, inputs: &[proto::Tensor]) -> Result<Import, Failure> {
     let size = |&dim: &i64| usize::try_from(dim).expect("a size");
     let shapes = |fixed: &[proto::Tensor]| -> Shapes {
         let free = inputs.iter().filter(|input| !fixed.contains(input) && !input.dims.is_empty());
@@ -368,7 +368,7 @@ fn import(model: &proto::Model, inputs: &[proto::Tensor]) -> Result<Import, Vec<
     };
     let is_real = |input: &&proto::Tensor| tensor::element(input.data_type) == Ok(Element::F32);
     let integers: Vec<proto::Tensor> = inputs.iter().filter(|input| !is_real(input)).cloned().collect();
-    let mut result = Err(Vec::new());
+    let mut result = Err(Failure::default());
     for fixed in [&[], integers.as_slice(), inputs.get(1..).unwrap_or_default(), inputs] {
         let mut model = model.clone();
         let graph = model.graph.as_mut().expect("a graph");

@@ -15,7 +15,7 @@ mod tensor;
 use super::aten::{self, Arg, Builder, Call, MAX_ELEMENTS, element_count, element_of, scalar_type};
 use super::shapes::{self, Declared, Dim, Shapes};
 use super::unsupported::{Unsupported, report_unsupported};
-use super::{Import, Problem};
+use super::{Failure, Import, Problem, ends};
 use crate::graph::{Data, Graph, Output, Type, ValueId};
 use aliases::{Aliases, Changed};
 use archive::Archive;
@@ -28,7 +28,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// # Errors
 ///
 /// All that is wrong or unsupported; unsupported operators grouped by kind, with the nodes that use them.
-pub fn import(shown: &str, bytes: &[u8], shapes: &Shapes) -> Result<Import, Vec<Problem>> {
+pub fn import(shown: &str, bytes: &[u8], shapes: &Shapes) -> Result<Import, Failure> {
     let wrong = |reason: String| vec![Problem::from(format!("`{shown}` {reason}"))];
     let mut archive = Archive::open(bytes).map_err(wrong)?;
     let json = archive.program().map_err(wrong)?;
@@ -38,7 +38,7 @@ pub fn import(shown: &str, bytes: &[u8], shapes: &Shapes) -> Result<Import, Vec<
         let by =
             if head.torch_version.is_empty() { "an older torch" } else { &format!("torch {}", head.torch_version) };
         let reason = format!("has schema version {major}.{minor}, of {by}; the supported one is {}", schema::MAJOR);
-        return Err(wrong(format!("{reason}: export the model again with torch 2.9 or later")));
+        return Err(wrong(format!("{reason}: export the model again with torch 2.9 or later")).into());
     }
     let program: schema::Program = parse(json, "the program").map_err(wrong)?;
     let mut payloads =
@@ -55,7 +55,7 @@ pub fn import(shown: &str, bytes: &[u8], shapes: &Shapes) -> Result<Import, Vec<
     importer.import_inputs(&program, shapes);
     importer.import_nodes(&program.graph_module);
     importer.import_outputs(&program.graph_module);
-    importer.finish(shown)
+    importer.finish(shown, &program.graph_module.signature)
 }
 
 fn parse<T: DeserializeOwned>(json: &[u8], what: &str) -> Result<T, String> {
@@ -374,7 +374,7 @@ impl Importer {
                             let name = name.unwrap_or_else(|| own(value));
                             self.graph.outputs.push(Output { name, value });
                         }
-                        Some(Entry::Missing) => {}
+                        Some(Entry::Missing) => self.import_end(tensor, name, &module.graph),
                         Some(_) => self.errors.push(format!("output `{tensor}` is no tensor").into()),
                         None => self.errors.push(format!("output `{tensor}` is computed by no node").into()),
                     }
@@ -393,7 +393,20 @@ impl Importer {
         }
     }
 
-    fn finish(mut self, shown: &str) -> Result<Import, Vec<Problem>> {
+    /// Notes an output that could not be computed, by the type that the file gives.
+    fn import_end(&mut self, tensor: &str, name: Option<String>, graph: &schema::Graph) {
+        let Some(meta) = graph.tensor_values.get(tensor) else { return };
+        let fixed = |size: &schema::Size| match size {
+            schema::Size::AsInt(size) => usize::try_from(*size).ok(),
+            schema::Size::AsExpr(_) => None,
+        };
+        if let (Ok(element), Some(shape)) = (element_of(meta.dtype), meta.sizes.iter().map(fixed).collect()) {
+            let value = self.graph.add_value(tensor, Type { element, shape });
+            self.graph.outputs.push(Output { name: name.unwrap_or_else(|| tensor.to_owned()), value });
+        }
+    }
+
+    fn finish(mut self, shown: &str, signature: &schema::Signature) -> Result<Import, Failure> {
         if !self.unsupported.is_empty() {
             self.errors.push(report_unsupported(shown, &self.unsupported).into());
         }
@@ -404,7 +417,17 @@ impl Importer {
             self.graph.remove_dead_nodes();
             Ok(Import { graph: self.graph, warnings: self.warnings })
         } else {
-            Err(self.errors)
+            let is_tensor = |arg: &Argument| matches!(arg, Argument::Tensor(_));
+            let inputs = signature
+                .input_specs
+                .iter()
+                .filter(|spec| matches!(spec, InputSpec::UserInput { arg } if is_tensor(arg)));
+            let outputs = signature
+                .output_specs
+                .iter()
+                .filter(|spec| matches!(spec, OutputSpec::UserOutput { arg } if is_tensor(arg)));
+            let ends = ends(self.graph, inputs.count(), outputs.count());
+            Err(Failure { problems: self.errors, ends })
         }
     }
 }

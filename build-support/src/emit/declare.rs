@@ -1,0 +1,34 @@
+//! Writes the interface of a model without its program, so that code which uses a model with errors type-checks.
+
+use super::{Emitted, Interface, exports, file, runner, sides};
+use quote::{format_ident, quote};
+
+/// Writes constants, types and functions as [`emit`](super::emit()) does; nothing is embedded and no function returns.
+///
+/// The macro raises the model's errors beside it, so that it is never run.
+pub fn declare(interface: &Interface) -> Emitted {
+    let name = format_ident!("{}", interface.struct_name);
+    let nowhere = |ports: &[super::PortInfo]| vec![0..0; ports.len()];
+    let [inputs, outputs] = sides(interface, [nowhere(&interface.inputs), nowhere(&interface.outputs)]);
+    let types = [inputs.types(), outputs.types()];
+    let never = quote!(::core::unreachable!("the model has errors"));
+    let runner = runner(&inputs, &outputs, &quote!(&[]), 0, &never, |_| never.clone());
+    let tokens = quote! {
+        use ::quantize_runtime::{Model, PlainInfo, TensorInfo};
+
+        /// What a runner works in.
+        pub struct Memory;
+
+        impl Model for super::#name {
+            type Memory = Memory;
+            const EMPTY: Memory = Memory;
+        }
+
+        #(#types)*
+
+        impl super::#name {
+            #runner
+        }
+    };
+    Emitted { code: file(interface, tokens), exports: exports(&inputs, &outputs), docs: None }
+}
