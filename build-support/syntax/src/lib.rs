@@ -8,6 +8,8 @@ pub mod attr;
 mod canonical;
 mod config;
 pub mod diagnostic;
+#[cfg(feature = "write")]
+pub mod lock;
 pub mod manifest;
 mod parser;
 pub mod path;
