@@ -6,6 +6,7 @@ use crate::config::{Known, Profile, Recipe};
 use crate::files::Folder;
 use crate::frontend::{self, Model};
 use crate::graph::{Element, Graph, NodeId, ValueId};
+use crate::lock::{self, LockFile, Origin};
 use crate::ops::{Op, Pattern, clamp::ClampKind};
 use crate::quantize::{QuantGraph, QuantParams, quantize};
 use crate::scan::Site;
@@ -13,6 +14,7 @@ use crate::{emit, lower, manifest, passes, plan, tosa, vgf};
 use quantize_runtime::vgf::Vgf;
 use quantize_syntax::attr::Calibration;
 use quantize_syntax::diagnostic::suggestion;
+use quantize_syntax::lock as schema;
 use quantize_syntax::manifest::{Body, Hashes, Head, Manifest, VERSION};
 use quantize_syntax::{ArgPath, Attr, Diagnostics, Level};
 use sha2::{Digest, Sha256};
@@ -71,6 +73,7 @@ impl Sources {
             }),
             tool: format!("quantize-build {}, abi {}", env!("CARGO_PKG_VERSION"), quantize_runtime::abi::VERSION),
             calibration: BTreeMap::new(),
+            parameters: None,
         };
         for sample in &mut samples {
             match hash_file(&sample.path) {
@@ -84,8 +87,47 @@ impl Sources {
         Self { files, model, samples, hashes }
     }
 
-    fn is_complete(&self) -> bool {
-        self.model.is_ok() && self.samples.iter().all(|sample| sample.error.is_none())
+    /// Whether all is there that parameters from this origin need.
+    fn is_complete(&self, origin: &Origin<'_>) -> bool {
+        self.model.is_ok() && (origin.entry().is_some() || self.has_samples())
+    }
+
+    fn has_samples(&self) -> bool {
+        self.samples.iter().all(|sample| sample.error.is_none())
+    }
+
+    /// The files whose change makes another build necessary. Samples that are missing and not needed are not among them, as Cargo
+    /// runs a build script again and again for a file that is missing.
+    fn watched(self, origin: &Origin<'_>) -> Vec<PathBuf> {
+        let mut files = self.files;
+        if origin.entry().is_some() {
+            let missing = self.samples.iter().filter(|sample| sample.error.is_some());
+            let missing: Vec<&PathBuf> = missing.map(|sample| &sample.path).collect();
+            files.retain(|file| !missing.contains(&file));
+        }
+        files
+    }
+
+    /// What parameters depend on, as far as it is there, and the argument of each sample file.
+    fn inputs(&self, attr: &Attr) -> (schema::Inputs, Vec<ArgPath>) {
+        let Hashes { model, tool, calibration, .. } = &self.hashes;
+        let file = |file: &String, sha256: &String| schema::File { file: file.clone(), sha256: sha256.clone() };
+        let present = || self.samples.iter().filter_map(|sample| Some((sample, calibration.get(&sample.shown)?)));
+        let inputs = schema::Inputs {
+            tool: tool.clone(),
+            configuration: attr.arguments().into_iter().map(|(_, text)| text).collect(),
+            model: file(&attr.model.value, &model.clone().unwrap_or_default()),
+            samples: present().map(|(sample, hash)| file(&sample.shown, hash)).collect(),
+        };
+        (inputs, present().map(|(sample, _)| sample.at.clone()).collect())
+    }
+
+    /// Hashes for the manifest: the same from samples and from the lock file.
+    fn hashes(&self, origin: &Origin<'_>) -> Hashes {
+        let Some(entry) = origin.entry() else { return self.hashes.clone() };
+        let samples = entry.model.inputs.samples.iter();
+        let calibration = samples.map(|sample| (sample.file.clone(), sample.sha256.clone())).collect();
+        Hashes { calibration, parameters: Some(entry.checksum.clone()), ..self.hashes.clone() }
     }
 }
 
@@ -113,35 +155,58 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Brings the files of one attribute up to date and returns the head of its manifest.
+/// What became of one attribute.
+pub(crate) struct Built {
+    /// Head of its manifest.
+    pub(crate) head: Head,
+    /// Whether its parameters come from samples, now or in an earlier build.
+    pub(crate) is_calibrated: bool,
+    /// The files whose change makes another build necessary.
+    pub(crate) watched: Vec<PathBuf>,
+}
+
+/// Brings the files of one attribute up to date.
 ///
 /// # Errors
 ///
 /// Only when the output folder cannot be written; everything else is a diagnostic of the manifest.
-pub(crate) fn site(site: &Site, sources: &Sources, folder: &Folder) -> io::Result<Head> {
+pub(crate) fn site(site: &Site, sources: Sources, lock: &LockFile, folder: &Folder) -> io::Result<Built> {
     let attribute = site.written.clone();
+    let (inputs, samples) = sources.inputs(&site.attr);
+    let origin = lock.origin(site, &inputs, &samples);
     let name = |extension: &str| format!("{}.{extension}", site.stem);
-    if let Some(head) = current(site, &attribute, sources, folder) {
-        return Ok(head);
+    let entry = name("lock");
+    let built = |head, sources: Sources| Built {
+        head,
+        is_calibrated: matches!(origin, Origin::Samples) && folder.path(&entry).is_file(),
+        watched: sources.watched(&origin),
+    };
+    if let Some(head) = current(site, &attribute, &sources, &origin, folder) {
+        return Ok(built(head, sources));
     }
     let mut diagnostics = Diagnostics::default();
-    let outcome = generate(site, sources, &mut diagnostics);
+    let outcome = generate(site, &sources, inputs, &origin, &mut diagnostics);
     let mut head = Head {
         version: VERSION,
         attribute,
         source: site.source.clone(),
-        hashes: sources.hashes.clone(),
+        hashes: Hashes { parameters: None, ..sources.hashes(&origin) },
         diagnostics: diagnostics.into_vec(),
         ..Head::default()
     };
     let mut body = Body::default();
+    folder.remove(&entry)?;
     match outcome {
         // The manifest is last: it says that the others are complete.
         Outcome::Complete(product) => {
-            let Product { vgf, emitted: emit::Emitted { code, exports, docs }, body: all } = *product;
+            let Product { vgf, emitted: emit::Emitted { code, exports, docs }, body: all, lock } = *product;
             folder.write(&name("vgf"), &vgf)?;
             folder.write(&name("rs"), code.as_bytes())?;
+            if let Some(model) = &lock {
+                folder.write(&entry, schema::to_toml([model]).as_bytes())?;
+            }
             head = Head { code: Some(name("rs")), exports, docs, ..head };
+            head.hashes.parameters = lock.as_ref().map(schema::Model::checksum);
             body = all;
         }
         Outcome::Interface(emit::Emitted { code, exports, docs }) => {
@@ -150,7 +215,7 @@ pub(crate) fn site(site: &Site, sources: &Sources, folder: &Folder) -> io::Resul
             head = Head { code: Some(name("rs")), exports, docs, ..head };
         }
         Outcome::Unknown => {
-            if let Some(last) = last(site, sources, folder) {
+            if let Some(last) = last(site, &sources, folder) {
                 head = Head { code: last.code, exports: last.exports, docs: last.docs, ..head };
             }
         }
@@ -158,21 +223,28 @@ pub(crate) fn site(site: &Site, sources: &Sources, folder: &Folder) -> io::Resul
     let text = Manifest { head: head.clone(), body }.to_toml();
     // Its time tells `current` which program made it.
     folder.replace(&name("toml"), text.as_bytes())?;
-    Ok(head)
+    Ok(built(head, sources))
 }
 
-/// The head of the manifest in the folder, if nothing it depends on has changed since.
-fn current(site: &Site, attribute: &str, sources: &Sources, folder: &Folder) -> Option<Head> {
+/// The head of the manifest in the folder, if it has no errors and nothing it depends on has changed since.
+fn current(site: &Site, attribute: &str, sources: &Sources, origin: &Origin<'_>, folder: &Folder) -> Option<Head> {
     let path = folder.path(&format!("{}.toml", site.stem));
     let head = Head::parse(&fs::read_to_string(&path).ok()?).ok()?;
     // While our own sources change the version does not: what an older program wrote is not trusted.
     let age = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
     let is_newer = age(&path)? >= age(&std::env::current_exe().ok()?)?;
-    let is_same = head.attribute == attribute && head.source == site.source && head.hashes == sources.hashes;
-    let is_file = |name: &str| folder.path(name).is_file();
+    let mut hashes = sources.hashes(origin);
+    match origin {
+        Origin::Samples => hashes.parameters.clone_from(&head.hashes.parameters),
+        Origin::Lock(entry) if entry.checksum == entry.model.checksum() => {}
+        Origin::Lock(_) | Origin::Refused(_) => return None,
+    }
+    let is_same = head.attribute == attribute && head.source == site.source && head.hashes == hashes;
     let has_program = head.diagnostics.iter().all(|found| found.level != Level::Error) && site.is_complete;
-    let is_whole = head.code.as_deref().is_none_or(is_file) && (!has_program || is_file(&format!("{}.vgf", site.stem)));
-    (is_newer && is_same && is_whole && sources.is_complete()).then_some(head)
+    let has = |name: &str| folder.path(name).is_file();
+    let has_entry = || head.hashes.parameters.is_none() || has(&format!("{}.lock", site.stem));
+    let is_whole = has(head.code.as_ref()?) && has(&format!("{}.vgf", site.stem)) && has_entry();
+    (is_newer && is_same && has_program && is_whole && sources.is_complete(origin)).then_some(head)
 }
 
 /// The head of the manifest that an earlier build left for the struct: its code tells what the struct was like.
@@ -187,6 +259,8 @@ struct Product {
     vgf: Vec<u8>,
     emitted: emit::Emitted,
     body: Body,
+    /// For the lock file; `None` for a model that brings its own parameters.
+    lock: Option<schema::Model>,
 }
 
 /// What the stages make of a model.
@@ -200,9 +274,16 @@ enum Outcome {
 }
 
 /// The stages. They go on after an error while what they find still means something, so that all errors are in one report.
-fn generate(site: &Site, sources: &Sources, diagnostics: &mut Diagnostics) -> Outcome {
+fn generate(
+    site: &Site,
+    sources: &Sources,
+    inputs: schema::Inputs,
+    origin: &Origin<'_>,
+    diagnostics: &mut Diagnostics,
+) -> Outcome {
     let attr = &site.attr;
-    for sample in &sources.samples {
+    let needed = sources.samples.iter().filter(|_| matches!(origin, Origin::Samples));
+    for sample in needed {
         if let Some(error) = &sample.error {
             diagnostics.error(sample.at.clone(), cannot_read(&sample.shown, error));
         }
@@ -212,7 +293,9 @@ fn generate(site: &Site, sources: &Sources, diagnostics: &mut Diagnostics) -> Ou
         Ok(graph) => graph,
         Err(None) => return Outcome::Unknown,
         Err(Some(ends)) => {
-            open_samples(site, &ends, sources, diagnostics);
+            if matches!(origin, Origin::Samples) {
+                open_samples(site, &ends, sources, diagnostics);
+            }
             let annotation = annotate(&ends, if site.is_complete { &recipe } else { recipe.default_global() });
             return Outcome::Interface(declare(site, &trial(ends, &annotation)));
         }
@@ -223,7 +306,15 @@ fn generate(site: &Site, sources: &Sources, diagnostics: &mut Diagnostics) -> Ou
         recipe.rules.iter().for_each(|rule| diagnostics.warning(rule.argument.clone(), message));
         recipe = Recipe::given();
     }
-    let dataset = if is_quantized { None } else { open_samples(site, &graph, sources, diagnostics) };
+    let dataset = match origin {
+        _ if is_quantized => None,
+        Origin::Samples => open_samples(site, &graph, sources, diagnostics),
+        Origin::Lock(_) => None,
+        Origin::Refused(reasons) => {
+            diagnostics.extend(reasons.clone());
+            None
+        }
+    };
     let mut wrong_rules = Diagnostics::default();
     recipe.complete_types(&graph, &mut wrong_rules);
     let imported = Known::new(&graph);
@@ -237,12 +328,16 @@ fn generate(site: &Site, sources: &Sources, diagnostics: &mut Diagnostics) -> Ou
     }
     diagnostics.extend(wrong_rules);
 
-    let params = match dataset {
+    let entry = origin.entry().filter(|_| !is_quantized);
+    let params = match (dataset, entry) {
         _ if diagnostics.has_errors() || !site.is_complete => None,
-        None => Some(calibrate::given(&graph, &annotation)),
-        Some(mut dataset) => calibrate(&graph, &annotation, &mut dataset)
+        (Some(mut dataset), _) => calibrate(&graph, &annotation, &mut dataset)
             .map_err(|message| diagnostics.error(ArgPath::Calibration, message))
             .ok(),
+        (None, Some(entry)) => lock::params(entry, &graph, &annotation)
+            .map_err(|message| diagnostics.error(ArgPath::Attribute, message))
+            .ok(),
+        (None, None) => Some(calibrate::given(&graph, &annotation)),
     };
     let Some(params) = params else {
         if !are_rules_known || annotation.observers.is_empty() {
@@ -256,6 +351,17 @@ fn generate(site: &Site, sources: &Sources, diagnostics: &mut Diagnostics) -> Ou
         return Outcome::Interface(declare(site, &network));
     };
     let network = quantize(graph, &annotation, &params);
+    if let Some(Err(message)) = entry.map(|entry| lock::check(entry, &network)) {
+        diagnostics.error(ArgPath::Attribute, message);
+        return Outcome::Interface(declare(site, &network));
+    }
+    let lock = (!is_quantized).then(|| match entry {
+        Some(entry) => entry.model.clone(),
+        None => lock::model(site, inputs, &annotation, &params, &network),
+    });
+    for warning in lock.iter().flat_map(|model| &model.warnings) {
+        diagnostics.warning(warning.at.clone(), &warning.message);
+    }
     let (valid, image) = match write_vgf(&network, attr.profile) {
         Ok(written) => written,
         Err(errors) => {
@@ -278,7 +384,7 @@ fn generate(site: &Site, sources: &Sources, diagnostics: &mut Diagnostics) -> Ou
     let program = emit::Program { file: image.as_bytes(), graph: &decoded, labels: valid.labels(), plan: &plan };
     let emitted = emit::emit(&interface, program, &format!("{}.vgf", site.stem));
     let body = manifest::body(&network, &annotation, &params, &recipe, &plan, &decoded, image.as_bytes().len());
-    Outcome::Complete(Box::new(Product { vgf: image.as_bytes().to_vec(), emitted, body }))
+    Outcome::Complete(Box::new(Product { vgf: image.as_bytes().to_vec(), emitted, body, lock }))
 }
 
 /// The network with scale 1 for every tensor: all that does not depend on samples is as it will be.
@@ -377,7 +483,7 @@ fn match_samples(names: &[&str], graph: &Graph, sources: &Sources, diagnostics: 
         let paths: Vec<(String, &Path)> = files.iter().map(|file| (file.shown.clone(), file.path.as_path())).collect();
         inputs.extend(dataset::Input::open(&value.name, &kind, &paths));
     }
-    if diagnostics.has_errors() || !sources.is_complete() {
+    if diagnostics.has_errors() || !sources.has_samples() {
         return None;
     }
     Dataset::new(inputs).map_err(|message| diagnostics.error(ArgPath::Calibration, message)).ok()

@@ -18,6 +18,7 @@ pub mod emit;
 mod files;
 pub mod frontend;
 pub mod graph;
+mod lock;
 pub mod lower;
 mod manifest;
 pub mod ops;
@@ -29,6 +30,8 @@ pub mod tosa;
 pub mod vgf;
 
 use files::Folder;
+use lock::{LockFile, Mode};
+use quantize_syntax::diagnostic::list;
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -60,15 +63,33 @@ pub fn compile() {
             "cargo::warning=build.rs calls quantize_build::compile(), but no #[quantize(…)] was found in the crate"
         );
     }
-    let mut kept = Vec::new();
+    println!("cargo::rerun-if-env-changed={}", lock::VARIABLE);
+    let mode = Mode::from_env().unwrap_or_else(|error| {
+        println!("cargo::error={error}");
+        Mode::Use
+    });
+    let lock = LockFile::read(&crate_folder, mode);
+    lock.watched().into_iter().for_each(rerun_if_changed);
+    let (mut kept, mut calibrated) = (Vec::new(), Vec::new());
     for site in &scan.sites {
         let sources = compile::Sources::read(&crate_folder, &site.attr);
-        sources.files.iter().for_each(|file| rerun_if_changed(file));
-        let head = compile::site(site, &sources, &folder).unwrap_or_else(cannot_write);
-        for warning in head.diagnostics.iter().filter(|found| found.level == quantize_syntax::Level::Warning) {
+        let built = compile::site(site, sources, &lock, &folder).unwrap_or_else(cannot_write);
+        built.watched.iter().for_each(|file| rerun_if_changed(file));
+        if built.is_calibrated {
+            calibrated.push(format!("`{}`", site.name));
+        }
+        for warning in built.head.diagnostics.iter().filter(|found| found.level == quantize_syntax::Level::Warning) {
             println!("cargo::warning={}: {}", site.name, one_line(&warning.message));
         }
         kept.push(site.stem.as_str());
+    }
+    if lock.is_wanted() && !calibrated.is_empty() {
+        println!(
+            "cargo::warning={}: no entry for {}, calibrated from samples; `cargo quantize lock` (package cargo-quantize) writes \
+             it, so that builds need no samples",
+            quantize_syntax::lock::FILE,
+            list(&calibrated, 8)
+        );
     }
     folder.remove_others(&kept).unwrap_or_else(cannot_write);
 }

@@ -60,6 +60,9 @@ pub struct Hashes {
     /// Of each sample file, by its path in the attribute.
     #[serde(default)]
     pub calibration: BTreeMap<String, String>,
+    /// Of the model's entry in the lock file; absent for a model that brings its own parameters, and when there are errors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parameters: Option<String>,
 }
 
 /// The tables after the head.
@@ -304,6 +307,7 @@ mod tests {
                 model: Some("00".to_owned()),
                 tool: "11".to_owned(),
                 calibration: BTreeMap::from([("a.b/c.npy".to_owned(), "22".to_owned())]),
+                parameters: Some("33".to_owned()),
             },
             diagnostics: diagnostics.into_vec(),
         };
