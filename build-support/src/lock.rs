@@ -157,7 +157,7 @@ impl LockFile {
 
 /// Which entry is that of the struct.
 pub(crate) fn key(site: &Site) -> Key {
-    Key { name: site.name.clone(), source: site.source.clone(), when: None }
+    Key { name: site.name.clone(), source: site.source.clone(), when: site.when.clone() }
 }
 
 fn at(line: usize, message: &str) -> String {
