@@ -282,6 +282,7 @@ fn generate(
     diagnostics: &mut Diagnostics,
 ) -> Outcome {
     let attr = &site.attr;
+    site.mistakes.iter().for_each(|mistake| diagnostics.error(ArgPath::Attribute, mistake));
     let needed = sources.samples.iter().filter(|_| matches!(origin, Origin::Samples));
     for sample in needed {
         if let Some(error) = &sample.error {
@@ -324,7 +325,7 @@ fn generate(
     // What a misspelt rule was for would be reported as left in float, or as what cannot be lowered.
     let are_rules_known = site.is_complete && !wrong_rules.has_errors();
     if are_rules_known {
-        report_float(&graph, &annotation, &recipe, diagnostics);
+        report_float(site, &graph, &annotation, &recipe, diagnostics);
     }
     diagnostics.extend(wrong_rules);
 
@@ -437,22 +438,33 @@ fn open_samples(site: &Site, graph: &Graph, sources: &Sources, diagnostics: &mut
     if sources.samples.is_empty() {
         // What could not be read may have named them.
         if site.is_complete {
-            let message = "`#[quantize]` names no samples; add `calibration = \"models/….npy\"`";
+            let message = site.spelling(
+                "`#[quantize]` names no samples; add `calibration = \"models/….npy\"`",
+                "the model has no samples; add `.calibration(\"models/….npy\")`",
+            );
             diagnostics.error(ArgPath::Attribute, message);
         }
         return None;
     }
     let mut problems = Diagnostics::default();
-    let dataset = match_samples(&names, graph, sources, &mut problems);
+    let dataset = match_samples(site, &names, graph, sources, &mut problems);
     diagnostics.extend(problems);
     dataset
 }
 
-fn match_samples(names: &[&str], graph: &Graph, sources: &Sources, diagnostics: &mut Diagnostics) -> Option<Dataset> {
+fn match_samples(
+    site: &Site,
+    names: &[&str],
+    graph: &Graph,
+    sources: &Sources,
+    diagnostics: &mut Diagnostics,
+) -> Option<Dataset> {
     let is_named = sources.samples.iter().any(|sample| sample.input.is_some());
     if names.len() > 1 && !is_named {
-        let files: Vec<String> = names.iter().map(|name| format!("{name} = \"….npy\"")).collect();
-        let message = format!("the model has {} inputs: write `calibration({})`", names.len(), files.join(", "));
+        let argument = names.iter().map(|name| format!("{name} = \"….npy\"")).collect::<Vec<_>>().join(", ");
+        let argument = format!("calibration({argument})");
+        let call = names.iter().map(|name| format!(".calibration_of({name:?}, \"….npy\")")).collect::<String>();
+        let message = format!("the model has {} inputs: write `{}`", names.len(), site.spelling(&argument, &call));
         diagnostics.error(ArgPath::Calibration, message);
         return None;
     }
@@ -490,10 +502,10 @@ fn match_samples(names: &[&str], graph: &Graph, sources: &Sources, diagnostics: 
 }
 
 /// Reports what stays in float although nobody asked for it: everything, or operators of which upstream has no integer form.
-fn report_float(graph: &Graph, annotation: &Annotation, recipe: &Recipe, diagnostics: &mut Diagnostics) {
+fn report_float(site: &Site, graph: &Graph, annotation: &Annotation, recipe: &Recipe, diagnostics: &mut Diagnostics) {
     if annotation.observers.is_empty() {
-        let message = "no rule quantizes anything: write `global = int8`";
-        diagnostics.error(ArgPath::Attribute, message);
+        let advice = site.spelling("global = int8", ".global(Config::int8())");
+        diagnostics.error(ArgPath::Attribute, format!("no rule quantizes anything: write `{advice}`"));
         return;
     }
     let is_asked_for = |id: NodeId| {

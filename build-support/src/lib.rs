@@ -1,6 +1,6 @@
 //! Compiles neural networks in a build script: calibrated, quantized to int8, written as a VGF file and as Rust code.
 //!
-//! A user's `build.rs` calls [`compile`](fn@compile) and nothing else:
+//! A user's `build.rs` calls [`compile`](fn@compile) and nothing else, or names models itself, see [`Compiler`]:
 //!
 //! ```no_run
 //! quantize_build::compile();
@@ -13,6 +13,7 @@
 pub mod annotate;
 pub mod calibrate;
 pub mod compile;
+pub mod compiler;
 pub mod config;
 pub mod emit;
 mod files;
@@ -29,9 +30,11 @@ pub mod scan;
 pub mod tosa;
 pub mod vgf;
 
+pub use compiler::Compiler;
 use files::Folder;
 use lock::{LockFile, Mode};
 use quantize_syntax::diagnostic::list;
+use quantize_syntax::{Diagnostic, Level};
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -45,22 +48,26 @@ use std::path::{Path, PathBuf};
 ///
 /// Outside a build script, and when `OUT_DIR` cannot be written.
 pub fn compile() {
+    Compiler::new().scan().compile();
+}
+
+fn run(compiler: &Compiler) {
     let variable = |name| {
-        let value = env::var_os(name).unwrap_or_else(|| panic!("quantize_build::compile() is for build.rs: no {name}"));
+        let value = env::var_os(name).unwrap_or_else(|| panic!("quantize_build compiles in build.rs only: no {name}"));
         PathBuf::from(value)
     };
     let crate_folder = variable("CARGO_MANIFEST_DIR");
     let folder =
         Folder::open(&variable("OUT_DIR").join(quantize_syntax::manifest::FOLDER)).unwrap_or_else(cannot_write);
 
-    let scan = scan::scan(&crate_folder, &scan::cfg::Cfg::from_env());
+    let scan = compiler.sites(&crate_folder);
     scan.files.iter().for_each(|file| rerun_if_changed(file));
     for error in &scan.errors {
         println!("cargo::error={}", one_line(error));
     }
     if scan.sites.is_empty() && scan.errors.is_empty() {
         println!(
-            "cargo::warning=build.rs calls quantize_build::compile(), but no #[quantize(…)] was found in the crate"
+            "cargo::warning=build.rs calls quantize_build, but no #[quantize(…)] was found in the crate and no model is named"
         );
     }
     println!("cargo::rerun-if-env-changed={}", lock::VARIABLE);
@@ -78,8 +85,15 @@ pub fn compile() {
         if built.is_calibrated {
             calibrated.push(format!("`{}`", site.name));
         }
-        for warning in built.head.diagnostics.iter().filter(|found| found.level == quantize_syntax::Level::Warning) {
-            println!("cargo::warning={}: {}", site.name, one_line(&warning.message));
+        for Diagnostic { level, message, .. } in &built.head.diagnostics {
+            match level {
+                Level::Warning => println!("cargo::warning={}: {}", site.name, one_line(message)),
+                // After an error of the scan the compiler does not get as far as the macro, which would raise it.
+                Level::Error if !scan.errors.is_empty() => {
+                    println!("cargo::error={}: {}", site.name, one_line(message))
+                }
+                Level::Error => {}
+            }
         }
         kept.push(site.stem.as_str());
     }

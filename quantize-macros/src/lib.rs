@@ -1,5 +1,6 @@
 //! `#[quantize(…)]`: a unit struct → the runner that the build script generated for it.
 
+mod included;
 mod unknown;
 
 use std::env;
@@ -30,6 +31,27 @@ pub fn quantize(arguments: proc_macro::TokenStream, item: proc_macro::TokenStrea
         }
     };
     output.into()
+}
+
+/// The runner of a model that the build script names: `include_quantized!("Kws")` is `struct Kws`.
+///
+/// Before the name may stand what may stand before a struct:
+///
+/// ```ignore
+/// quantize_runtime::include_quantized!(
+///     /// Finds the keyword in a second of speech.
+///     pub "Kws"
+/// );
+/// ```
+///
+/// The build script calls `quantize_build::Compiler::new().model("Kws", …).compile()`; what it found wrong is raised here, with
+/// the call that caused it.
+#[proc_macro]
+pub fn include_quantized(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    match syn::parse::<included::Included>(input) {
+        Ok(included) => included.expand().into(),
+        Err(error) => error.into_compile_error().into(),
+    }
 }
 
 fn unit_struct(item: &TokenStream) -> syn::Result<DeriveInput> {
@@ -75,9 +97,14 @@ fn expand(arguments: TokenStream, unit: &DeriveInput) -> TokenStream {
         }
     };
     let errors = [reading.mistakes, recorded].into_iter().flatten().reduce(join);
+    with_errors(unit, head.ok(), errors)
+}
+
+/// The struct with the code that a manifest names, and errors beside it.
+fn with_errors(unit: &DeriveInput, head: Option<Head>, errors: Option<syn::Error>) -> TokenStream {
     let conditions = conditions(&unit.attrs);
     match (head, errors) {
-        (Ok(Head { code: Some(code), exports, docs, .. }), errors) => {
+        (Some(Head { code: Some(code), exports, docs, .. }), errors) => {
             let runner = runner(unit, &conditions, &code, &exports, docs.as_deref());
             let errors = errors.map(|errors| {
                 let errors = errors.into_compile_error();
@@ -86,9 +113,8 @@ fn expand(arguments: TokenStream, unit: &DeriveInput) -> TokenStream {
             quote!(#runner #errors)
         }
         (_, errors) => {
-            let missing =
-                || syn::Error::new_spanned(&unit.ident, format!("`{name}`: no code was generated; build again"));
-            unknown::item(unit, &conditions, errors.unwrap_or_else(missing))
+            let message = format!("`{}`: no code was generated; build again", unit.ident);
+            unknown::item(unit, &conditions, errors.unwrap_or_else(|| syn::Error::new_spanned(&unit.ident, message)))
         }
     }
 }
@@ -165,27 +191,37 @@ fn condition(meta: &Meta) -> Option<TokenStream> {
     }
 }
 
-/// Reads what the build script left for the struct, or says why there is nothing.
-fn read_head(name: &str) -> Result<Head, String> {
+/// The folder of what the build script left, or why there is none.
+fn results(name: &str) -> Result<PathBuf, String> {
     let Some(out_dir) = env::var_os("OUT_DIR") else {
         return Err(format!("`{name}`: this crate has no build.rs, which generates the code\n{}", set_up()));
     };
     let folder = Path::new(&out_dir).join(manifest::FOLDER);
-    if !folder.is_dir() {
-        return Err(format!(
+    match folder.is_dir() {
+        true => Ok(folder),
+        false => Err(format!(
             "`{name}`: build.rs does not call `quantize_build::compile()`, which generates the code\n{}",
             set_up()
-        ));
+        )),
     }
-    let Some((file, text)) = manifest::find(&folder, name, source().as_deref()) else {
-        return Err(format!(
+}
+
+/// Reads what the build script left for the struct, or says why there is nothing.
+fn read_head(name: &str) -> Result<Head, String> {
+    match manifest::find(&results(name)?, name, source().as_deref()) {
+        Some((file, text)) => parse_head(name, &file, &text),
+        None => Err(format!(
             "`{name}`: not found by build.rs, which follows the `mod` declarations of the crate's targets\n  \
              it cannot see a struct inside a function, made by a macro, in a file read with `include!`,\n  \
              or with the attribute under another name; write `#[quantize(…)]` in a module of the crate\n  \
+             a `Compiler` looks for attributes after `.scan()` only\n  \
              a target added since build.rs last ran is seen after `touch build.rs`"
-        ));
-    };
-    Head::parse(&text).map_err(|reason| {
+        )),
+    }
+}
+
+fn parse_head(name: &str, file: &Path, text: &str) -> Result<Head, String> {
+    Head::parse(text).map_err(|reason| {
         format!(
             "`{name}`: cannot read {}: {reason}\n  use the same version of quantize-build as of quantize-runtime, and build again",
             file.display()

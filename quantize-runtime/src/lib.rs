@@ -36,6 +36,6 @@ pub use error::Error;
 pub use port::PlainInfo;
 pub use quant::{QuantParams, TensorInfo};
 #[cfg(feature = "macros")]
-pub use quantize_macros::quantize;
+pub use quantize_macros::{include_quantized, quantize};
 pub use rescale::Rescale;
 pub use shape::Shape;

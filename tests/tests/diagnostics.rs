@@ -198,6 +198,44 @@ fn every_mistake_is_explained() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// A build script with a model for each of the names in [`INCLUDED`] but the last.
+const NAMING_SCRIPT: &str = r#"use quantize_build::compiler::{Compiler, Config, Model, Observer};
+
+fn main() {
+    let model = || Model::new("models/net.onnx").calibration("models/calib.npy").global(Config::int8());
+    Compiler::new()
+        .model("Rules", model().module("encoder.fcc", None).module_type("Relu", None).op("aten.relu", Config::int8()))
+        .model("Files", Model::new("models/net.onnx").calibration("models/absent.npy").calibration("models/wrong_dtype.npy"))
+        .model("Values", model().global(Config::int8().observer(Observer::Percentile(20.0))).io(Config::int8().eps(0.0)))
+        .model("Absent", Model::new("models/absent.onnx").calibration_of("x", "models/calib.npy"))
+        .compile();
+}
+"#;
+
+const INCLUDED: [&str; 5] = ["Rules", "Files", "Values", "Absent", "Rulez"];
+
+#[test]
+fn mistakes_in_a_build_script_are_raised_where_the_model_is_included() {
+    let fixture = Fixture::new(env!("CARGO_TARGET_TMPDIR"), "naming-script", "naming-script");
+    fixture.write("build.rs", NAMING_SCRIPT);
+    fixture.copy("tests/data/models/small.onnx", "models/net.onnx");
+    let ramp: Vec<f32> = (0..32).map(|i| i as f32 / 16.0 - 1.0).collect();
+    fixture.write("models/calib.npy", npy::bytes(&[8, 4], &ramp));
+    fixture.write("models/wrong_dtype.npy", npy::bytes(&[8, 4], &[0_i64; 32]));
+    let mut source = String::new();
+    for name in INCLUDED {
+        let uses = USES[0].replace("LEN", "3").replace("Net", name);
+        source += &format!(
+            "pub mod {} {{\nquantize_runtime::include_quantized!(pub \"{name}\");\n{uses}}}\n",
+            name.to_lowercase()
+        );
+    }
+    fixture.write("src/lib.rs", source);
+    let mut messages = messages(&fixture);
+    messages.pop_if(|last| last.starts_with("error: could not compile"));
+    check("included", &messages.join("\n\n")).unwrap_or_else(|fault| panic!("{fault}"));
+}
+
 #[test]
 fn a_crate_without_build_script_is_told_to_write_one() {
     let fixture = Fixture::new(env!("CARGO_TARGET_TMPDIR"), "no-build-script", "no-build-script");

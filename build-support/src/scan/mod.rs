@@ -29,6 +29,8 @@ pub struct Site {
     pub written: String,
     /// Whether all of them can be read; the macro reports what cannot.
     pub is_complete: bool,
+    /// What is wrong with them; the macro reports it for an attribute, but cannot see what a build script says.
+    pub mistakes: Vec<String>,
     /// Canonical text of the condition under which the struct has this attribute: that of its modules, its own and that of
     /// `cfg_attr`, all of which hold in this build. `None` where there is none.
     pub when: Option<String>,
@@ -36,6 +38,13 @@ pub struct Site {
     pub file: PathBuf,
     /// The same file as the manifest names it, see [`manifest::source_path`].
     pub source: String,
+}
+
+impl Site {
+    /// What to write: an argument of the attribute, or the call of a build script that names the model itself.
+    pub(crate) fn spelling<'s>(&self, argument: &'s str, call: &'s str) -> &'s str {
+        if self.source == manifest::BUILD_SCRIPT { call } else { argument }
+    }
 }
 
 /// What a crate's sources contain.
@@ -246,7 +255,10 @@ impl<'a> Scanner<'a> {
             let Some((site, other)) = sites.iter().find(same) else {
                 let when = conditions.text();
                 let stem = name.clone();
-                sites.push((Site { stem, name, attr, written, is_complete, when, file, source }, at));
+                sites.push((
+                    Site { stem, name, attr, written, is_complete, mistakes: Vec::new(), when, file, source },
+                    at,
+                ));
                 continue;
             };
             if *other != at {

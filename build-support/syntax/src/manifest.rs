@@ -13,6 +13,9 @@ pub const VERSION: u32 = 1;
 /// Folder of the manifests and the generated code, inside `OUT_DIR`.
 pub const FOLDER: &str = "quantize";
 
+/// What stands for the source file of models that the build script names.
+pub const BUILD_SCRIPT: &str = "build.rs";
+
 /// All of a manifest: the head, which the macro reads, and the rest, which is for people and tools.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Manifest {

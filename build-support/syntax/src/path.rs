@@ -153,6 +153,40 @@ impl Attr {
         }
     }
 
+    /// How a build script writes the argument, such as `.module("encoder", …)`; an ellipsis stands for what it does not select by.
+    pub fn call_of(&self, path: &ArgPath) -> String {
+        let calibration = self.calibration.as_ref().map(|calibration| &calibration.value);
+        let file = |index: usize| match calibration {
+            Some(Calibration::Files(files)) => files.get(index).map(|file| format!(".calibration({:?})", file.value)),
+            _ => None,
+        };
+        match path {
+            ArgPath::Attribute => ".model(…)".to_owned(),
+            ArgPath::Model => format!("Model::new({:?})", self.model.value),
+            ArgPath::Calibration => match calibration {
+                Some(Calibration::Named(_)) => ".calibration_of(…)".to_owned(),
+                Some(Calibration::Files(files)) if files.len() == 1 => file(0).expect("it has one"),
+                _ => ".calibration(…)".to_owned(),
+            },
+            ArgPath::CalibrationFile(index) => file(*index).unwrap_or_else(|| ".calibration(…)".to_owned()),
+            ArgPath::CalibrationInput(input) => format!(".calibration_of({input:?}, …)"),
+            ArgPath::Shape(input) => format!(".shape({input:?}, …)"),
+            ArgPath::Global => ".global(…)".to_owned(),
+            ArgPath::Io => ".io(…)".to_owned(),
+            ArgPath::Input => ".input(…)".to_owned(),
+            ArgPath::Output => ".output(…)".to_owned(),
+            ArgPath::Rule(list, index) | ArgPath::Selector(list, index, _) | ArgPath::Config(list, index) => {
+                let selector = self.rule(*list, *index).map(|rule| &rule.value.selector);
+                let method =
+                    if matches!(selector, Some(Selector::ModuleType(_))) { "module_type" } else { list.word() };
+                match selector.and_then(Selector::text) {
+                    Some(text) => format!(".{method}({:?}, …)", text.value),
+                    None => format!(".{method}(…)"),
+                }
+            }
+        }
+    }
+
     /// Where the argument was written; the whole attribute for one that is not there.
     pub fn span_of(&self, path: &ArgPath) -> Span {
         self.argument_span(path).unwrap_or_else(Span::call_site)
@@ -244,6 +278,18 @@ mod tests {
             let span = attr.span_of(&ArgPath::from(path.to_owned()));
             assert_eq!(span.source_text().as_deref(), Some(text), "{path}");
         }
+        let calls = ["model", "calibration.x", "shape.x", "io", "module[0].name", "op[1].config", "attribute"]
+            .map(|path| attr.call_of(&ArgPath::from(path.to_owned())));
+        let expected = [
+            "Model::new(\"m\")",
+            ".calibration_of(\"x\", …)",
+            ".shape(\"x\", …)",
+            ".io(…)",
+            ".module(\"n\", …)",
+            ".op(\"u\", …)",
+            ".model(…)",
+        ];
+        assert_eq!(calls, expected);
         assert_eq!(attr.path_of(4), ArgPath::Rule(RuleList::Op, 1));
         assert_eq!(attr.selector_path_of(3), ArgPath::Selector(RuleList::Node, 0, SelectorKey::Name));
     }

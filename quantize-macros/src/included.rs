@@ -1,0 +1,87 @@
+//! `include_quantized!("Kws")` → the struct, as the attribute would make it.
+
+use crate::{join, parse_head, results, with_errors};
+use proc_macro2::{Ident, TokenStream};
+use quantize_syntax::diagnostic::suggestion;
+use quantize_syntax::manifest::{self, BUILD_SCRIPT, Head};
+use quantize_syntax::{Attr, Level};
+use std::fs;
+use std::path::Path;
+use syn::parse::{Parse, ParseStream};
+use syn::{Attribute, DeriveInput, Error, LitStr, Visibility, parse_quote};
+
+/// What stands in the parentheses.
+pub(crate) struct Included {
+    attrs: Vec<Attribute>,
+    vis: Visibility,
+    name: LitStr,
+    ident: Ident,
+}
+
+impl Parse for Included {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let (attrs, vis) = (input.call(Attribute::parse_outer)?, input.parse()?);
+        let name: LitStr = input.parse().map_err(|error| {
+            let message =
+                "write the name of a model of build.rs, such as `include_quantized!(\"Kws\")` or `(pub \"Kws\")`";
+            Error::new(error.span(), message)
+        })?;
+        if !input.is_empty() {
+            return Err(input.error("nothing follows the name; attributes and `pub` stand before it"));
+        }
+        let ident = name.parse::<Ident>().map_err(|_| Error::new(name.span(), "a struct cannot have this name"))?;
+        Ok(Self { attrs, vis, name, ident })
+    }
+}
+
+impl Included {
+    pub(crate) fn expand(&self) -> TokenStream {
+        let Self { attrs, vis, name, ident } = self;
+        let unit: DeriveInput = parse_quote!(#(#attrs)* #vis struct #ident;);
+        let head = read(&name.value()).map_err(|message| Error::new(name.span(), message));
+        let errors = match &head {
+            Ok(head) => self.recorded(head),
+            Err(error) => Some(error.clone()),
+        };
+        with_errors(&unit, head.ok(), errors)
+    }
+
+    /// Errors of the build script, each with the call that caused it.
+    fn recorded(&self, head: &Head) -> Option<Error> {
+        let attr = head.attribute.parse().ok().and_then(|text| Attr::read(text).attr);
+        let errors = head.diagnostics.iter().filter(|diagnostic| diagnostic.level == Level::Error);
+        let error = |diagnostic: &quantize_syntax::Diagnostic| {
+            let call = attr.as_ref().map(|attr| attr.call_of(&diagnostic.at)).unwrap_or_default();
+            Error::new(self.name.span(), format!("{BUILD_SCRIPT}, `{call}`: {}", diagnostic.message))
+        };
+        errors.map(error).reduce(join)
+    }
+}
+
+/// Reads what the build script left for the model.
+fn read(name: &str) -> Result<Head, String> {
+    let folder = results(name)?;
+    let Some((file, text)) = manifest::find(&folder, name, Some(BUILD_SCRIPT)) else {
+        let names = models(&folder);
+        let advice = match names.is_empty() {
+            true => format!("write `quantize_build::Compiler::new().model({name:?}, …).compile()` there"),
+            false => suggestion(name, &names, "its models are"),
+        };
+        return Err(format!("`{name}`: {BUILD_SCRIPT} names no model of this name; {advice}"));
+    };
+    parse_head(name, &file, &text)
+}
+
+/// The models that the build script names, sorted.
+fn models(folder: &Path) -> Vec<String> {
+    let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let manifests = files.filter(|file| file.extension().is_some_and(|extension| extension == "toml"));
+    let is_named = |file: &Path| {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        Head::parse(&text).is_ok_and(|head| head.source == BUILD_SCRIPT)
+    };
+    let names = manifests.filter(|file| is_named(file)).filter_map(|file| Some(file.file_stem()?.to_str()?.to_owned()));
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
