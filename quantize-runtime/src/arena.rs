@@ -96,14 +96,7 @@ impl<const SIZE: usize, const READS: usize> Access<SIZE, READS> {
     /// If a range leaves the memory, or a range that is read overlaps the one that is written; in a constant, which is a
     /// compile error.
     pub const fn new(reads: [Range<usize>; READS], write: Range<usize>) -> Self {
-        assert!(write.start <= write.end && write.end <= SIZE, "a step writes outside the arena");
-        let mut i = 0;
-        while i < READS {
-            let read = &reads[i];
-            assert!(read.start <= read.end && read.end <= SIZE, "a step reads outside the arena");
-            assert!(read.end <= write.start || read.start >= write.end, "a step reads what it writes");
-            i += 1;
-        }
+        check::<SIZE>(&reads, &write);
         Self { reads, write }
     }
 
@@ -121,6 +114,72 @@ impl<const SIZE: usize, const READS: usize> Access<SIZE, READS> {
             }
         });
         (reads, output)
+    }
+}
+
+/// [`Access`] of a step that writes two parts, which do not overlap either.
+///
+/// ```
+/// use quantize_runtime::arena::AccessPair;
+///
+/// let mut memory = [1, 2, 3, 4, 5, 6];
+/// let ([input], [first, second]) = const { AccessPair::new([2..4], [4..6, 0..2]) }.split(&mut memory);
+/// first.copy_from_slice(input);
+/// second.fill(input[0]);
+/// assert_eq!(memory, [3, 3, 3, 4, 3, 4]);
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct AccessPair<const SIZE: usize, const READS: usize> {
+    reads: [Range<usize>; READS],
+    writes: [Range<usize>; 2],
+}
+
+impl<const SIZE: usize, const READS: usize> AccessPair<SIZE, READS> {
+    /// Parts given as byte ranges.
+    ///
+    /// # Panics
+    /// If a range leaves the memory or overlaps one that is written; in a constant, which is a compile error.
+    pub const fn new(reads: [Range<usize>; READS], writes: [Range<usize>; 2]) -> Self {
+        let [first, second] = &writes;
+        check::<SIZE>(&reads, first);
+        check::<SIZE>(&reads, second);
+        assert!(first.end <= second.start || second.end <= first.start, "a step writes a part twice");
+        Self { reads, writes }
+    }
+
+    /// Borrows the parts.
+    #[inline(always)]
+    pub fn split<'a>(&self, memory: &'a mut [u8; SIZE]) -> ([&'a [u8]; READS], [&'a mut [u8]; 2]) {
+        let [first, second] = &self.writes;
+        let is_ascending = first.start < second.start;
+        let (low, high) = if is_ascending { (first, second) } else { (second, first) };
+        let (rest, after) = memory.split_at_mut(high.end);
+        let (rest, high_output) = rest.split_at_mut(high.start);
+        let (rest, between) = rest.split_at_mut(low.end);
+        let (before, low_output) = rest.split_at_mut(low.start);
+        let (before, between, after): (&[u8], &[u8], &[u8]) = (before, between, after);
+        let reads = self.reads.each_ref().map(|read| {
+            if read.end <= low.start {
+                &before[read.clone()]
+            } else if read.end <= high.start {
+                &between[read.start - low.end..read.end - low.end]
+            } else {
+                &after[read.start - high.end..read.end - high.end]
+            }
+        });
+        (reads, if is_ascending { [low_output, high_output] } else { [high_output, low_output] })
+    }
+}
+
+/// Asserts that all ranges lie in so many bytes, and that what is written overlaps nothing that is read.
+const fn check<const SIZE: usize>(reads: &[Range<usize>], write: &Range<usize>) {
+    assert!(write.start <= write.end && write.end <= SIZE, "a step writes outside the arena");
+    let mut i = 0;
+    while i < reads.len() {
+        let read = &reads[i];
+        assert!(read.start <= read.end && read.end <= SIZE, "a step reads outside the arena");
+        assert!(read.end <= write.start || read.start >= write.end, "a step reads what it writes");
+        i += 1;
     }
 }
 
@@ -153,6 +212,23 @@ mod tests {
     #[should_panic = "outside the arena"]
     fn parts_stay_inside() {
         let _ = Access::<8, 0>::new([], 4..9);
+    }
+
+    #[test]
+    #[should_panic = "writes a part twice"]
+    fn parts_that_are_written_do_not_overlap() {
+        let _ = AccessPair::<8, 0>::new([], [0..4, 3..6]);
+    }
+
+    #[test]
+    fn two_parts_are_written_wherever_they_are() {
+        let mut memory = [0, 1, 2, 3, 4, 5];
+        for writes in [[1..2, 4..5], [4..5, 1..2]] {
+            let starts = writes.clone().map(|write| write.start as u8);
+            let (reads, outputs) = AccessPair::new([0..1, 2..4, 5..6, 2..3], writes).split(&mut memory);
+            assert_eq!(reads, [&[0][..], &[2, 3], &[5], &[2]]);
+            assert_eq!(outputs.map(|output| output[0]), starts);
+        }
     }
 
     #[test]

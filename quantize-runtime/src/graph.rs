@@ -58,13 +58,23 @@ impl PartialEq for Constant<'_> {
     }
 }
 
-/// An operator and the tensor it makes.
+/// An operator and the tensors it makes.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Node {
     /// Operator with attributes and operands.
     pub op: Op,
-    /// Its result.
-    pub output: ValueId,
+    /// Its results, as many as [`Op::results`] says.
+    pub outputs: Vec<ValueId>,
+}
+
+impl Node {
+    /// The first result, of most operators the only one.
+    ///
+    /// # Panics
+    /// If there is none, which no valid graph has.
+    pub fn output(&self) -> ValueId {
+        self.outputs[0]
+    }
 }
 
 /// A named input or output.
@@ -128,7 +138,9 @@ impl Graph<'_> {
         for (index, node) in self.nodes.iter().enumerate() {
             let of_node = |rule| Invalid { node: Some(index), operator: node.op.name(), rule };
             self.check_node(node, &exists).map_err(of_node)?;
-            define(&mut exists, node.output).map_err(of_node)?;
+            for &output in &node.outputs {
+                define(&mut exists, output).map_err(of_node)?;
+            }
         }
         require(!self.outputs.is_empty(), "the graph has no output").map_err(of_graph)?;
         for output in &self.outputs {
@@ -148,9 +160,13 @@ impl Graph<'_> {
         for input in node.op.inputs() {
             require(exists.get(input.0 as usize) == Some(&true), "an operand is used before it is made")?;
         }
-        let result = self.value(node.output)?;
-        let shape = node.op.infer(self, result.element)?;
-        require(shape == result.shape, "the result is declared with another shape than the operator gives")
+        require(node.outputs.len() == node.op.results(), "the operator has another number of results")?;
+        for &output in &node.outputs {
+            let result = self.value(output)?;
+            let shape = node.op.infer(self, result.element)?;
+            require(shape == result.shape, "the result is declared with another shape than the operator gives")?;
+        }
+        Ok(())
     }
 
     /// The tensor with this id.

@@ -98,7 +98,7 @@ impl<'a> Environment<'a> {
 ///     values: vec![value.clone(), value],
 ///     nodes: vec![Node {
 ///         op: ops::Clamp { min: 0.into(), max: 6.into(), input: ValueId(0), ..Default::default() }.into(),
-///         output: ValueId(1),
+///         outputs: vec![ValueId(1)],
 ///     }],
 ///     inputs: vec![port("x", 0)],
 ///     outputs: vec![port("y", 1)],
@@ -145,11 +145,12 @@ impl<'a> Interpreter<'a> {
             tensors[at] = Some(input.clone());
         }
         for (index, node) in graph.nodes.iter().enumerate() {
-            let at = node.output.0 as usize;
             let environment = Environment { graph, tensors: &tensors };
-            let result = node.op.evaluate(&environment, &graph.values[at]);
+            let results = node.op.evaluate(&environment, &graph.values[node.output().0 as usize]);
             let unpredictable = |Unpredictable| Error::Unpredictable { node: index, operator: node.op.name() };
-            tensors[at] = Some(result.map_err(unpredictable)?);
+            for (output, result) in node.outputs.iter().zip(results.map_err(unpredictable)?) {
+                tensors[output.0 as usize] = Some(result);
+            }
         }
         let environment = Environment { graph, tensors: &tensors };
         Ok(graph.outputs.iter().map(|port| environment.tensor(port.value).clone()).collect())

@@ -11,6 +11,7 @@ mod element;
 pub mod epilogue;
 pub mod error;
 pub mod float;
+pub mod fourier;
 #[cfg(feature = "alloc")]
 pub mod graph;
 #[cfg(feature = "alloc")]

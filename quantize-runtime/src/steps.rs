@@ -267,6 +267,26 @@ pub struct ArgMax {
     pub axis: u8,
 }
 
+/// FFT2D.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Fft2d<'a> {
+    /// `[N, H, W]`.
+    pub shape: Shape,
+    /// Of [`Roots`](crate::fourier::Roots) for the larger of H and W.
+    pub cosines: &'a [f32],
+    /// Whether it is the inverse transform.
+    pub inverse: bool,
+}
+
+/// RFFT2D.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Rfft2d<'a> {
+    /// `[N, H, W]`.
+    pub input: Shape,
+    /// Of [`Roots`](crate::fourier::Roots) for the larger of H and W.
+    pub cosines: &'a [f32],
+}
+
 /// RESIZE.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Resize {

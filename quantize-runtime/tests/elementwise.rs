@@ -31,7 +31,7 @@ fn check(
     let op = op.into();
     let shape = op.infer(&graph, element).unwrap_or_else(|rule| panic!("{op:?}: {rule}"));
     graph.values.push(Value { element, shape, constant: None });
-    graph.nodes.push(Node { op, output: ValueId(operands.len() as u32) });
+    graph.nodes.push(Node { op, outputs: vec![ValueId(operands.len() as u32)] });
     graph.outputs.push(port(operands.len()));
     let inputs: Vec<Tensor> = operands.iter().map(|(_, tensor)| tensor.clone()).collect();
     let mut output = vec![0xA5; shape.len() * element.size()];

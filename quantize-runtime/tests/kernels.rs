@@ -7,7 +7,7 @@ use quantize_runtime::graph::{Constant, ElementType, Graph, Node, Port, Value, V
 use quantize_runtime::interpreter::{Error, Interpreter, Tensor};
 use quantize_runtime::operators::any::BinaryI32;
 use quantize_runtime::ops::{self, AccumulatorType, NanMode, Op, ResizeMode};
-use quantize_runtime::{Rescale, Shape, kernels, operators, steps};
+use quantize_runtime::{Rescale, Shape, fourier, kernels, operators, steps};
 
 /// An i16 as kernels see it.
 type Half = [u8; 2];
@@ -120,8 +120,20 @@ impl Chain {
         let op = op.into();
         let shape = op.infer(&self.graph, T::TYPE).unwrap_or_else(|rule| panic!("{op:?}: {rule}"));
         let output = self.value(T::TYPE, shape, None);
-        self.graph.nodes.push(Node { op, output });
+        self.graph.nodes.push(Node { op, outputs: vec![output] });
         output
+    }
+
+    /// Adds a Fourier transform and gives its results as the interpreter computes them, as words.
+    fn transform(mut self, op: impl Into<Op>) -> [Vec<Word>; 2] {
+        let op = op.into();
+        let shape = op.infer(&self.graph, ElementType::F32).unwrap_or_else(|rule| panic!("{op:?}: {rule}"));
+        let outputs = [(); 2].map(|()| self.value(ElementType::F32, shape, None));
+        let port = |value: ValueId| Port { name: format!("output_{}", value.0), value, unsigned: false };
+        self.graph.outputs = outputs.map(port).to_vec();
+        self.graph.nodes.push(Node { op, outputs: outputs.to_vec() });
+        let outputs = Interpreter::new(&self.graph).expect("a valid graph").run(&self.inputs).expect("defined for all");
+        [0, 1].map(|part| outputs[part].to_le_bytes().as_chunks().0.to_vec())
     }
 
     fn rescale<T: Element>(&mut self, input: ValueId, factors: &Factors, zero_points: [i8; 2]) -> ValueId {
@@ -1097,6 +1109,50 @@ fn check_slice<T: Element>(axes: &[(usize, usize, usize)], input: &[T]) -> Resul
     let start = per_axis(axes.iter().map(|(start, ..)| *start as u32), [0; MAX_RANK]);
     let step = steps::Slice { input: input_shape, output: chain.shape(output), start };
     chain.check(output, |output| kernels::slice(&step, input, output))
+}
+
+/// The shape of complex numbers that are transformed, and the exponents of their height and width.
+fn planes() -> impl Strategy<Value = [u32; 3]> {
+    [1_u32..=3, 0_u32..=5, 0_u32..=6].prop_map(|[n, h, w]| [n, 1 << h, 1 << w])
+}
+
+/// f32 that are no NaN, whose bits are not defined.
+fn numbers(len: usize) -> impl Strategy<Value = Vec<Real>> {
+    vec((-1000.0_f32..=1000.0).prop_map(|number| Real(number.to_le_bytes())), len)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn fft2d(dims in planes(), inverse in any::<bool>(), parts in [numbers(6144), numbers(6144)]) {
+        let shape = Shape::new(&dims).expect("not empty");
+        let [real, imaginary] = parts.each_ref().map(|part| &part[..shape.len()]);
+        let mut chain = Chain::default();
+        let [input_real, input_imaginary] = [real, imaginary].map(|part| chain.input(shape, part));
+        let expected = chain.transform(ops::Fft2d { inverse, input_real, input_imaginary, ..Default::default() });
+        let cosines = fourier::cosines(dims[1].max(dims[2]) as usize);
+        let step = steps::Fft2d { shape, cosines: &cosines, inverse };
+        let mut stored = [vec![[0; 4]; shape.len()], vec![[0; 4]; shape.len()]];
+        let [output_real, output_imaginary] = &mut stored;
+        kernels::fft2d(&step, &reals(real), &reals(imaginary), output_real, output_imaginary);
+        prop_assert_eq!(stored, expected);
+    }
+
+    #[test]
+    fn rfft2d(dims in planes(), numbers in numbers(6144)) {
+        let input = Shape::new(&dims).expect("not empty");
+        let numbers = &numbers[..input.len()];
+        let mut chain = Chain::default();
+        let operand = chain.input(input, numbers);
+        let expected = chain.transform(ops::Rfft2d { input: operand, ..Default::default() });
+        let cosines = fourier::cosines(dims[1].max(dims[2]) as usize);
+        let step = steps::Rfft2d { input, cosines: &cosines };
+        let mut stored = [(); 2].map(|()| vec![[0; 4]; expected[0].len()]);
+        let [real, imaginary] = &mut stored;
+        kernels::rfft2d(&step, &reals(numbers), real, imaginary);
+        prop_assert_eq!(stored, expected);
+    }
 }
 
 /// Dimensions and an order of the axes.

@@ -15,6 +15,7 @@ const TYPE_BOOL: u32 = 20;
 const TYPE_INT: u32 = 21;
 const TYPE_FLOAT: u32 = 22;
 const TYPE_ARRAY: u32 = 28;
+const TYPE_STRUCT: u32 = 30;
 const TYPE_POINTER: u32 = 32;
 const CONSTANT_TRUE: u32 = 41;
 const CONSTANT: u32 = 43;
@@ -23,6 +24,7 @@ const NULL: u32 = 46;
 const FUNCTION: u32 = 54;
 const VARIABLE: u32 = 59;
 const DECORATE: u32 = 71;
+const EXTRACT: u32 = 81;
 const TYPE_TENSOR: u32 = 4163;
 const GRAPH_CONSTANT: u32 = 4181;
 const ENTRY_POINT: u32 = 4182;
@@ -35,8 +37,10 @@ const REPLICATE: u32 = 4461;
 
 const BINDING: u32 = 33;
 const DESCRIPTOR_SET: u32 = 34;
+const FFT2D: u32 = 5;
 const CLAMP: u32 = 10;
 const TABLE: u32 = 30;
+const CAST: u32 = 64;
 
 // Ids of the module; those from 50 on are free for the cases.
 const BOUND: u32 = 80;
@@ -148,9 +152,11 @@ impl Module {
         self
     }
 
-    /// The file with this module, filled up to the size of the old one.
+    /// The file with this module, filled up to the size of the old one, or as many words larger as keep the alignment of
+    /// the sections behind it.
     fn put_into(&self, mut file: Vec<u8>) -> Vec<u8> {
         const NOP: u32 = 1 << 16;
+        const MODULES: usize = 16;
         let magic = 0x0723_0203_u32.to_le_bytes();
         let start = file.windows(4).position(|word| word == magic).expect("a SPIR-V module");
         let len = u32::from_le_bytes(file[start - 4..start].try_into().expect("a word")) as usize;
@@ -159,10 +165,18 @@ impl Module {
         };
         let body: Vec<u32> = self.0.iter().flat_map(instruction).collect();
         let header = [0x0723_0203, 0x0001_0500, 0, BOUND, 0];
-        let fill = len.checked_sub(header.len() + body.len()).expect("a module no larger than the old one");
+        let added = (header.len() + body.len()).saturating_sub(len).next_multiple_of(2);
+        let fill = len + added - header.len() - body.len();
         let words = header.into_iter().chain(std::iter::repeat_n(NOP, fill)).chain(body);
         let bytes: Vec<u8> = words.flat_map(u32::to_le_bytes).collect();
-        file[start..start + bytes.len()].copy_from_slice(&bytes);
+        file.splice(start..start + 4 * len, bytes);
+        // The number of words, the size of the modules' section, which ends with them, and where the others start.
+        let grown = [(start - 4, added), (MODULES + 8, 4 * added)];
+        let moved = [1, 2, 3].map(|section| (MODULES + 16 * section, 4 * added));
+        for (at, amount) in grown.into_iter().chain(moved) {
+            let number = file[at..].first_chunk_mut().expect("a field of the file");
+            *number = (u32::from_le_bytes(*number) + amount as u32).to_le_bytes();
+        }
         file
     }
 }
@@ -338,5 +352,111 @@ fn broken_graphs_are_refused() {
                 .operands(EXT_INST, &[IMAGE, RESULT, 50, TABLE, INPUT, ENTRIES_OF_FILE]),
             Rule::UnsupportedInstruction,
         ),
+    ]);
+}
+
+// Ids of a module with a Fourier transform.
+const THREE: u32 = 50;
+const F32: u32 = 51;
+const PLANE: u32 = 54;
+const PARTS: u32 = 55;
+const FALSE: u32 = 57;
+const TRANSFORMED: u32 = 71;
+const PART: u32 = 72;
+
+/// Real numbers `[16, 4, 4]` transformed, twice forth, so that each plane is left as it was but for a factor of 16 and the
+/// signs of its indices; the second transform and what takes it apart are `last`.
+fn transforms(last: &[(u32, &[u32])]) -> Module {
+    const RESHAPE: u32 = 56;
+    const REALS: u32 = 58;
+    const SHAPE: u32 = 59;
+    const IMAGE_DIMS: u32 = 60;
+    const LIST_4: u32 = 62;
+    const LIST_3: u32 = 64;
+    let declarations: [(u32, &[u32]); 15] = [
+        (CONSTANT, &[I32, THREE, 3]),
+        (TYPE_FLOAT, &[F32, 32]),
+        (TYPE_ARRAY, &[52, I32, THREE]),
+        (COMPOSITE, &[52, 53, SIXTEEN, FOUR, FOUR]),
+        (TYPE_TENSOR, &[PLANE, F32, THREE, 53]),
+        (TYPE_STRUCT, &[PARTS, PLANE, PLANE]),
+        (NULL, &[BOOL, FALSE]),
+        (TYPE_TENSOR, &[REALS, F32, FOUR, IMAGE_SHAPE]),
+        (COMPOSITE, &[ARRAY_1, 61, FOUR]),
+        (TYPE_TENSOR, &[LIST_4, I32, ONE, 61]),
+        (COMPOSITE, &[LIST_4, IMAGE_DIMS, ONE, SIXTEEN, SIXTEEN, ONE]),
+        (COMPOSITE, &[ARRAY_1, 63, THREE]),
+        (TYPE_TENSOR, &[LIST_3, I32, ONE, 63]),
+        (COMPOSITE, &[LIST_3, SHAPE, SIXTEEN, FOUR, FOUR]),
+        (NULL, &[PLANE, 65]),
+    ];
+    let operators: [(u32, &[u32]); 5] = [
+        (EXT_INST, &[REALS, 66, SET, CAST, INPUT]),
+        (EXT_INST, &[PLANE, 67, SET, RESHAPE, 66, SHAPE]),
+        (EXT_INST, &[PARTS, 68, SET, FFT2D, FALSE, FALSE, 67, 65]),
+        (EXTRACT, &[PLANE, 69, 68, 0]),
+        (EXTRACT, &[PLANE, 70, 68, 1]),
+    ];
+    let end: [(u32, &[u32]); 2] =
+        [(EXT_INST, &[REALS, 73, SET, RESHAPE, PART, IMAGE_DIMS]), (EXT_INST, &[IMAGE, RESULT, SET, CAST, 73])];
+    let body = [&operators[..], last, &end].concat();
+    Module::sound().before(ENTRY_POINT, &declarations).without(EXT_INST).before(SET_OUTPUT, &body)
+}
+
+/// The second transform, of operands 69 and 70.
+const AGAIN: (u32, &[u32]) = (EXT_INST, &[PARTS, TRANSFORMED, SET, FFT2D, FALSE, FALSE, 69, 70]);
+const REAL_PART: (u32, &[u32]) = (EXTRACT, &[PLANE, PART, TRANSFORMED, 0]);
+
+#[test]
+fn parts_of_a_transform_are_taken_apart() {
+    let Some(output) = run(&transforms(&[AGAIN, REAL_PART])) else { return };
+    let expected = (0..256).map(|i| {
+        let (plane, y, x) = (i / 16, i / 4 % 4, i % 4);
+        let number = plane * 16 + (4 - y) % 4 * 4 + (4 - x) % 4 - 128;
+        (16 * number).clamp(-128, 127)
+    });
+    assert!(output.iter().map(|&code| i32::from(code)).eq(expected), "{output:?}");
+    // A part may have several names, and neither needs one.
+    let twice = transforms(&[AGAIN, REAL_PART, (EXTRACT, &[PLANE, 74, TRANSFORMED, 0])]);
+    assert_eq!(run(&twice), Some(output));
+}
+
+#[test]
+fn broken_structs_are_refused() {
+    let (sound, again) = (Module::sound, |last: (u32, &[u32])| transforms(&[AGAIN, last]));
+    let transform = |operands: &[u32]| transforms(&[(EXT_INST, operands), REAL_PART]);
+    let with_type = |members: &[u32]| {
+        let module = transform(&[75, TRANSFORMED, SET, FFT2D, FALSE, FALSE, 69, 70]);
+        module.before(ENTRY_POINT, &[(TYPE_STRUCT, &[&[75], members].concat())])
+    };
+    let output = |id| transforms(&[AGAIN, REAL_PART]).operands(SET_OUTPUT, &[id, ZERO]);
+    check(&[
+        (sound().declaring(TYPE_STRUCT, &[]), Rule::SpirvOperands),
+        (sound().declaring(TYPE_STRUCT, &[50, I8]), Rule::SpirvType),
+        (sound().declaring(TYPE_STRUCT, &[50, 50]), Rule::SpirvId),
+        (sound().declaring(EXTRACT, &[IMAGE, 50, INPUT, 0]), Rule::SpirvLayout),
+        (sound().before(GRAPH_END, &[(EXTRACT, &[IMAGE, 50, INPUT, 0])]), Rule::SpirvLayout),
+        (sound().before(SET_OUTPUT, &[(EXTRACT, &[IMAGE, 50, INPUT, 0])]), Rule::SpirvType),
+        (
+            sound()
+                .before(ENTRY_POINT, &[(TYPE_STRUCT, &[50, IMAGE])])
+                .operands(EXT_INST, &[50, RESULT, SET, TABLE, INPUT, ENTRIES_OF_FILE]),
+            Rule::SpirvType,
+        ),
+        (transform(&[PLANE, TRANSFORMED, SET, FFT2D, FALSE, FALSE, 69, 70]), Rule::SpirvType),
+        (transform(&[PARTS, TRANSFORMED, SET, FFT2D, FALSE, FALSE, 69, 68]), Rule::OperandKind),
+        (transform(&[PARTS, TRANSFORMED, SET, FFT2D, FALSE, FALSE, 69]), Rule::OperandCount),
+        (with_type(&[]), Rule::SpirvType),
+        (with_type(&[PLANE]), Rule::SpirvType),
+        (with_type(&[PLANE, PLANE, PLANE]), Rule::SpirvType),
+        (with_type(&[PLANE, IMAGE]), Rule::Operator("a Fourier transform is of f32")),
+        (again((EXTRACT, &[PLANE, PART, TRANSFORMED, 2])), Rule::SpirvOperands),
+        (again((EXTRACT, &[PLANE, PART, TRANSFORMED])), Rule::SpirvOperands),
+        (again((EXTRACT, &[PLANE, PART, TRANSFORMED, 0, 0])), Rule::SpirvOperands),
+        (again((EXTRACT, &[IMAGE, PART, TRANSFORMED, 0])), Rule::SpirvType),
+        (again((EXTRACT, &[PLANE, PART, 75, 0])), Rule::SpirvId),
+        (again((EXTRACT, &[PLANE, INPUT, TRANSFORMED, 0])), Rule::SpirvId),
+        (again((EXTRACT, &[PLANE, BOUND, TRANSFORMED, 0])), Rule::SpirvId),
+        (output(TRANSFORMED), Rule::SpirvType),
     ]);
 }

@@ -24,7 +24,7 @@ fn run(op: impl Into<Op>, operands: &[Tensor], constants: &[Tensor], element: El
     let shape = op.infer(&graph, element).unwrap_or_else(|rule| panic!("{op:?}: {rule}"));
     graph.values.push(Value { element, shape, constant: None });
     let output = graph.values.len() - 1;
-    graph.nodes.push(Node { op, output: ValueId(output as u32) });
+    graph.nodes.push(Node { op, outputs: vec![ValueId(output as u32)] });
     graph.outputs.push(port(output));
     match Interpreter::new(&graph).expect("a valid graph").run(operands) {
         Ok(mut outputs) => outputs.pop(),

@@ -6,9 +6,13 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::thread;
 
-use quantize_runtime::Arena;
+use quantize_build::tosa::{Lowered, validate};
+use quantize_build::vgf::{self, VgfImage};
+use quantize_runtime::graph::ElementType;
 use quantize_runtime::interpreter::{Interpreter, Tensor};
+use quantize_runtime::ops::{Fft2d, Rfft2d};
 use quantize_runtime::vgf::Vgf;
+use quantize_runtime::{Arena, Shape};
 use quantize_tests::{ConvNet, Digits, Mlp, npy, outside, repository};
 
 /// Versions of Arm's VGF library on the package index.
@@ -55,10 +59,33 @@ fn write(path: PathBuf, bytes: impl AsRef<[u8]>) -> PathBuf {
     path
 }
 
-/// Every network's VGF as a file.
+/// Every network's VGF as a file, and that of [`fourier`].
 fn vgf_files(test: &str) -> Vec<PathBuf> {
     let folder = folder(test);
-    NETWORKS.iter().map(|(name, vgf)| write(folder.join(format!("{name}.vgf")), vgf)).collect()
+    let networks = NETWORKS.iter().map(|(name, vgf)| write(folder.join(format!("{name}.vgf")), vgf));
+    networks.chain([write(folder.join("fourier.vgf"), fourier().as_bytes())]).collect()
+}
+
+/// Dimensions of what [`fourier`] transforms.
+const PLANES: [u32; 3] = [2, 4, 16];
+
+/// RFFT2D of an input and the inverse FFT2D of two, whose parts are the outputs: the Vulkan layers of version 0.11 crash
+/// where an operator reads one.
+fn fourier() -> VgfImage {
+    let [n, h, w] = PLANES;
+    let [shape, half] = [w, w / 2 + 1].map(|w| Shape::new(&[n, h, w]).expect("not empty"));
+    let mut lowered = Lowered::default();
+    let [input_real, input_imaginary] = ["real", "imaginary"].map(|name| lowered.input(name, ElementType::F32, shape));
+    let rfft2d = Rfft2d { input: input_real, ..Default::default() };
+    let fft2d = Fft2d { inverse: true, input_real, input_imaginary, ..Default::default() };
+    let parts = [
+        lowered.push_all(rfft2d.into(), ElementType::F32, half, "rfft2d"),
+        lowered.push_all(fft2d.into(), ElementType::F32, shape, "fft2d"),
+    ];
+    for (index, part) in parts.concat().into_iter().enumerate() {
+        lowered.output(format!("part_{index}"), part);
+    }
+    vgf::write(&validate(lowered).expect("a valid graph"))
 }
 
 #[test]
@@ -111,6 +138,33 @@ fn the_vulkan_runner_gives_the_bytes_of_the_generated_code() {
             });
         }
     });
+}
+
+#[test]
+fn the_vulkan_runner_gives_the_parts_of_fourier_transforms() {
+    let Some(runner) = outside::shared("vgf/run_vgf.sh") else { return };
+    let Some(_stack) = outside::installed("quantize-vulkan/.done") else { return };
+    let (folder, image, dims) = (folder("vulkan-fourier"), fourier(), PLANES.map(|dim| dim as usize));
+    let inputs = [7, 11]
+        .map(|step| (0..dims.iter().product()).map(|i: usize| (i * step % 31) as f32 - 15.0).collect::<Vec<_>>());
+    let files = inputs.each_ref().map(|input| npy::bytes(&dims, input));
+    let [real, imaginary] = [0, 1].map(|i| write(folder.join(format!("in{i}.npy")), &files[i]));
+    let vgf = write(folder.join("fourier.vgf"), image.as_bytes());
+    outside::run(Command::new(runner).args([&vgf, &folder, &real, &imaginary]));
+
+    let graph = Vgf::new(image.as_bytes()).and_then(|file| file.graph()).expect("our own file is sound");
+    let outputs = Interpreter::new(&graph).expect("our own graph is valid").run(&inputs.map(Tensor::F32));
+    // Both may be off by 2^−24 of the sum of the terms' absolute values for each of the terms.
+    let terms = 2.0 * (dims[1] * dims[2]) as f32;
+    let limit = 2.0 * terms * (terms * 15.0) / 2_f32.powi(24);
+    for (index, output) in outputs.expect("defined for all inputs").into_iter().enumerate() {
+        let Tensor::F32(output) = output else { panic!("part {index} is {output:?}") };
+        let found = npy::read::<f32>(folder.join(format!("out{index}.npy")));
+        assert_eq!(found.len(), output.len());
+        for (found, expected) in found.iter().zip(output) {
+            assert!((found - expected).abs() <= limit, "part {index}: {found}, not {expected}");
+        }
+    }
 }
 
 #[test]

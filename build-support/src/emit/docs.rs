@@ -41,7 +41,7 @@ pub(super) fn markdown(interface: &Interface, program: Program<'_>) -> String {
     text += "\n| step | module | operator | result | MACs |\n| --- | --- | --- | --- | --- |\n";
     for (index, step) in plan.steps.iter().enumerate() {
         let (label, operator) = step::names(step, program);
-        let (result, macs) = (dimensions(step.output.shape.dims()), thousands(step.macs));
+        let (result, macs) = (dimensions(step.output().shape.dims()), thousands(step.macs));
         _ = writeln!(text, "| {index} | `{label}` | {operator} | {result} | {macs} |");
     }
     text

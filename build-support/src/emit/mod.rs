@@ -147,6 +147,8 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
     let vgf = quote!(&VGF.0);
     let runner = runner(&inputs, &outputs, &vgf, plan.arena_bytes, &quote!(Self { memory }), body);
     let arena_bytes = literal(plan.arena_bytes);
+    let has_pairs = plan.steps.iter().any(|step| step.outputs.len() == 2);
+    let pair = has_pairs.then(|| quote!(type AccessPair<const READS: usize> = arena::AccessPair<#arena_bytes, READS>;));
     let tokens = quote! {
         use ::quantize_runtime::rescale::GeneralRescale;
         use ::quantize_runtime::{
@@ -159,6 +161,7 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
         static VGF: &Aligned<[u8]> = &Aligned(*::core::include_bytes!(#vgf_name));
 
         type Access<const READS: usize> = arena::Access<#arena_bytes, READS>;
+        #pair
 
         #(#constants)*
         #memory

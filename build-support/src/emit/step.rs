@@ -1,7 +1,7 @@
 //! One step of a plan: the constant that describes it and the call of its kernel.
 
 use super::{Program, dimensions, literal, thousands};
-use crate::plan::{Convolution, Epilogue, Kernel, Operand, Source, Step, Window};
+use crate::plan::{Convolution, Epilogue, Kernel, Operand, Source, Step, Window, cosines};
 use proc_macro2::{Ident, TokenStream};
 use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
 use quantize_runtime::graph::Scalar;
@@ -23,7 +23,7 @@ impl Code {
         let (function, file) = (format_ident!("{}", function(step)), Embedded(program.file));
         let operands = step.inputs.iter().filter(|operand| matches!(operand.source, Source::Buffer(_)));
         let reads: Vec<TokenStream> = operands.map(|operand| place(operand, program)).collect();
-        let write = place(&step.output, program);
+        let writes: Vec<TokenStream> = step.outputs.iter().map(|operand| place(operand, program)).collect();
         let count = literal(reads.len());
         let names: Vec<Ident> =
             ["x", "y", "z"].map(|name| format_ident!("{name}")).into_iter().take(reads.len()).collect();
@@ -43,32 +43,45 @@ impl Code {
             }
         });
         let inputs: Vec<TokenStream> = inputs.collect();
-        let output = match view(step.output.element) {
+        // One output, or the parts of a Fourier transform.
+        let outputs: Vec<Ident> = match step.outputs[..] {
+            [_] => vec![format_ident!("output")],
+            _ => ["real", "imaginary"].map(|name| format_ident!("{name}")).to_vec(),
+        };
+        let written = step.outputs.iter().zip(&outputs).map(|(operand, name)| match view(operand.element) {
             Some(view) => {
                 let view = format_ident!("{view}_mut");
-                quote!(bytes::#view(output))
+                quote!(bytes::#view(#name))
             }
-            None => quote!(output),
-        };
+            None => quote!(#name),
+        });
 
-        let description = file.kernel(&step.kernel, step.output.element);
+        let description = file.kernel(&step.kernel, step.output().element);
         let name = format_ident!("{}_{index}", function.to_string().to_uppercase());
         let argument = description.as_ref().map(|_| quote!(&#name,));
         let (docs, places) = (docs(step, program), format_ident!("AT_{index}"));
+        let access = match &writes[..] {
+            [write] => quote!(const #places: Access<#count> = Access::new([#(#reads),*], #write);),
+            _ => quote!(const #places: AccessPair<#count> = AccessPair::new([#(#reads),*], [#(#writes),*]);),
+        };
         let constants = match description {
             Some((kind, value)) => quote! {
                 #[doc = #docs]
                 const #name: #kind = #value;
-                const #places: Access<#count> = Access::new([#(#reads),*], #write);
+                #access
             },
             None => quote! {
                 #[doc = #docs]
-                const #places: Access<#count> = Access::new([#(#reads),*], #write);
+                #access
             },
         };
+        let results = match &outputs[..] {
+            [output] => quote!(#output),
+            parts => quote!([#(#parts),*]),
+        };
         let call = quote! {
-            let ([#(#names),*], output) = #places.split(arena);
-            kernels::#function(#argument #(#inputs,)* #output);
+            let ([#(#names),*], #results) = #places.split(arena);
+            kernels::#function(#argument #(#inputs,)* #(#written),*);
         };
         Self { constants, call }
     }
@@ -98,7 +111,7 @@ fn docs(step: &Step<'_>, program: Program<'_>) -> String {
     let (label, operator) = names(step, program);
     let inputs: Vec<String> = step.inputs.iter().map(|operand| dimensions(operand.shape.dims())).collect();
     let macs = if step.macs > 0 { format!(", {} MACs", thousands(step.macs)) } else { String::new() };
-    let output = dimensions(step.output.shape.dims());
+    let output = dimensions(step.output().shape.dims());
     format!(" `{label}`: {operator}, {} → {output}{macs}.", inputs.join(" and "))
 }
 
@@ -121,7 +134,7 @@ fn function(step: &Step<'_>) -> &'static str {
         },
         Kernel::MatMul(_) => "matmul",
         Kernel::AvgPool2d(_) => "avg_pool2d",
-        Kernel::MaxPool2d(_) => match step.output.element {
+        Kernel::MaxPool2d(_) => match step.output().element {
             I16 => "max_pool2d_i16",
             F32 => "max_pool2d_f32",
             _ => "max_pool2d",
@@ -133,6 +146,8 @@ fn function(step: &Step<'_>) -> &'static str {
         Kernel::ResizeBilinear(_) => "resize_bilinear",
         Kernel::Gather(_) => "gather",
         Kernel::Scatter(_) => "scatter",
+        Kernel::Fft2d { .. } => "fft2d",
+        Kernel::Rfft2d { .. } => "rfft2d",
         Kernel::Reverse(_) => "reverse",
         Kernel::Tile(_) => "tile",
         Kernel::Clamp(_) => "clamp",
@@ -141,7 +156,7 @@ fn function(step: &Step<'_>) -> &'static str {
         Kernel::ClampNumber(_) => "clamp_number",
         Kernel::Table(_) => "table",
         Kernel::TableI16(_) => "table_i16",
-        Kernel::Rescale(_) => match [step.inputs[0].element, step.output.element] {
+        Kernel::Rescale(_) => match [step.inputs[0].element, step.output().element] {
             [I8, I8] => "rescale_i8",
             [I8, I32] => "rescale_i8_to_i32",
             [I32, I8] => "rescale_i32_to_i8",
@@ -155,7 +170,7 @@ fn function(step: &Step<'_>) -> &'static str {
         Kernel::BinaryF32(_) => "binary_f32",
         Kernel::CompareF32(_) => "compare_f32",
         Kernel::Select(_) => "select",
-        Kernel::Cast => match [step.inputs[0].element, step.output.element] {
+        Kernel::Cast => match [step.inputs[0].element, step.output().element] {
             [F32, _] => "cast_from_f32",
             [_, F32] => "cast_to_f32",
             _ => "cast",
@@ -229,6 +244,13 @@ impl Embedded<'_> {
             }
             Kernel::Scatter(step) => {
                 (quote!(Scatter), record!(Scatter { values: shape(&step.values), indices: shape(&step.indices) }))
+            }
+            Kernel::Fft2d { shape: of, inverse } => {
+                let record = record!(Fft2d { shape: shape(of), cosines: table(of), inverse: literal(inverse) });
+                (quote!(Fft2d<'static>), record)
+            }
+            Kernel::Rfft2d { input } => {
+                (quote!(Rfft2d<'static>), record!(Rfft2d { input: shape(input), cosines: table(input) }))
             }
             Kernel::Reverse(step) => {
                 (quote!(Reverse), record!(Reverse { input: shape(&step.input), axis: literal(step.axis) }))
@@ -525,6 +547,12 @@ fn pad(step: &steps::Pad<Scalar>, element: ElementType) -> (TokenStream, TokenSt
 
 fn slice(step: &steps::Slice) -> TokenStream {
     record!(Slice { input: shape(&step.input), output: shape(&step.output), start: literal(step.start) })
+}
+
+/// The cosines of a Fourier transform of tensors `[N, H, W]`.
+fn table(shape: &Shape) -> TokenStream {
+    let cosines = literal(cosines(shape));
+    quote!(&#cosines)
 }
 
 fn shape(shape: &Shape) -> TokenStream {

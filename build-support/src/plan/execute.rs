@@ -1,6 +1,6 @@
 //! Runs a plan on the host with the kernels that generated code calls; for tests.
 
-use super::{Convolution, Epilogue, Kernel, MatMul, Operand, Plan, Source, Window};
+use super::{Convolution, Epilogue, Kernel, MatMul, Operand, Plan, Source, Window, cosines};
 use quantize_runtime::epilogue::{ToF32, ToI32, ToI48};
 use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
 use quantize_runtime::graph::Scalar;
@@ -20,11 +20,15 @@ pub(crate) fn execute(plan: &Plan<'_>, inputs: &[Tensor]) -> Vec<Vec<u8>> {
             Source::Constant(bytes) => bytes.to_vec(),
         };
         let inputs: Vec<Vec<u8>> = step.inputs.iter().map(read).collect();
-        let elements = [step.inputs[0].element, step.output.element];
-        let Source::Buffer(id) = step.output.source else { unreachable!("steps write to the arena") };
-        let mut output = arena[plan.places[id.0 as usize].clone()].to_vec();
-        run(&step.kernel, elements, &inputs, &mut output);
-        arena[plan.places[id.0 as usize].clone()].copy_from_slice(&output);
+        let mut outputs: Vec<Vec<u8>> = step.outputs.iter().map(read).collect();
+        match &mut outputs[..] {
+            [output] => run(&step.kernel, [step.inputs[0].element, step.output().element], &inputs, output),
+            parts => transform(&step.kernel, &inputs, parts),
+        }
+        for (operand, output) in step.outputs.iter().zip(outputs) {
+            let Source::Buffer(id) = operand.source else { unreachable!("steps write to the arena") };
+            arena[plan.places[id.0 as usize].clone()].copy_from_slice(&output);
+        }
     }
     plan.outputs.iter().map(|id| arena[plan.places[id.0 as usize].clone()].to_vec()).collect()
 }
@@ -177,6 +181,24 @@ fn convolution(step: &Convolution<'_>, input: &[u8], output: &mut [u8]) {
     }
 }
 
+/// Calls the kernel of a Fourier transform.
+fn transform(kernel: &Kernel<'_>, inputs: &[Vec<u8>], parts: &mut [Vec<u8>]) {
+    let words = |i: usize| bytes::as_words(&inputs[i]);
+    let [real, imaginary] = parts else { unreachable!("a transform has two parts") };
+    let (real, imaginary) = (bytes::as_words_mut(real), bytes::as_words_mut(imaginary));
+    match *kernel {
+        Kernel::Fft2d { shape, inverse } => {
+            let step = steps::Fft2d { shape, cosines: &cosines(&shape), inverse };
+            kernels::fft2d(&step, words(0), words(1), real, imaginary);
+        }
+        Kernel::Rfft2d { input } => {
+            let step = steps::Rfft2d { input, cosines: &cosines(&input) };
+            kernels::rfft2d(&step, words(0), real, imaginary);
+        }
+        _ => unreachable!("other steps have one output"),
+    }
+}
+
 fn with_value<T>(step: &steps::Pad<Scalar>, value: T) -> steps::Pad<T> {
     steps::Pad { input: step.input, output: step.output, before: step.before, value }
 }
@@ -323,5 +345,6 @@ fn run(kernel: &Kernel<'_>, elements: [ElementType; 2], inputs: &[Vec<u8>], outp
         Kernel::Slice(step) => moved!(kernels::slice(step, inputs[0], output), elements[0]),
         Kernel::Transpose(step) => moved!(kernels::transpose(step, inputs[0], output), elements[0]),
         Kernel::Copy => kernels::copy(&inputs[0], output),
+        Kernel::Fft2d { .. } | Kernel::Rfft2d { .. } => unreachable!("a transform has two outputs"),
     }
 }

@@ -14,7 +14,7 @@ use quantize_runtime::{Shape, bytes, steps};
 pub(super) struct Selected<'a> {
     pub(super) kernel: Kernel<'a>,
     pub(super) inputs: Vec<(ValueId, Shape)>,
-    pub(super) output: (ValueId, Shape),
+    pub(super) outputs: Vec<(ValueId, Shape)>,
     pub(super) node: usize,
     pub(super) macs: u64,
 }
@@ -24,7 +24,9 @@ pub(super) fn select<'a>(graph: &'a Graph<'a>) -> Result<Vec<Selected<'a>>, Stri
     let mut selector = Selector { graph, producers: vec![None; graph.values.len()], uses: vec![0; graph.values.len()] };
     let mut needed = vec![false; graph.values.len()];
     for (index, node) in graph.nodes.iter().enumerate() {
-        selector.producers[node.output.0 as usize] = Some(index);
+        for output in &node.outputs {
+            selector.producers[output.0 as usize] = Some(index);
+        }
         for input in node.op.inputs() {
             selector.uses[input.0 as usize] += 1;
         }
@@ -36,7 +38,7 @@ pub(super) fn select<'a>(graph: &'a Graph<'a>) -> Result<Vec<Selected<'a>>, Stri
 
     let mut steps = Vec::new();
     for (index, node) in graph.nodes.iter().enumerate().rev() {
-        if !needed[node.output.0 as usize] {
+        if !node.outputs.iter().any(|output| needed[output.0 as usize]) {
             continue;
         }
         if let Op::Reshape(op) = &node.op {
@@ -68,21 +70,21 @@ impl<'a> Selector<'a> {
     /// The steps for a node and those fused into it; several only for CONCAT.
     fn node(&self, index: usize) -> Result<Vec<Selected<'a>>, String> {
         let node = &self.graph.nodes[index];
-        let output = (node.output, self.shape(node.output));
+        let output = (node.output(), self.shape(node.output()));
         let with = |value| (value, self.shape(value));
         let (kernel, inputs) = match &node.op {
             Op::Rescale(op) => {
-                if let Some(step) = self.rescaled(op, node.output)? {
+                if let Some(step) = self.rescaled(op, node.output())? {
                     return Ok(vec![step]);
                 }
-                let kernel = match self.is_plain(op, node.output)? {
+                let kernel = match self.is_plain(op, node.output())? {
                     true => Kernel::Rescale(self.rescale(op)?),
-                    false => Kernel::GeneralRescale(self.general_rescale(op, self.element(node.output))?),
+                    false => Kernel::GeneralRescale(self.general_rescale(op, self.element(node.output()))?),
                 };
                 (kernel, vec![with(op.input)])
             }
             Op::Conv2d(_) | Op::Conv3d(_) | Op::DepthwiseConv2d(_) | Op::MatMul(_) | Op::TransposeConv2d(_) => {
-                let epilogue = match self.element(node.output) {
+                let epilogue = match self.element(node.output()) {
                     ElementType::F32 => Epilogue::ToF32,
                     ElementType::I48 => Epilogue::ToI48,
                     _ => Epilogue::ToI32,
@@ -135,6 +137,11 @@ impl<'a> Selector<'a> {
                 let step = steps::Scatter { values: self.shape(op.values), indices: self.shape(op.indices) };
                 (Kernel::Scatter(step), vec![with(op.values), with(op.indices), with(op.input)])
             }
+            Op::Fft2d(op) => {
+                let kernel = Kernel::Fft2d { shape: output.1, inverse: op.inverse };
+                (kernel, vec![with(op.input_real), with(op.input_imaginary)])
+            }
+            Op::Rfft2d(op) => (Kernel::Rfft2d { input: self.shape(op.input) }, vec![with(op.input)]),
             Op::Reverse(op) => {
                 let step = steps::Reverse { input: self.shape(op.input), axis: axis(op.axis) };
                 (Kernel::Reverse(step), vec![with(op.input)])
@@ -152,7 +159,7 @@ impl<'a> Selector<'a> {
                 let table = bytes::as_halves(self.constant(op.table)?);
                 (Kernel::TableI16(steps::TableI16 { table }), vec![with(op.input)])
             }
-            Op::Cast(op) => match self.boundary().quantized(op, self.element(node.output)) {
+            Op::Cast(op) => match self.boundary().quantized(op, self.element(node.output())) {
                 Some((step, input)) => (Kernel::Quantize(step), vec![with(input)]),
                 None => (Kernel::Cast, vec![with(op.input)]),
             },
@@ -167,7 +174,13 @@ impl<'a> Selector<'a> {
                     let input = self.shape(value);
                     let step = steps::Concat { input, output: output.1, axis: axis(op.axis), start };
                     start += input.dims()[op.axis as usize];
-                    Selected { kernel: Kernel::Concat(step), inputs: vec![with(value)], output, node: index, macs: 0 }
+                    Selected {
+                        kernel: Kernel::Concat(step),
+                        inputs: vec![with(value)],
+                        outputs: vec![output],
+                        node: index,
+                        macs: 0,
+                    }
                 });
                 return Ok(parts.collect());
             }
@@ -208,7 +221,8 @@ impl<'a> Selector<'a> {
                 }
             }
         };
-        Ok(vec![Selected { kernel, inputs, output, node: index, macs: 0 }])
+        let outputs = node.outputs.iter().map(|&output| with(output)).collect();
+        Ok(vec![Selected { kernel, inputs, outputs, node: index, macs: 0 }])
     }
 
     /// The kernel of an elementwise operator.
@@ -261,10 +275,10 @@ impl<'a> Selector<'a> {
         let Some(index) = self.sole_producer(op.input) else { return Ok(None) };
         let node = &self.graph.nodes[index];
         // Parameters per channel belong to the last axis, which a RESHAPE in between may have changed.
-        if op.per_channel && node.output != op.input {
+        if op.per_channel && node.output() != op.input {
             return Ok(None);
         }
-        let result = self.shape(node.output);
+        let result = self.shape(node.output());
         if types == (ElementType::I48, ElementType::I16) {
             let rescale = self.general_rescale(op, ElementType::I16)?;
             return self.sums(index, (output, result), Epilogue::GeneralRescale(rescale));
@@ -295,7 +309,7 @@ impl<'a> Selector<'a> {
                     Some(Selected {
                         kernel: Kernel::RescaledBinary(step),
                         inputs: operands,
-                        output: (output, result),
+                        outputs: vec![(output, result)],
                         node: index,
                         macs: 0,
                     })
@@ -308,7 +322,7 @@ impl<'a> Selector<'a> {
 
     /// The step for a chain of REDUCE_SUMs that ends at node `last`, if it starts with a RESCALE of i8.
     fn rescaled_sum(&self, last: usize, rescale: Rescale<'a>, output: ValueId) -> Result<Option<Selected<'a>>, String> {
-        let (mut axes, mut input) = ([false; MAX_RANK], self.graph.nodes[last].output);
+        let (mut axes, mut input) = ([false; MAX_RANK], self.graph.nodes[last].output());
         while let Some(index) = self.producers[input.0 as usize]
             && let Op::ReduceSum(op) = &self.graph.nodes[index].op
             && (index == last || self.uses[input.0 as usize] == 1)
@@ -322,7 +336,7 @@ impl<'a> Selector<'a> {
         Ok(Some(Selected {
             kernel: Kernel::RescaledSum(step),
             inputs: vec![(widened.input, shape)],
-            output: (output, self.shape(self.graph.nodes[last].output)),
+            outputs: vec![(output, self.shape(self.graph.nodes[last].output()))],
             node: last,
             macs: 0,
         }))
@@ -368,7 +382,7 @@ impl<'a> Selector<'a> {
             let columns = *kernel.b.dims().last().expect("rank 3");
             let macs = kernel.a.len() as u64 * u64::from(columns);
             let inputs = vec![with(op.a), with(op.b)];
-            return Ok(Some(Selected { kernel: Kernel::MatMul(kernel), inputs, output, node, macs }));
+            return Ok(Some(Selected { kernel: Kernel::MatMul(kernel), inputs, outputs: vec![output], node, macs }));
         }
         let Some(layer) = convolution::layer(op, |value| self.shape(value)) else { return Ok(None) };
         if layer.weight_zero_point != 0 {
@@ -385,7 +399,7 @@ impl<'a> Selector<'a> {
         };
         let macs = kernel.window.macs(self.shape(layer.weight).len(), &kernel.input, &kernel.output);
         let inputs = vec![with(layer.input)];
-        Ok(Some(Selected { kernel: Kernel::Convolution(kernel), inputs, output, node, macs }))
+        Ok(Some(Selected { kernel: Kernel::Convolution(kernel), inputs, outputs: vec![output], node, macs }))
     }
 
     /// Whether a RESCALE is between signed i8 and i32, with single rounding.

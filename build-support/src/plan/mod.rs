@@ -14,7 +14,7 @@ use quantize_runtime::graph::{ElementType, Graph, Scalar, ValueId};
 use quantize_runtime::operators::any;
 use quantize_runtime::ops::Op;
 use quantize_runtime::rescale::{GeneralRescale, Rescale};
-use quantize_runtime::{Shape, steps};
+use quantize_runtime::{Shape, fourier, steps};
 use std::ops::Range;
 
 /// A program: straight-line steps over one arena.
@@ -47,13 +47,20 @@ pub struct Step<'a> {
     pub kernel: Kernel<'a>,
     /// The tensors that the kernel takes as slices, with the shapes it sees.
     pub inputs: Vec<Operand<'a>>,
-    /// The tensor it writes.
-    pub output: Operand<'a>,
+    /// The tensors it writes, at least one.
+    pub outputs: Vec<Operand<'a>>,
     /// The operator of the graph which stands for this step: a convolution rather than the rescale behind it.
     /// `None` for the copy of an output.
     pub node: Option<usize>,
     /// Multiply-accumulates.
     pub macs: u64,
+}
+
+impl<'a> Step<'a> {
+    /// The first tensor it writes, of most steps the only one.
+    pub fn output(&self) -> &Operand<'a> {
+        &self.outputs[0]
+    }
 }
 
 /// A tensor of a step.
@@ -101,6 +108,18 @@ pub enum Kernel<'a> {
     Gather(steps::Gather),
     /// SCATTER.
     Scatter(steps::Scatter),
+    /// FFT2D; a table of cosines is made for it.
+    Fft2d {
+        /// `[N, H, W]`.
+        shape: Shape,
+        /// Whether it is the inverse transform.
+        inverse: bool,
+    },
+    /// RFFT2D, likewise.
+    Rfft2d {
+        /// `[N, H, W]`.
+        input: Shape,
+    },
     /// REVERSE.
     Reverse(steps::Reverse),
     /// TILE.
@@ -178,13 +197,13 @@ pub fn plan<'a>(graph: &'a Graph<'a>) -> Result<Plan<'a>, String> {
             shape,
         });
         let inputs = operands.collect();
-        let (value, shape) = step.output;
-        let output = Operand {
+        let operands = step.outputs.iter().map(|&(value, shape)| Operand {
             source: Source::Buffer(buffers.write(value, time)),
             element: graph.values[value.0 as usize].element,
             shape,
-        };
-        steps.push(Step { kernel: step.kernel, inputs, output, node: Some(step.node), macs: step.macs });
+        });
+        let outputs = operands.collect();
+        steps.push(Step { kernel: step.kernel, inputs, outputs, node: Some(step.node), macs: step.macs });
     }
 
     let mut outputs: Vec<BufferId> = Vec::new();
@@ -198,7 +217,13 @@ pub fn plan<'a>(graph: &'a Graph<'a>) -> Result<Plan<'a>, String> {
                 let id = buffers.add(value.shape.len() * value.element.size(), time);
                 let operand = |source| Operand { source, element: value.element, shape: value.shape };
                 let (input, output) = (operand(source), operand(Source::Buffer(id)));
-                steps.push(Step { kernel: Kernel::Copy, inputs: vec![input], output, node: None, macs: 0 });
+                steps.push(Step {
+                    kernel: Kernel::Copy,
+                    inputs: vec![input],
+                    outputs: vec![output],
+                    node: None,
+                    macs: 0,
+                });
                 id
             }
         };
@@ -220,12 +245,18 @@ pub fn plan<'a>(graph: &'a Graph<'a>) -> Result<Plan<'a>, String> {
     })
 }
 
+/// The table of a Fourier transform of tensors `[N, H, W]`.
+pub(crate) fn cosines(shape: &Shape) -> Vec<f32> {
+    let [_, h, w] = shape.sizes();
+    fourier::cosines(h.max(w))
+}
+
 /// For each value the one whose memory it shares: a RESHAPE moves nothing.
 fn roots(graph: &Graph<'_>) -> Vec<ValueId> {
     let mut roots: Vec<ValueId> = (0..).map(ValueId).take(graph.values.len()).collect();
     for node in &graph.nodes {
         if let Op::Reshape(op) = &node.op {
-            roots[node.output.0 as usize] = roots[op.input.0 as usize];
+            roots[node.output().0 as usize] = roots[op.input.0 as usize];
         }
     }
     roots

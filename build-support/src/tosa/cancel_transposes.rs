@@ -6,7 +6,7 @@
 
 use super::Lowered;
 use quantize_runtime::Shape;
-use quantize_runtime::graph::{ElementType, Node, Port, ValueId};
+use quantize_runtime::graph::{ElementType, Node, Port, Value, ValueId};
 use quantize_runtime::ops::{self, Clamp, NanMode, Op, Reshape, Transpose};
 
 /// The graph with as few TRANSPOSEs as this finds; with `sink` they move through operators, without only chains merge.
@@ -25,8 +25,10 @@ pub(super) fn cancel_transposes(lowered: &Lowered, sink: bool) -> Lowered {
         }
     }
     for (node, label) in lowered.graph.nodes.iter().zip(&lowered.labels) {
-        let view = rewriter.rewrite(lowered, node, label, sink);
-        rewriter.views[node.output.0 as usize] = Some(view);
+        let views = rewriter.rewrite(lowered, node, label, sink);
+        for (output, view) in node.outputs.iter().zip(views) {
+            rewriter.views[output.0 as usize] = Some(view);
+        }
     }
     for port in &lowered.graph.outputs {
         let view = rewriter.view(port.value);
@@ -40,7 +42,7 @@ pub(super) fn cancel_transposes(lowered: &Lowered, sink: bool) -> Lowered {
 pub(super) fn moved_bytes(lowered: &Lowered) -> usize {
     let transposes = lowered.graph.nodes.iter().filter(|node| matches!(node.op, Op::Transpose(_)));
     transposes
-        .map(|node| &lowered.graph.values[node.output.0 as usize])
+        .map(|node| &lowered.graph.values[node.output().0 as usize])
         .map(|value| value.shape.len() * value.element.size())
         .sum()
 }
@@ -78,38 +80,48 @@ impl Rewriter {
         self.views[value.0 as usize].clone().expect("nodes read values made before them")
     }
 
-    fn rewrite(&mut self, old: &Lowered, node: &Node, label: &str, sink: bool) -> View {
-        let shape = old.shape(node.output);
+    /// The results of a node as views of values of the new graph.
+    fn rewrite(&mut self, old: &Lowered, node: &Node, label: &str, sink: bool) -> Vec<View> {
+        let view = self.moved(old, node, label).or_else(|| if sink { self.sink(old, node, label) } else { None });
+        match view {
+            Some(view) => vec![view],
+            None => self.copied(old, node, label),
+        }
+    }
+
+    /// The result of a node that only moves its operand, or does nothing.
+    fn moved(&mut self, old: &Lowered, node: &Node, label: &str) -> Option<View> {
+        let result = &old.graph.values[node.output().0 as usize];
         match &node.op {
             Op::Transpose(op) => {
                 let perms: Vec<usize> = op.perms.iter().map(|&axis| axis as usize).collect();
-                return self.view(op.input).transpose(&perms);
+                Some(self.view(op.input).transpose(&perms))
             }
             Op::Reshape(op) => {
                 let view = self.view(op.input);
-                if old.shape(op.input) == shape {
-                    return view;
+                if old.shape(op.input) == result.shape {
+                    return Some(view);
                 }
                 let base = self.materialize(&view, label);
-                return View::plain(self.reshape(base, shape, label), shape.rank());
+                Some(View::plain(self.reshape(base, result.shape, label), result.shape.rank()))
             }
             // A slice of everything, a bound on nothing.
-            Op::Slice(op) if old.shape(op.input) == shape => return self.view(op.input),
-            Op::Clamp(op) if bounds_nothing(op, old.graph.values[node.output.0 as usize].element) => {
-                return self.view(op.input);
-            }
-            _ => {}
+            Op::Slice(op) if old.shape(op.input) == result.shape => Some(self.view(op.input)),
+            Op::Clamp(op) if bounds_nothing(op, result.element) => Some(self.view(op.input)),
+            _ => None,
         }
-        if sink && let Some(view) = self.sink(old, node, label) {
-            return view;
-        }
+    }
+
+    /// The results of the node on operands in their own layout.
+    fn copied(&mut self, old: &Lowered, node: &Node, label: &str) -> Vec<View> {
         let mut op = node.op.clone();
         op.for_each_tensor(|operand| {
             let view = self.view(*operand);
             *operand = self.materialize(&view, label);
         });
-        let element = old.graph.values[node.output.0 as usize].element;
-        View::plain(self.new.push(op, element, shape, label), shape.rank())
+        let &Value { element, shape, .. } = &old.graph.values[node.output().0 as usize];
+        let results = self.new.push_all(op, element, shape, label);
+        results.into_iter().map(|base| View::plain(base, shape.rank())).collect()
     }
 
     /// The node working on untransposed operands, if one of them is transposed and the others can follow for free.
@@ -134,7 +146,7 @@ impl Rewriter {
                 None => self.view(*operand).base,
             };
         });
-        let value = &old.graph.values[node.output.0 as usize];
+        let value = &old.graph.values[node.output().0 as usize];
         let base = self.new.push(op, value.element, permuted(&value.shape, &inverse), label);
         Some(View { base, perms })
     }
@@ -203,11 +215,11 @@ impl Rewriter {
     }
 
     fn find(&self, op: &Op) -> Option<ValueId> {
-        self.new.graph.nodes.iter().find(|node| node.op == *op).map(|node| node.output)
+        self.new.graph.nodes.iter().find(|node| node.op == *op).map(Node::output)
     }
 
     fn producer(&self, value: ValueId) -> Option<&Op> {
-        self.new.graph.nodes.iter().find(|node| node.output == value).map(|node| &node.op)
+        self.new.graph.nodes.iter().find(|node| node.outputs.contains(&value)).map(|node| &node.op)
     }
 }
 
@@ -317,11 +329,13 @@ fn permute_attributes(op: &mut Op, perms: &[usize]) -> bool {
         | Op::Conv2d(_)
         | Op::Conv3d(_)
         | Op::DepthwiseConv2d(_)
+        | Op::Fft2d(_)
         | Op::Gather(_)
         | Op::MatMul(_)
         | Op::MaxPool2d(_)
         | Op::Reshape(_)
         | Op::Resize(_)
+        | Op::Rfft2d(_)
         | Op::Scatter(_)
         | Op::TransposeConv2d(_)
         | Op::Transpose(_) => false,

@@ -83,12 +83,18 @@ impl Lowered {
         }
     }
 
-    /// Adds an operator behind all others and returns its result, which has this element type and shape.
+    /// Adds an operator behind all others and returns its first result, which has this element type and shape.
     pub fn push(&mut self, op: Op, element: ElementType, shape: Shape, label: impl Into<String>) -> ValueId {
-        let output = self.value(Value { element, shape, constant: None });
-        self.graph.nodes.push(Node { op, output });
+        self.push_all(op, element, shape, label)[0]
+    }
+
+    /// Adds an operator behind all others and returns its results, each of this element type and shape.
+    pub fn push_all(&mut self, op: Op, element: ElementType, shape: Shape, label: impl Into<String>) -> Vec<ValueId> {
+        let value = Value { element, shape, constant: None };
+        let outputs: Vec<ValueId> = (0..op.results()).map(|_| self.value(value.clone())).collect();
+        self.graph.nodes.push(Node { op, outputs: outputs.clone() });
         self.labels.push(label.into());
-        output
+        outputs
     }
 
     fn value(&mut self, value: Value<'static>) -> ValueId {

@@ -11,10 +11,11 @@ pub(super) fn remove_dead(lowered: &Lowered) -> Lowered {
     }
     let mut keep = vec![false; graph.nodes.len()];
     for (node, keep) in graph.nodes.iter().zip(&mut keep).rev() {
-        *keep = live[node.output.0 as usize];
+        *keep = node.outputs.iter().any(|output| live[output.0 as usize]);
         if *keep {
-            for input in node.op.inputs() {
-                live[input.0 as usize] = true;
+            // What reads one of several results needs the others to be there.
+            for value in node.op.inputs().iter().chain(&node.outputs) {
+                live[value.0 as usize] = true;
             }
         }
     }
@@ -30,7 +31,7 @@ pub(super) fn remove_dead(lowered: &Lowered) -> Lowered {
     for ((node, label), _) in graph.nodes.iter().zip(&lowered.labels).zip(&keep).filter(|(_, keep)| **keep) {
         let mut node = node.clone();
         node.op.for_each_tensor(|value| *value = rename(*value));
-        node.output = rename(node.output);
+        node.outputs.iter_mut().for_each(|output| *output = rename(*output));
         result.graph.nodes.push(node);
         result.labels.push(label.clone());
     }
@@ -65,6 +66,6 @@ mod tests {
         assert_eq!(result.labels, ["live"]);
         assert_eq!(result.graph.values.len(), 3);
         assert_eq!(result.graph.inputs[1].value, unread);
-        assert_eq!(result.graph.nodes[0].output, result.graph.outputs[0].value);
+        assert_eq!(result.graph.nodes[0].output(), result.graph.outputs[0].value);
     }
 }

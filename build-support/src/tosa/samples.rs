@@ -91,14 +91,14 @@ impl Builder {
         value
     }
 
-    /// Adds an operator if its operands and attributes are valid.
+    /// Adds an operator if its operands and attributes are valid, and gives its first result.
     pub(crate) fn push(&mut self, op: impl Into<Op>, element: ElementType) -> Option<ValueId> {
         let op = op.into();
         let shape = op.infer(&self.lowered.graph, element).ok()?;
         let label = format!("{}_{}", op.name().to_lowercase(), self.lowered.graph.nodes.len());
-        let value = self.lowered.push(op, element, shape, label);
-        self.values.push(value);
-        Some(value)
+        let results = self.lowered.push_all(op, element, shape, label);
+        self.values.extend(&results);
+        results.first().copied()
     }
 
     fn shape(&self, value: ValueId) -> Shape {
@@ -296,6 +296,26 @@ impl Builder {
         let op = ops::MatMul { a, b, a_zero_point: self.zero_point(element), b_zero_point: self.zero_point(element) };
         let sums = self.push(op, result)?;
         self.finish(sums, element)
+    }
+
+    /// FFT2D or RFFT2D of as many rows and columns as are powers of two.
+    fn transform(&mut self, input: ValueId, complex: bool) -> Option<ValueId> {
+        let planes = self.rank3(input)?;
+        let &[n, h, w] = self.shape(planes).dims() else { return None };
+        let size = [n, 1 << h.ilog2(), 1 << w.ilog2()].map(|dim: u32| dim as i32).to_vec();
+        let corner = self.push(ops::Slice { input: planes, start: vec![0; 3], size }, self.element(input))?;
+        let local_bound = self.random.below(2) == 0;
+        if !complex {
+            return self.push(ops::Rfft2d { local_bound, input: corner }, F32);
+        }
+        let flipped = self.push(ops::Reverse { axis: 2, input: corner }, self.element(input))?;
+        let op = ops::Fft2d {
+            inverse: self.random.below(2) == 0,
+            local_bound,
+            input_real: corner,
+            input_imaginary: flipped,
+        };
+        self.push(op, F32)
     }
 
     /// GATHER of rows, or SCATTER of them to other places.
@@ -640,7 +660,7 @@ impl Builder {
         if self.shape(a).len() > 3000 {
             return None;
         }
-        match self.random.below(38) {
+        match self.random.below(40) {
             0 => self.convolution(a, false),
             1 => self.convolution(a, true),
             2 => self.pool(a, true),
@@ -712,6 +732,10 @@ impl Builder {
                 let (axis, nan_mode) = (self.axis(a), self.nan_mode());
                 self.push(ops::ArgMax { axis, nan_mode, input: a }, I32)
             }
+            35 | 36 => {
+                let complex = self.random.below(2) == 0;
+                self.transform(a, complex)
+            }
             _ => self.transpose(a),
         }
     }
@@ -773,6 +797,7 @@ pub(crate) fn all_operators() -> Lowered {
     let mut builder = Builder::new(1);
     let x = builder.input("x", I8, &[1, 6, 5, 4]);
     let y = builder.input("y", I8, &[1, 6, 5, 1]);
+    let real = builder.input("real", F32, &[2, 3, 5, 8]);
     let rescale = |builder: &mut Builder, value, element, exponent| {
         builder.rescale(value, element, exponent, false).expect("valid")
     };
@@ -808,6 +833,10 @@ pub(crate) fn all_operators() -> Lowered {
     outputs.push(builder.slice(x).expect("valid"));
     outputs.push(builder.transpose(x).expect("valid"));
     outputs.push(builder.reshape(x).expect("valid"));
+    for complex in [false, true] {
+        builder.transform(real, complex).expect("valid");
+        outputs.extend(&builder.values[builder.values.len() - 2..]);
+    }
     for (index, value) in outputs.into_iter().enumerate() {
         builder.lowered.output(format!("out_{index}"), value);
     }

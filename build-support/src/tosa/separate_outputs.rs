@@ -10,7 +10,7 @@ use quantize_runtime::ops::{Op, Reshape};
 pub(super) fn separate_outputs(mut lowered: Lowered) -> Lowered {
     for index in 0..lowered.graph.outputs.len() {
         let value = lowered.graph.outputs[index].value;
-        let made = lowered.graph.nodes.iter().any(|node| node.output == value);
+        let made = lowered.graph.nodes.iter().any(|node| node.outputs.contains(&value));
         let seen = lowered.graph.outputs[..index].iter().any(|port| port.value == value);
         if made && !seen {
             continue;

@@ -1,4 +1,4 @@
-//! Writes a TOSA graph as a SPIR-V 1.5 graph module, one instruction an operator.
+//! Writes a TOSA graph as a SPIR-V 1.5 graph module, one instruction an operator and one for each of several results.
 //!
 //! Sources: SPV_ARM_tensors, SPV_ARM_graph, the extended instruction set TOSA.001000.1.
 
@@ -67,15 +67,27 @@ pub(super) fn encode(graph: &Graph<'_>) -> Module {
         encoder.ids[port.value.0 as usize] = Some(input);
     }
     for node in &graph.nodes {
-        let tensor = encoder.value_type(node.output);
+        let types: Vec<u32> = node.outputs.iter().map(|&output| encoder.value_type(output)).collect();
+        let result_type = match types[..] {
+            [tensor] => tensor,
+            _ => encoder.type_(opcode::TYPE_STRUCT, &types),
+        };
         let mut op = node.op.clone();
-        let mut operands = Operands { encoder: &mut encoder, result: node.output, ids: Vec::new() };
+        let mut operands = Operands { encoder: &mut encoder, result: node.output(), ids: Vec::new() };
         let Ok(()) = op.visit(&mut operands);
         let operands = operands.ids;
         let result = encoder.id();
-        let words = [&[tensor, result, instruction_set, op.opcode()][..], &operands].concat();
+        let words = [&[result_type, result, instruction_set, op.opcode()][..], &operands].concat();
         instruction(&mut body, opcode::EXT_INST, &words);
-        encoder.ids[node.output.0 as usize] = Some(result);
+        if let [output] = node.outputs[..] {
+            encoder.ids[output.0 as usize] = Some(result);
+            continue;
+        }
+        for ((index, &output), tensor) in (0_u32..).zip(&node.outputs).zip(types) {
+            let part = encoder.id();
+            instruction(&mut body, opcode::COMPOSITE_EXTRACT, &[tensor, part, result, index]);
+            encoder.ids[output.0 as usize] = Some(part);
+        }
     }
     for (index, port) in (0_u32..).zip(&graph.outputs) {
         let operands = [encoder.value(port.value), encoder.word(index)];

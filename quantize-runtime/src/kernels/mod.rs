@@ -1,4 +1,4 @@
-//! Kernels of the [`steps`](crate::steps): free functions of a step, the slices it reads and the slice it writes.
+//! Kernels of the [`steps`](crate::steps): free functions of a step, the slices it reads and the slices it writes.
 //!
 //! Slices hold exactly the elements of the step's shapes. All sets of kernels give the same bytes; so far there is the
 //! portable one.
@@ -13,6 +13,7 @@ pub use portable::elementwise::{
     cast, cast_from_f32, cast_to_f32, clamp, clamp_f32, clamp_i16, clamp_number, dequantize, quantize, rescale,
     rescale_i8, rescale_i8_to_i32, rescale_i32, rescale_i32_to_i8, table, table_i16, unary, unary_f32,
 };
+pub use portable::fft2d::{fft2d, rfft2d};
 pub use portable::indexing::{gather, reverse, scatter, tile};
 pub use portable::integer::{Integer, Wide};
 pub use portable::layout::{concat, copy, pad, slice, transpose};

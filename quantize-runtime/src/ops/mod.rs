@@ -16,6 +16,8 @@ mod convolution;
 mod depthwise_conv2d;
 mod elementwise;
 mod enums;
+mod fft2d;
+mod fourier;
 mod gather;
 mod matmul;
 mod max_pool2d;
@@ -29,6 +31,7 @@ mod rescale;
 mod reshape;
 mod resize;
 mod reverse;
+mod rfft2d;
 mod scatter;
 mod select;
 mod slice;
@@ -53,6 +56,7 @@ pub use conv2d::Conv2d;
 pub use conv3d::Conv3d;
 pub use depthwise_conv2d::DepthwiseConv2d;
 pub use enums::{AccumulatorType, Enumeration, NanMode, ResizeMode, RoundingMode};
+pub use fft2d::Fft2d;
 pub use gather::Gather;
 pub use matmul::MatMul;
 pub use max_pool2d::MaxPool2d;
@@ -66,6 +70,7 @@ pub use rescale::Rescale;
 pub use reshape::Reshape;
 pub use resize::Resize;
 pub use reverse::Reverse;
+pub use rfft2d::Rfft2d;
 pub use scatter::Scatter;
 pub use select::Select;
 pub use slice::Slice;
@@ -80,6 +85,7 @@ pub use unary::{
 use crate::Shape;
 use crate::graph::{ElementType, Graph, Rule, Scalar, Value, ValueId};
 use crate::interpreter::{Environment, Tensor, Unpredictable};
+use alloc::vec;
 use alloc::vec::Vec;
 use core::convert::Infallible;
 
@@ -163,6 +169,24 @@ impl<F: FnMut(&mut ValueId)> Visit for Tensors<F> {
     }
 }
 
+/// What a reference kernel makes.
+trait Results {
+    /// One tensor for each result of the operator.
+    fn tensors(self) -> Vec<Tensor>;
+}
+
+impl Results for Tensor {
+    fn tensors(self) -> Vec<Tensor> {
+        vec![self]
+    }
+}
+
+impl Results for [Tensor; 2] {
+    fn tensors(self) -> Vec<Tensor> {
+        self.into()
+    }
+}
+
 /// Makes [`Op`] of a list of rooms: opcode, struct, name in the TOSA text.
 macro_rules! operators {
     ($($opcode:literal $Room:ident $name:literal,)*) => {
@@ -205,7 +229,7 @@ macro_rules! operators {
                 }
             }
 
-            /// Checks the operator and gives the shape of its result.
+            /// Checks the operator and gives the shape of its result, or that of each of its results.
             ///
             /// `element` is the element type the result is declared with; CAST and RESCALE have the choice, every other
             /// operator allows one.
@@ -218,14 +242,14 @@ macro_rules! operators {
                 }
             }
 
-            /// Runs the reference kernel.
+            /// Runs the reference kernel; `result` is the first of the results.
             pub(crate) fn evaluate(
                 &self,
                 environment: &Environment<'_>,
                 result: &Value<'_>,
-            ) -> Result<Tensor, Unpredictable> {
+            ) -> Result<Vec<Tensor>, Unpredictable> {
                 match self {
-                    $(Self::$Room(op) => op.evaluate(environment, result),)*
+                    $(Self::$Room(op) => op.evaluate(environment, result).map(Results::tensors),)*
                 }
             }
         }
@@ -244,8 +268,10 @@ operators! {
     2 Conv2d "CONV2D",
     3 Conv3d "CONV3D",
     4 DepthwiseConv2d "DEPTHWISE_CONV2D",
+    5 Fft2d "FFT2D",
     6 MatMul "MATMUL",
     7 MaxPool2d "MAX_POOL2D",
+    8 Rfft2d "RFFT2D",
     9 TransposeConv2d "TRANSPOSE_CONV2D",
     10 Clamp "CLAMP",
     11 Erf "ERF",
@@ -306,6 +332,11 @@ operators! {
 }
 
 impl Op {
+    /// The number of results: the Fourier transforms have real and imaginary parts.
+    pub fn results(&self) -> usize {
+        if matches!(self, Self::Fft2d(_) | Self::Rfft2d(_)) { 2 } else { 1 }
+    }
+
     /// Every tensor operand, in order; one that is used twice appears twice.
     pub fn inputs(&self) -> Vec<ValueId> {
         let mut inputs = Vec::new();

@@ -5,6 +5,7 @@ pub(super) mod conv2d;
 pub(super) mod conv3d;
 pub(super) mod depthwise_conv2d;
 pub(super) mod elementwise;
+pub(super) mod fft2d;
 pub(super) mod indexing;
 pub(super) mod integer;
 pub(super) mod layout;

@@ -73,6 +73,10 @@ impl<'a> Decoder<'_, 'a> {
                 (id, Entity::ShapeType(self.word(at, len)?))
             }
             opcode::TYPE_TENSOR => self.declare_tensor_type(at)?,
+            opcode::TYPE_STRUCT => {
+                let ([id], types) = at.leading()?;
+                (id, Entity::StructType(self.tensor_types(at, types)?))
+            }
             opcode::TYPE_POINTER => {
                 let [id, storage, tensor] = at.operands()?;
                 at.require(storage == UNIFORM_CONSTANT, Rule::SpirvType)?;
@@ -80,7 +84,7 @@ impl<'a> Decoder<'_, 'a> {
             }
             opcode::TYPE_GRAPH => {
                 let ([id, inputs], types) = at.leading()?;
-                let types = numbers(types).map(|id| self.tensor_type(at, id)).collect::<Result<Vec<_>, _>>()?;
+                let types = self.tensor_types(at, types)?;
                 let (inputs, outputs) = types.split_at_checked(inputs as usize).ok_or(at.fail(Rule::SpirvOperands))?;
                 (id, Entity::GraphType { inputs: inputs.to_vec(), outputs: outputs.to_vec() })
             }

@@ -59,6 +59,8 @@ pub(super) enum Entity<'a> {
     /// An array of so many u32.
     ShapeType(u32),
     TensorType(Type),
+    /// The results of an operator that has several.
+    StructType(Vec<Type>),
     PointerType(Type),
     GraphType {
         inputs: Vec<Type>,
@@ -72,4 +74,6 @@ pub(super) enum Entity<'a> {
     /// A constant tensor that is not yet a value of the graph.
     Constant(Value<'a>),
     Value(ValueId),
+    /// The results of an operator that has several.
+    Struct(Vec<ValueId>),
 }

@@ -17,6 +17,7 @@ use crate::ops::Op;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec;
 use alloc::vec::Vec;
 use entity::{Entity, Type, is_unsigned};
 use instruction::{Instruction, instructions, numbers};
@@ -146,6 +147,7 @@ impl<'v, 'a> Decoder<'v, 'a> {
             opcode::GRAPH => self.begin(instruction),
             opcode::GRAPH_INPUT => self.input(instruction),
             opcode::EXT_INST => self.operator(instruction),
+            opcode::COMPOSITE_EXTRACT => self.extract(instruction),
             opcode::GRAPH_SET_OUTPUT => self.output(instruction),
             opcode::GRAPH_END => self.end(instruction),
             _ => {
@@ -207,14 +209,30 @@ impl<'v, 'a> Decoder<'v, 'a> {
         let known = matches!(self.get(at, set)?, Entity::InstructionSet);
         at.require(known, Rule::UnsupportedInstruction)?;
         let mut op = Op::from_opcode(number).ok_or(at.fail(Rule::UnsupportedOperator))?;
-        let result = self.tensor_type(at, type_)?;
-        let mut visitor = Operands { decoder: self, at, operands, result: result.element };
+        let (types, is_struct) = match self.get(at, type_)? {
+            Entity::StructType(types) => (types.clone(), true),
+            _ => (vec![self.tensor_type(at, type_)?], false),
+        };
+        at.require(types.len() == op.results() && is_struct == (types.len() > 1), Rule::SpirvType)?;
+        let mut visitor = Operands { decoder: self, at, operands, result: types[0].element };
         op.visit(&mut visitor)?;
         at.require(visitor.operands.is_empty(), Rule::OperandCount)?;
-        let output = add(&mut self.graph, result.value(None));
-        self.graph.nodes.push(Node { op, output });
+        let outputs: Vec<ValueId> = types.iter().map(|type_| add(&mut self.graph, type_.value(None))).collect();
+        let entity = if is_struct { Entity::Struct(outputs.clone()) } else { Entity::Value(outputs[0]) };
+        self.graph.nodes.push(Node { op, outputs });
         self.offsets.push(at.offset);
-        self.define(at, id, Entity::Value(output))
+        self.define(at, id, entity)
+    }
+
+    /// One of several results of an operator.
+    fn extract(&mut self, at: &Instruction<'a>) -> Result<(), Error> {
+        self.enter(at, Part::Operators)?;
+        let [type_, id, composite, index] = at.operands()?;
+        let type_ = self.tensor_type(at, type_)?;
+        let Entity::Struct(values) = self.get(at, composite)? else { return Err(at.fail(Rule::SpirvType)) };
+        let value = *values.get(index as usize).ok_or(at.fail(Rule::SpirvOperands))?;
+        at.require(type_ == Type::of(&self.graph.values[value.0 as usize]), Rule::SpirvType)?;
+        self.define(at, id, Entity::Value(value))
     }
 
     fn output(&mut self, at: &Instruction<'a>) -> Result<(), Error> {
@@ -261,6 +279,10 @@ impl<'v, 'a> Decoder<'v, 'a> {
             Entity::TensorType(type_) => Ok(*type_),
             _ => Err(at.fail(Rule::SpirvType)),
         }
+    }
+
+    fn tensor_types(&self, at: &Instruction<'a>, ids: &[[u8; 4]]) -> Result<Vec<Type>, Error> {
+        numbers(ids).map(|id| self.tensor_type(at, id)).collect()
     }
 
     fn word(&self, at: &Instruction<'a>, id: u32) -> Result<u32, Error> {
