@@ -417,6 +417,17 @@ impl<'a> Lowering<'a> {
         Ok(self.output.push(op, element, shape, &self.label))
     }
 
+    /// An operator with several results, each of this element type and shape.
+    pub(crate) fn push_all(
+        &mut self,
+        op: ops::Op,
+        element: ElementType,
+        shape: &[usize],
+    ) -> Result<Vec<ValueId>, String> {
+        let shape = runtime_shape(shape)?;
+        Ok(self.output.push_all(op, element, shape, &self.label))
+    }
+
     pub(crate) fn shape_of(&self, id: ValueId) -> Vec<usize> {
         self.output.graph.values[id.0 as usize].shape.dims().iter().map(|&dim| dim as usize).collect()
     }

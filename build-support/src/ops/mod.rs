@@ -289,6 +289,7 @@ rooms! {
     conv_transpose2d::ConvTranspose2d,
     cosine_similarity::CosineSimilarity,
     cumsum::Cumsum,
+    dft::Dft,
     einsum::Einsum,
     embedding::Embedding,
     expand::Expand,

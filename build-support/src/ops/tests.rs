@@ -1,4 +1,4 @@
-//! The integer form of each operator against its float form, as lowered, rewritten and planned.
+//! What each operator is lowered to, rewritten and planned, against its float arithmetic.
 
 use super::abs::Abs;
 use super::adaptive_avg_pool1d::AdaptiveAvgPool1d;
@@ -13,6 +13,7 @@ use super::conv1d::Conv1d;
 use super::conv2d::Conv2d;
 use super::conv3d::Conv3d;
 use super::cumsum::Cumsum;
+use super::dft::Dft;
 use super::expand::Expand;
 use super::flip::Flip;
 use super::gather::Gather;
@@ -185,6 +186,38 @@ fn check_with(op: Op, operands: &[Data], result: Option<QuantParams>, quanta: f3
         let expected = expected.clamp(result.dequantize(result.qmin), result.dequantize(result.qmax));
         let difference = (found - expected).abs() / result.scale;
         assert!(difference <= quanta, "{op:?}: {found} instead of {expected}, {difference} quanta of {}", result.scale);
+    }
+}
+
+/// Runs the float form of an operator and checks that results are close to those of calibration's arithmetic.
+#[track_caller]
+fn check_float(op: impl Into<Op>, operand: &Data) {
+    let op = op.into();
+    let (graph, inputs) = network(op.clone(), std::slice::from_ref(operand), true);
+    let expected = op.evaluate(&[operand]).remove(0);
+    let network = QuantGraph {
+        stored: vec![None; graph.value_count()],
+        read: vec![vec![None]],
+        returned: vec![None],
+        weights: vec![None],
+        fused: vec![None],
+        float: vec![true],
+        graph,
+    };
+    let lowered = lower(&network, Profile::Full).expect("a float form");
+    let elements: Vec<_> =
+        inputs.iter().map(|data| Elements::F32(data.real().into_iter().flatten().copied().collect())).collect();
+    for lowered in [tosa::rewrite(&lowered), lowered] {
+        let valid = tosa::validate(lowered).unwrap_or_else(|errors| panic!("{op:?}: {errors:?}"));
+        let outputs = Interpreter::new(valid.graph()).expect("a valid graph").run(&elements).expect("defined");
+        let plan = plan(valid.graph()).unwrap_or_else(|error| panic!("{op:?}: {error}"));
+        assert_eq!(execute(&plan, &elements), outputs.iter().map(Elements::to_le_bytes).collect::<Vec<_>>(), "{op:?}");
+        let [Elements::F32(found)] = &outputs[..] else { panic!("one real result") };
+        let expected = expected.real().expect("a real result");
+        assert_eq!(found.len(), expected.len(), "{op:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!((found - expected).abs() <= 1e-4, "{op:?} of {:?}: {found}, not {expected}", operand.shape());
+        }
     }
 }
 
@@ -386,6 +419,34 @@ fn elements_are_chosen_as_they_are() {
 fn running_sums() {
     check(Cumsum { axis: 1 }, &[real(&[2, 5, 3])], ROUNDED);
     check(Cumsum { axis: 0 }, &[real(&[4])], ROUNDED);
+}
+
+#[test]
+fn fourier_transforms_of_any_size() {
+    for size in [1, 2, 4, 7, 12, 16] {
+        for inverse in [false, true] {
+            for parts in [1, 2] {
+                let dft = |axis| Dft { axis, inverse, onesided: false };
+                check_float(dft(1), &real(&[2, size, parts]));
+                check_float(dft(0), &real(&[size, 3, 2, parts]));
+            }
+        }
+        check_float(Dft { axis: 1, inverse: false, onesided: true }, &real(&[2, size, 3, 1]));
+    }
+}
+
+/// The transform of a cosine of two periods with a sine of one, worked out by hand.
+#[test]
+fn transforms_tell_frequencies_apart() {
+    let signal = Tensor::from_shape_fn(vec![8, 1], |at| {
+        let angle = at[0] as f32 * std::f32::consts::FRAC_PI_4;
+        (2.0 * angle).cos() + angle.sin()
+    });
+    let spectrum = Op::from(Dft { axis: 0, inverse: false, onesided: true }).evaluate(&[&signal.into()]).remove(0);
+    let expected = [[0.0, 0.0], [0.0, -4.0], [4.0, 0.0], [0.0, 0.0], [0.0, 0.0]];
+    for (found, expected) in spectrum.real().expect("a real result").iter().zip(expected.as_flattened()) {
+        assert!((found - expected).abs() < 1e-5, "{spectrum:?}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod attention;
 mod elementwise;
+mod fourier;
 mod grid_sample;
 mod indexing;
 mod layers;
@@ -66,6 +67,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     ("Cos", 7, |importer, node| unary(importer, node, Unary::Cos)),
     ("Cosh", 9, |importer, node| unary(importer, node, Unary::Cosh)),
     ("CumSum", 11, reductions::cumulative_sum),
+    ("DFT", 17, fourier::dft),
     ("DepthToSpace", 1, movement::depth_to_space),
     ("DequantizeLinear", 10, qdq::dequantize),
     ("Div", 7, |importer, node| elementwise::binary(importer, node, Binary::Div)),
@@ -147,6 +149,7 @@ pub(super) const OPERATORS: &[Operator] = &[
     ("ReverseSequence", 10, indexing::reverse_sequence),
     ("RotaryEmbedding", 23, attention::rotary_embedding),
     ("Round", 11, |importer, node| unary(importer, node, Unary::Round)),
+    ("STFT", 17, fourier::stft),
     ("ScatterElements", 11, indexing::scatter_elements),
     ("ScatterND", 11, indexing::scatter_nd),
     ("Selu", 6, elementwise::selu),
