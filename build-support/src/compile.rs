@@ -242,7 +242,12 @@ fn current(site: &Site, attribute: &str, sources: &Sources, origin: &Origin<'_>,
     let is_same = head.attribute == attribute && head.source == site.source && head.hashes == hashes;
     let has_program = head.diagnostics.iter().all(|found| found.level != Level::Error) && site.is_complete;
     let has = |name: &str| folder.path(name).is_file();
-    let has_entry = || head.hashes.parameters.is_none() || has(&format!("{}.lock", site.stem));
+    // The same configuration may now stand under another condition.
+    let has_entry = || {
+        let entry =
+            || schema::parse(&fs::read_to_string(folder.path(&format!("{}.lock", site.stem))).ok()?).ok()?.pop();
+        head.hashes.parameters.is_none() || entry().is_some_and(|entry| entry.model.key == lock::key(site))
+    };
     let is_whole = has(head.code.as_ref()?) && has(&format!("{}.vgf", site.stem)) && has_entry();
     (is_newer && is_same && has_program && is_whole && sources.is_complete(origin)).then_some(head)
 }
