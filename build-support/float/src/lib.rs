@@ -30,6 +30,7 @@ pub use pool::{Window, max_pool2d, sum_pool2d};
 pub use product::{linear, matmul};
 pub use reduce::{normalize, sum};
 pub use resize::{Place, resize};
+pub use threads::on_one_core;
 pub use volume::{Convolution3d, conv3d};
 
 /// The elements of a tensor, in order.

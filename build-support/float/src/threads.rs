@@ -1,7 +1,20 @@
 //! Work on a float tensor spread over the processor's cores.
 
+use std::cell::Cell;
 use std::num::NonZero;
 use std::thread;
+
+thread_local! {
+    /// Whether the caller has work for the other cores.
+    static IS_ALONE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does work on the calling thread alone, for callers that spread over the cores themselves.
+pub fn on_one_core(work: impl FnOnce()) {
+    let before = IS_ALONE.replace(true);
+    work();
+    IS_ALONE.set(before);
+}
 
 /// Operations below which starting threads costs more than it saves.
 const WORTHWHILE: usize = 1 << 21;
@@ -10,7 +23,7 @@ const WORTHWHILE: usize = 1 << 21;
 ///
 /// `operations` is the work of all. Each element is computed by one thread alone, so that results do not depend on their number.
 pub(crate) fn for_runs(output: &mut [f32], unit: usize, operations: usize, compute: impl Fn(usize, &mut [f32]) + Sync) {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let cores = if IS_ALONE.get() { 1 } else { thread::available_parallelism().map_or(1, NonZero::get) };
     let units = output.len() / unit.max(1);
     let run = units.div_ceil(cores).max(1);
     if operations < WORTHWHILE || cores == 1 || units < 2 {

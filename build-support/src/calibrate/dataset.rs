@@ -92,6 +92,11 @@ impl Dataset {
         Ok(Self { inputs })
     }
 
+    /// How many samples there are in all.
+    pub(crate) fn samples(&self) -> usize {
+        self.inputs.first().map_or(0, Input::samples)
+    }
+
     /// One tensor per input, or `None` after the last sample.
     pub(crate) fn next_sample(&mut self) -> Result<Option<Vec<Data>>, String> {
         let tensors = self.inputs.iter_mut().map(Input::next).collect::<Result<Vec<_>, _>>()?;

@@ -2,41 +2,63 @@
 
 pub mod dataset;
 pub mod observer;
+mod turns;
 
 use crate::annotate::{Annotation, GroupId, Observed};
 use crate::config::Dtype;
-use crate::graph::{Data, Graph, Tensor, ValueId};
+use crate::graph::{Data, Graph, NodeId, Tensor, ValueId};
 use crate::quantize::{Params, QuantParams};
 pub use dataset::Dataset;
 use observer::Observer;
 pub(crate) use observer::symmetric_scale;
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Mutex;
+use std::thread;
+use turns::{Abandoned, Turns};
 
-/// Observes every group of tensors over all samples, in order.
+/// Samples that are under way at the same time, at most: each has the memory of the widest point of the network.
+const MOST_SAMPLES: usize = 8;
+
+/// Observes every group of tensors over all samples, in order. Samples are spread over the processor's cores, which changes no
+/// result.
 ///
 /// # Errors
 ///
 /// Tensors that became infinite or not a number, with the name of the first one and the sample.
 pub fn calibrate(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) -> Result<Params, String> {
-    let mut observers: Vec<Observer> =
-        annotation.observers.iter().map(|observed| Observer::new(observed.activation)).collect();
+    let observers = annotation.observers.iter().map(|observed| Observer::new(observed.activation)).collect();
     let consumers = graph.consumers();
     // Results that nobody reads are not observed, as upstream puts observers between maker and reader; inputs are.
     let is_read = |id: ValueId| !consumers[id.index()].is_empty() || graph.is_output(id) || graph.inputs.contains(&id);
     let observers_of = |id| if is_read(id) { annotation.observers_of(graph, id) } else { Vec::new() };
     let groups: Vec<Vec<GroupId>> = (0..graph.value_count()).map(|value| observers_of(ValueId(value as u32))).collect();
-    let mut sample = 0;
-    while let Some(inputs) = dataset.next_sample()? {
-        let mut observe = |id: ValueId, tensor: &Tensor| {
-            for group in &groups[id.index()] {
-                observers[group.index()].observe(tensor.as_slice().expect("standard layout"));
+    let turns = Turns::new(graph, observers, groups);
+
+    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+    let together = cores.min(dataset.samples()).min(MOST_SAMPLES);
+    let source = Mutex::new((0, dataset));
+    // Takes samples until there are no more.
+    let work = || {
+        while let Some((number, inputs)) = next_sample(&source) {
+            let one = || inputs.and_then(|inputs| observe_sample(graph, &consumers, &turns, number, inputs));
+            match catch_unwind(AssertUnwindSafe(one)) {
+                Ok(Ok(())) => {}
+                Ok(Err(message)) => return turns.fail(number, message),
+                Err(panic) => {
+                    // Nobody may wait for this sample.
+                    turns.fail(number, String::new());
+                    resume_unwind(panic);
+                }
             }
-        };
-        run(graph, &consumers, inputs, &mut observe).map_err(|id| {
-            let value = graph.value(id);
-            format!("sample {sample} makes `{}` infinite or not a number: the network overflows in f32", value.name)
-        })?;
-        sample += 1;
+        }
+    };
+    if together == 1 {
+        work();
+    } else {
+        thread::scope(|scope| (0..together).for_each(|_| _ = scope.spawn(|| quantize_float::on_one_core(work))));
     }
+    let observers = turns.finish()?;
     let params = |(observer, observed): (&Observer, &Observed)| match observed.fixed {
         None => observer.params(),
         Some(range) => {
@@ -45,6 +67,33 @@ pub fn calibrate(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) 
         }
     };
     Ok(Params(observers.iter().zip(&annotation.observers).map(params).collect()))
+}
+
+/// The next sample with its number, or why it cannot be read.
+fn next_sample(source: &Mutex<(usize, &mut Dataset)>) -> Option<(usize, Result<Vec<Data>, String>)> {
+    let mut source = source.lock().ok()?;
+    let (number, dataset) = &mut *source;
+    let inputs = dataset.next_sample().transpose()?;
+    *number += 1;
+    Some((*number - 1, inputs))
+}
+
+/// Runs one sample and shows its tensors to the observers; an abandoned sample has no result.
+fn observe_sample(
+    graph: &Graph,
+    consumers: &[Vec<NodeId>],
+    turns: &Turns,
+    number: usize,
+    inputs: Vec<Data>,
+) -> Result<(), String> {
+    let mut sample = turns.begin(number);
+    match run(graph, consumers, inputs, &mut |id, tensor| sample.observe(id, tensor)) {
+        Ok(_) | Err(Stop::Abandoned) => Ok(()),
+        Err(Stop::Overflow(id)) => Err(format!(
+            "sample {number} makes `{}` infinite or not a number: the network overflows in f32",
+            graph.value(id).name
+        )),
+    }
 }
 
 /// The parameters of every group of a network that brings its own.
@@ -67,31 +116,48 @@ pub(crate) fn unseen(annotation: &Annotation) -> Params {
 ///
 /// The first tensor with a value that is infinite or not a number although it was computed from finite ones.
 pub fn evaluate(graph: &Graph, inputs: Vec<Data>) -> Result<Vec<Data>, ValueId> {
-    run(graph, &graph.consumers(), inputs, &mut |_, _| {})
+    run(graph, &graph.consumers(), inputs, &mut |_, _| Ok(())).map_err(|stop| match stop {
+        Stop::Overflow(id) => id,
+        Stop::Abandoned => unreachable!("nobody abandons the only sample"),
+    })
+}
+
+/// Why a sample was not run to its end.
+#[derive(Debug)]
+enum Stop {
+    /// The first tensor with a value that is infinite or not a number although it was computed from finite ones.
+    Overflow(ValueId),
+    Abandoned,
+}
+
+impl From<Abandoned> for Stop {
+    fn from(Abandoned: Abandoned) -> Self {
+        Self::Abandoned
+    }
 }
 
 /// Runs the network on one sample, showing each tensor of real numbers to `observe` in execution order.
 fn run(
     graph: &Graph,
-    consumers: &[Vec<crate::graph::NodeId>],
+    consumers: &[Vec<NodeId>],
     inputs: Vec<Data>,
-    observe: &mut impl FnMut(ValueId, &Tensor),
-) -> Result<Vec<Data>, ValueId> {
-    let mut observe = |id: ValueId, data: &Data| data.real().into_iter().for_each(|tensor| observe(id, tensor));
+    observe: &mut impl FnMut(ValueId, &Tensor) -> Result<(), Abandoned>,
+) -> Result<Vec<Data>, Stop> {
+    let mut observe = |id: ValueId, data: &Data| data.real().map_or(Ok(()), |tensor| observe(id, tensor));
     let mut values: Vec<Option<Data>> = vec![None; graph.value_count()];
     let mut readers: Vec<usize> = consumers.iter().map(Vec::len).collect();
     for output in &graph.outputs {
         readers[output.value.index()] += 1;
     }
     for (&id, data) in graph.inputs.iter().zip(inputs) {
-        observe(id, &data);
+        observe(id, &data)?;
         values[id.index()] = Some(data);
     }
     for node in &graph.nodes {
         let constant = |id: ValueId| graph.value(id).constant.as_ref();
         for &id in &node.inputs {
             if let Some(data) = constant(id) {
-                observe(id, data);
+                observe(id, data)?;
             }
         }
         let operands: Vec<&Data> = node
@@ -103,10 +169,10 @@ fn run(
         // A mask of infinities goes through a network on purpose; one that appears is an overflow.
         let overflows = |result: &Data| !is_finite(result) && operands.iter().all(|operand| is_finite(operand));
         if let Some(index) = results.iter().position(overflows) {
-            return Err(node.outputs[index]);
+            return Err(Stop::Overflow(node.outputs[index]));
         }
         for (&id, result) in node.outputs.iter().zip(results) {
-            observe(id, &result);
+            observe(id, &result)?;
             values[id.index()] = Some(result);
         }
         // A tensor is dropped after its last reader, so that memory follows the widest point of the network.
@@ -124,7 +190,7 @@ fn run(
     }
     for output in &graph.outputs {
         if let Some(data) = &graph.value(output.value).constant {
-            observe(output.value, data);
+            observe(output.value, data)?;
         }
     }
     let output = |id: ValueId| values[id.index()].as_ref().or(graph.value(id).constant.as_ref()).cloned();
@@ -148,7 +214,10 @@ mod tests {
         graph.inputs = vec![input];
         graph.outputs = vec![Output { name: "table".to_owned(), value: constant }];
         let mut seen = Vec::new();
-        let mut observe = |id: ValueId, tensor: &Tensor| seen.push((id, tensor.sum()));
+        let mut observe = |id: ValueId, tensor: &Tensor| {
+            seen.push((id, tensor.sum()));
+            Ok(())
+        };
         let sample = vec![Tensor::zeros(vec![2]).into()];
         run(&graph, &graph.consumers(), sample, &mut observe).expect("finite numbers");
         assert_eq!(seen, [(input, 0.0), (constant, 6.0)]);
