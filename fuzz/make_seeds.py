@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the seeds from the committed models and a few arrays: small, so that a mutation costs little."""
+"""Writes the seeds, from the models of the tests and a few arrays: small, so that a mutation costs little."""
 import glob
 import json
 import os
@@ -9,6 +9,14 @@ import zipfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 DATA = os.path.join(HERE, "..", "tests", "data")
+# Bytes of the longest input, `-max_len`.
+LARGEST = 16384
+
+
+def models(extension):
+    """Networks of the tests by name; the probes have one for each operator."""
+    paths = sorted(glob.glob(os.path.join(DATA, "*s", f"*.{extension}")))
+    return {os.path.basename(path).removesuffix(f".{extension}"): path for path in paths}
 
 
 def folder(target):
@@ -39,15 +47,16 @@ def parts(path):
 
 programs = folder("pt2")
 archives = folder("pt2_archive")
-for path in glob.glob(os.path.join(DATA, "models", "*.pt2")):
-    with open(os.path.join(programs, os.path.basename(path)[:-4]), "wb") as file:
+for name, path in models("pt2").items():
+    with open(os.path.join(programs, name), "wb") as file:
         file.write(parts(path))
-for name in ("half", "double"):
-    shutil.copy(os.path.join(DATA, "models", f"{name}.pt2"), os.path.join(archives, name))
+    if os.path.getsize(path) <= LARGEST:
+        shutil.copy(path, os.path.join(archives, name))
 
-models = folder("onnx")
-for path in glob.glob(os.path.join(DATA, "models", "*.onnx")):
-    shutil.copy(path, os.path.join(models, os.path.basename(path)[:-5]))
+graphs = folder("onnx")
+for name, path in models("onnx").items():
+    if os.path.getsize(path) <= LARGEST:
+        shutil.copy(path, os.path.join(graphs, name))
 
 arrays = folder("npy")
 for kind, (descr, shape, data) in enumerate([
