@@ -86,14 +86,19 @@ const COMPOSITE: [&str; 6] = [
 /// Matrix products, which take the time of a network as layers with weights do.
 const PRODUCTS: [&str; 3] = ["aten.mm.default", "aten.bmm.default", "aten.matmul.default"];
 
+/// `NETWORK=resnet8` prints the rows of networks with that in their names.
 #[test]
 #[ignore = "takes minutes"]
 fn corpus_reaches_what_peers_reach() {
     let Some(folder) = outside::shared("corpus") else { return };
+    let only = std::env::var("NETWORK").unwrap_or_default();
     let (mut default_rules, mut recommended_rules) = (DEFAULT_RULES.to_owned(), RECOMMENDED_RULES.to_owned());
     let (mut missing, mut worse) = (String::new(), Vec::new());
     for folder in &networks(&folder) {
         let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
+        if !name.contains(&only) {
+            continue;
+        }
         let rows = caught(|| {
             let network = Network::open(folder)?;
             Ok((network.default_rules(&name, &mut worse)?, network.recommended_rules(&name, &mut worse)?))
@@ -114,6 +119,9 @@ fn corpus_reaches_what_peers_reach() {
     }
     println!("{text}");
     assert!(missing.is_empty(), "not covered:\n{missing}");
+    if !only.is_empty() {
+        return;
+    }
     let path = repository("docs/accuracy.md");
     if std::env::var_os("BLESS").is_some() {
         std::fs::write(path, text).expect("writable");
