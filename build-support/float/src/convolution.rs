@@ -18,6 +18,8 @@ pub struct Convolution {
 }
 
 /// Convolution of `[N, C, H, W]` with weights `[O, C/groups, KH, KW]` and an optional bias `[O]` to `shape`.
+///
+/// Each output is the f64 sum over (ic, kh, kw) in this order, rounded to f32, to which the bias is added.
 pub fn conv2d(x: &Tensor, weights: &Tensor, bias: Option<&Tensor>, conv: Convolution, shape: &[usize]) -> Tensor {
     let (&[_, c, h, w], &[o, ic, kh, kw]) = (x.shape(), weights.shape()) else { panic!("tensors of rank 4") };
     let (oh, ow) = (shape[2], shape[3]);
@@ -41,7 +43,7 @@ pub fn conv2d(x: &Tensor, weights: &Tensor, bias: Option<&Tensor>, conv: Convolu
 
 /// Transposed convolution of `[N, C, H, W]` with weights `[C, O/groups, KH, KW]` and an optional bias `[O]` to `shape`.
 ///
-/// Each output sums over (ic, kh, kw) in this order.
+/// Each output is the f64 sum over (ic, kh, kw) in this order, rounded to f32, to which the bias is added.
 pub fn conv_transpose2d(
     x: &Tensor,
     weights: &Tensor,
@@ -60,22 +62,24 @@ pub fn conv_transpose2d(
     };
     let operations = x.len() * per_group * conv.groups * kh * kw;
     for_runs(&mut output, oh * ow, operations, |first, run| {
-        for (plane, sums) in (first..).zip(run.chunks_exact_mut(oh * ow)) {
+        let mut sums = vec![0.0_f64; oh * ow];
+        for (plane, results) in (first..).zip(run.chunks_exact_mut(oh * ow)) {
             let (batch, oc) = (plane / o, plane % o);
             let (group, in_group) = (oc / per_group, oc % per_group);
+            sums.fill(0.0);
             for k in 0..in_channels * kh * kw {
                 let (channel, ky, kx) = (group * in_channels + k / (kh * kw), k / kw % kh, k % kw);
-                let weight = weights[((channel * per_group + in_group) * kh + ky) * kw + kx];
+                let weight = f64::from(weights[((channel * per_group + in_group) * kh + ky) * kw + kx]);
                 for (y, row) in input[(batch * c + channel) * h * w..][..h * w].chunks_exact(w).enumerate() {
                     let Some(oy) = at(0, y, ky, oh) else { continue };
-                    for (x, value) in row.iter().enumerate() {
+                    for (x, &value) in row.iter().enumerate() {
                         if let Some(ox) = at(1, x, kx, ow) {
-                            sums[oy * ow + ox] += weight * value;
+                            sums[oy * ow + ox] += weight * f64::from(value);
                         }
                     }
                 }
             }
-            add_bias(bias, oc, sums);
+            round(&sums, bias_of(bias, oc), results);
         }
     });
     tensor(shape, output)
@@ -87,7 +91,7 @@ const CHANNELS: usize = 4;
 
 /// A convolution by planes, each an output channel of a batch.
 ///
-/// Each output sums over (ic, kh, kw) in this order from zero on and then adds the bias, whatever is computed together.
+/// The order of an output's sum does not depend on what is computed together.
 struct Planes<'a> {
     conv: Convolution,
     input: &'a [f32],
@@ -106,12 +110,14 @@ impl Planes<'_> {
     fn one_by_one(&self, first: usize, planes: &mut [f32]) {
         let ([c, h, w], [ic, kh, kw], [o, oh, ow]) = (self.input_shape, self.kernel, self.output);
         let Convolution { stride, pad, dilation, groups } = self.conv;
-        for (plane, sums) in (first..).zip(planes.chunks_exact_mut(oh * ow)) {
+        let mut sums = vec![0.0_f64; oh * ow];
+        for (plane, results) in (first..).zip(planes.chunks_exact_mut(oh * ow)) {
             let (batch, oc) = (plane / o, plane % o);
             let group = oc / (o / groups);
+            sums.fill(0.0);
             for k in 0..ic * kh * kw {
                 let (channel, ky, kx) = (group * ic + k / (kh * kw), k / kw % kh, k % kw);
-                let weight = self.weights[oc * ic * kh * kw + k];
+                let weight = f64::from(self.weights[oc * ic * kh * kw + k]);
                 let columns = valid_outputs(ow, w, kx * dilation[1], stride[1], pad[1][0]);
                 for oy in valid_outputs(oh, h, ky * dilation[0], stride[0], pad[0][0]) {
                     let y = oy * stride[0] + ky * dilation[0] - pad[0][0];
@@ -120,13 +126,14 @@ impl Planes<'_> {
                     let start = columns.start * stride[1] + kx * dilation[1];
                     let taps = row.iter().skip(start.saturating_sub(pad[1][0]));
                     if stride[1] == 1 {
-                        sums.iter_mut().zip(taps).for_each(|(sum, x)| *sum += weight * x);
+                        sums.iter_mut().zip(taps).for_each(|(sum, &x)| *sum += weight * f64::from(x));
                     } else {
-                        sums.iter_mut().zip(taps.step_by(stride[1])).for_each(|(sum, x)| *sum += weight * x);
+                        let taps = taps.step_by(stride[1]);
+                        sums.iter_mut().zip(taps).for_each(|(sum, &x)| *sum += weight * f64::from(x));
                     }
                 }
             }
-            add_bias(self.bias, oc, sums);
+            round(&sums, bias_of(self.bias, oc), results);
         }
     }
 
@@ -135,7 +142,7 @@ impl Planes<'_> {
     fn together(&self, first: usize, planes: &mut [f32]) {
         let ([ic, kh, kw], [o, oh, ow]) = (self.kernel, self.output);
         let (taps, per_group) = (ic * kh * kw, o / self.conv.groups);
-        let mut covered = vec![[0.0_f32; POSITIONS]; taps];
+        let mut covered = vec![[0.0_f64; POSITIONS]; taps];
         let mut rest = planes;
         let mut plane = first;
         while !rest.is_empty() {
@@ -146,18 +153,20 @@ impl Planes<'_> {
             for start in (0..oh * ow).step_by(POSITIONS) {
                 let positions = start..(start + POSITIONS).min(oh * ow);
                 self.gather(batch, oc / per_group, positions.clone(), &mut covered);
-                for (block, sums) in part.chunks_mut(CHANNELS * oh * ow).enumerate() {
-                    let weights = &self.weights[(oc + block * CHANNELS) * taps..];
-                    multiply(weights, &covered, sums, oh * ow, positions.clone());
+                for (block, planes) in part.chunks_mut(CHANNELS * oh * ow).enumerate() {
+                    let channel = oc + block * CHANNELS;
+                    let sums = multiply(&self.weights[channel * taps..], &covered, planes.len() / (oh * ow));
+                    for ((channel, plane), sums) in (channel..).zip(planes.chunks_exact_mut(oh * ow)).zip(&sums) {
+                        round(sums, bias_of(self.bias, channel), &mut plane[positions.clone()]);
+                    }
                 }
             }
-            (0..).zip(part.chunks_exact_mut(oh * ow)).for_each(|(index, sums)| add_bias(self.bias, oc + index, sums));
             (rest, plane) = (behind, plane + count);
         }
     }
 
     /// The elements under each tap of the kernel at some positions; zeros outside the input.
-    fn gather(&self, batch: usize, group: usize, positions: Range<usize>, covered: &mut [[f32; POSITIONS]]) {
+    fn gather(&self, batch: usize, group: usize, positions: Range<usize>, covered: &mut [[f64; POSITIONS]]) {
         let ([c, h, w], [ic, kh, kw], [_, _, ow]) = (self.input_shape, self.kernel, self.output);
         let Convolution { stride, pad, dilation, .. } = self.conv;
         let is_pointwise = [kh, kw] == [1, 1] && stride == [1, 1] && pad == [[0; 2]; 2];
@@ -165,51 +174,66 @@ impl Planes<'_> {
             let channel = batch * c + group * ic + k / (kh * kw);
             let plane = &self.input[channel * h * w..][..h * w];
             if is_pointwise {
-                covered[..positions.len()].copy_from_slice(&plane[positions.clone()]);
+                covered.iter_mut().zip(&plane[positions.clone()]).for_each(|(at, &x)| *at = f64::from(x));
                 continue;
             }
             let (ky, kx) = (k / kw % kh, k % kw);
             for (at, position) in covered.iter_mut().zip(positions.clone()) {
                 let y = (position / ow * stride[0] + ky * dilation[0]).checked_sub(pad[0][0]).filter(|&y| y < h);
                 let x = (position % ow * stride[1] + kx * dilation[1]).checked_sub(pad[1][0]).filter(|&x| x < w);
-                *at = y.zip(x).map_or(0.0, |(y, x)| plane[y * w + x]);
+                *at = y.zip(x).map_or(0.0, |(y, x)| f64::from(plane[y * w + x]));
             }
         }
     }
 }
 
-/// Adds the bias of a channel to its sums.
-pub(crate) fn add_bias(bias: Option<&[f32]>, channel: usize, sums: &mut [f32]) {
-    if let Some(bias) = bias {
-        sums.iter_mut().for_each(|sum| *sum += bias[channel]);
-    }
+/// The bias of a channel.
+pub(crate) fn bias_of(bias: Option<&[f32]>, channel: usize) -> f32 {
+    bias.map_or(0.0, |bias| bias[channel])
 }
 
-/// Sums of up to [`CHANNELS`] planes at some positions.
-fn multiply(weights: &[f32], covered: &[[f32; POSITIONS]], planes: &mut [f32], plane: usize, positions: Range<usize>) {
+/// Rounds as many sums as there are results and adds the bias of their channel.
+pub(crate) fn round(sums: &[f64], bias: f32, results: &mut [f32]) {
+    results.iter_mut().zip(sums).for_each(|(result, &sum)| *result = sum as f32 + bias);
+}
+
+/// Sums of up to [`CHANNELS`] channels at some positions, with the widest vectors of the processor.
+fn multiply(weights: &[f32], covered: &[[f64; POSITIONS]], channels: usize) -> [[f64; POSITIONS]; CHANNELS] {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2")]
+        fn wide(weights: &[f32], covered: &[[f64; POSITIONS]], channels: usize) -> [[f64; POSITIONS]; CHANNELS] {
+            multiply_lanes(weights, covered, channels)
+        }
+        if std::arch::is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor has AVX2.
+            return unsafe { wide(weights, covered, channels) };
+        }
+    }
+    multiply_lanes(weights, covered, channels)
+}
+
+/// Lanes are sums of their own, so that their bits do not depend on how many a processor adds at once.
+#[inline(always)]
+fn multiply_lanes(weights: &[f32], covered: &[[f64; POSITIONS]], channels: usize) -> [[f64; POSITIONS]; CHANNELS] {
     let taps = covered.len();
-    let mut sums = [[0.0_f32; POSITIONS]; CHANNELS];
-    if planes.len() == CHANNELS * plane {
+    let mut sums = [[0.0_f64; POSITIONS]; CHANNELS];
+    if channels == CHANNELS {
         let rows: [&[f32]; CHANNELS] = core::array::from_fn(|channel| &weights[channel * taps..][..taps]);
         for (k, covered) in covered.iter().enumerate() {
             for (sums, row) in sums.iter_mut().zip(rows) {
-                for (sum, x) in sums.iter_mut().zip(covered) {
-                    *sum += row[k] * x;
-                }
+                let weight = f64::from(row[k]);
+                sums.iter_mut().zip(covered).for_each(|(sum, x)| *sum += weight * x);
             }
         }
     } else {
-        for (sums, row) in sums.iter_mut().zip(weights.chunks_exact(taps)).take(planes.len() / plane) {
-            for (weight, covered) in row.iter().zip(covered) {
-                for (sum, x) in sums.iter_mut().zip(covered) {
-                    *sum += weight * x;
-                }
+        for (sums, row) in sums.iter_mut().zip(weights.chunks_exact(taps)).take(channels) {
+            for (&weight, covered) in row.iter().zip(covered) {
+                sums.iter_mut().zip(covered).for_each(|(sum, x)| *sum += f64::from(weight) * x);
             }
         }
     }
-    for (plane, sums) in planes.chunks_exact_mut(plane).zip(&sums) {
-        plane[positions.clone()].copy_from_slice(&sums[..positions.len()]);
-    }
+    sums
 }
 
 /// Which outputs of a row or column read inside the input through the tap at `offset`.
@@ -246,6 +270,24 @@ mod tests {
             }
             sum
         })
+    }
+
+    #[test]
+    fn wide_vectors_change_no_bit() {
+        let mut state = 1_u32;
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / 1000.0 - 8000.0
+        };
+        for taps in [1, 2, 9, 33] {
+            let weights: Vec<f32> = (0..CHANNELS * taps).map(|_| next()).collect();
+            let covered: Vec<[f64; POSITIONS]> = (0..taps).map(|_| core::array::from_fn(|_| next().into())).collect();
+            for channels in 1..=CHANNELS {
+                let bits = |sums: [[f64; POSITIONS]; CHANNELS]| sums.map(|sums| sums.map(f64::to_bits));
+                let expected = bits(multiply_lanes(&weights, &covered, channels));
+                assert_eq!(bits(multiply(&weights, &covered, channels)), expected, "{taps} taps, {channels} channels");
+            }
+        }
     }
 
     #[test]

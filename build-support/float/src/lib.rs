@@ -4,7 +4,8 @@
 //! faster without. Nothing here is generic over what callers pass, as that would be compiled with the caller.
 //!
 //! Results have the same bits on every host: each element is computed by one thread, sums have a fixed order, there is no
-//! fused multiply-add unless the reference has one, and transcendentals are `libm`'s.
+//! fused multiply-add unless the reference has one, and transcendentals are `libm`'s. Sums of products are f64,
+//! rounded before a bias is added: the bits of the reference's f32 sums depend on its processor, and are on all sides of these.
 
 mod convolution;
 mod elementwise;

@@ -1,12 +1,15 @@
 //! Products of matrices.
 
+use crate::convolution::{bias_of, round};
 use crate::threads::for_runs;
 use crate::{Tensor, elements, tensor};
 
-/// Partial sums of a float dot product: a fixed number, so that the order of additions is the same on every host.
+/// Partial sums of a dot product: a fixed number, so that the order of additions is the same on every host.
 const LANES: usize = 8;
 
 /// `x · Wᵀ + b` over the last dimension: `[…, I]` with weights `[O, I]` and an optional bias `[O]` gives `[…, O]`.
+///
+/// Each result is summed up in f64 and rounded, before the bias is added.
 ///
 /// # Panics
 ///
@@ -19,41 +22,44 @@ pub fn linear(x: &Tensor, weights: &Tensor, bias: Option<&Tensor>) -> Tensor {
     for_runs(&mut output, 1, operations, |first, run| {
         for (at, y) in (first..).zip(run) {
             let (row, channel) = (at / o, at % o);
-            *y = dot(&rows[row * i..][..i], &weights[channel * i..][..i]) + bias.map_or(0.0, |bias| bias[channel]);
+            *y = dot(&rows[row * i..][..i], &weights[channel * i..][..i]) as f32 + bias_of(bias, channel);
         }
     });
     let outer = &x.shape()[..x.ndim() - 1];
     tensor(&[outer, &[o]].concat(), output)
 }
 
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0_f32; LANES];
+fn dot(a: &[f32], b: &[f32]) -> f64 {
+    let mut lanes = [0.0_f64; LANES];
     let (a_blocks, a_rest) = a.as_chunks::<LANES>();
     let (b_blocks, b_rest) = b.as_chunks::<LANES>();
     for (a, b) in a_blocks.iter().zip(b_blocks) {
         for lane in 0..LANES {
-            lanes[lane] += a[lane] * b[lane];
+            lanes[lane] += f64::from(a[lane]) * f64::from(b[lane]);
         }
     }
     for (lane, (a, b)) in lanes.iter_mut().zip(a_rest.iter().zip(b_rest)) {
-        *lane += a * b;
+        *lane += f64::from(*a) * f64::from(*b);
     }
     lanes.iter().sum()
 }
 
 /// `[N, K]` times `[K, M]` for each of as many matrices as there are, with all elements one after the other.
 ///
-/// Each result is summed up over K in order.
+/// Each result is summed up over K in order, in f64, and rounded once.
 pub fn matmul(a: &[f32], b: &[f32], [n, k, m]: [usize; 3]) -> Vec<f32> {
     let mut output = vec![0.0_f32; a.len() / k * m];
     let operations = output.len() * k;
     for_runs(&mut output, m, operations, |first, run| {
         // Columns are the inner loop: whatever the vector width, the order of a sum is the same.
-        for (row, sums) in (first..).zip(run.chunks_exact_mut(m)) {
+        let mut sums = vec![0.0_f64; m];
+        for (row, results) in (first..).zip(run.chunks_exact_mut(m)) {
             let b = &b[row / n * k * m..][..k * m];
+            sums.fill(0.0);
             for (&factor, b) in a[row * k..][..k].iter().zip(b.chunks_exact(m)) {
-                sums.iter_mut().zip(b).for_each(|(sum, x)| *sum += factor * x);
+                sums.iter_mut().zip(b).for_each(|(sum, &x)| *sum += f64::from(factor) * f64::from(x));
             }
+            round(&sums, 0.0, results);
         }
     });
     output
