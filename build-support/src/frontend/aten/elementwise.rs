@@ -1,6 +1,6 @@
 //! Functions of one element of each operand.
 
-use super::{Arg, Builder, Call, converted, fold, real, unary};
+use super::{Arg, Builder, Call, converted, fold, number, real, unary};
 use crate::graph::{Data, Element, Tensor, ValueId};
 use crate::ops::add_alpha::AddAlpha;
 use crate::ops::binary::Binary;
@@ -60,10 +60,26 @@ pub(super) fn function_of(name: &str) -> Option<Unary> {
 
 pub(super) fn function(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let name = call.target.split('.').nth(1).map(super::functional);
-    if call.int("decimals", 0)? != 0 {
-        return Err("only rounding to whole numbers is supported".to_owned());
+    let decimals = call.int("decimals", 0)?;
+    if decimals != 0 {
+        return round(builder, call, decimals);
     }
     unary(builder, call, name.and_then(function_of).expect("it was found by this name"))
+}
+
+/// To so many decimals, or to tens, hundreds and so on where they are negative.
+///
+/// Source: torch's `round_decimals`, whose factor is a whole power of ten.
+fn round(builder: &mut Builder<'_>, call: &Call<'_>, decimals: i64) -> Result<Vec<ValueId>, String> {
+    // Beyond these, the factor is no f32.
+    let exponent = i32::try_from(decimals).ok().filter(|decimals| (-38..=38).contains(decimals));
+    let exponent = exponent.ok_or_else(|| format!("rounds to {decimals} decimals; supported are -38 to 38"))?;
+    let factor = number(builder, call, "factor", libm::pow(10.0, exponent.abs().into()))?;
+    let [first, last] = if exponent > 0 { [Binary::Mul, Binary::Div] } else { [Binary::Div, Binary::Mul] };
+    let input = real(builder, call, call.tensor("self")?)?;
+    let scaled = builder.push_piece(call, "scaled", first, &[input, factor])?;
+    let whole = builder.push_piece(call, "whole", Unary::Round, &[scaled])?;
+    builder.push(call, last, &[whole, factor])
 }
 
 pub(super) fn celu(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {

@@ -1,13 +1,14 @@
 //! Layers with parameters: convolutions, products of matrices, normalizations, recurrent networks, embeddings.
 
 use super::{
-    Arg, Builder, Call, only_images, only_rows, pads, pair, positive, positive_pair, positive_sides, real, sides,
-    to_size,
+    Arg, Builder, Call, number, only_images, only_rows, pads, pair, positive, positive_pair, positive_sides, real,
+    sides, to_size,
 };
 use crate::graph::{Tensor, ValueId};
 use crate::ops::addmm::Addmm;
 use crate::ops::attention::Attention;
 use crate::ops::batch_norm::BatchNorm;
+use crate::ops::binary::Binary;
 use crate::ops::conv_transpose2d::ConvTranspose2d;
 use crate::ops::conv1d::Conv1d;
 use crate::ops::conv2d::Conv2d;
@@ -145,6 +146,25 @@ pub(super) fn addmm(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<Va
         inputs.push(real(builder, call, call.tensor(name)?)?);
     }
     builder.push(call, op, &inputs)
+}
+
+/// `beta · self + alpha · (batch1 · batch2)`, matrix by matrix.
+pub(super) fn baddbmm(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let mut inputs = Vec::new();
+    for name in ["self", "batch1", "batch2"] {
+        inputs.push(real(builder, call, call.tensor(name)?)?);
+    }
+    let scaled = |builder: &mut Builder<'_>, name, tensor| match call.float(name, 1.0)? {
+        1.0 => Ok(tensor),
+        factor => {
+            let factor = number(builder, call, name, factor)?;
+            builder.push_piece(call, &format!("times_{name}"), Binary::Mul, &[tensor, factor])
+        }
+    };
+    let product = builder.push_piece(call, "product", MatMul::Bmm, &inputs[1..])?;
+    let product = scaled(builder, "alpha", product)?;
+    let summand = scaled(builder, "beta", inputs[0])?;
+    builder.push(call, Binary::Add, &[summand, product])
 }
 
 pub(super) fn batch_norm(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {

@@ -11,7 +11,7 @@ mod movement;
 mod pools;
 mod reductions;
 
-use crate::graph::{Element, ValueId};
+use crate::graph::{Element, Tensor, ValueId};
 use crate::ops::binary::Binary;
 use crate::ops::bitwise::Bitwise;
 use crate::ops::cast::Cast;
@@ -26,6 +26,7 @@ use call::wrap_axis;
 pub(super) use call::{Arg, Call};
 pub(super) use data_type::{element_of, scalar_type};
 pub(super) use fold::floor_divide;
+use ndarray::IxDyn;
 
 /// Adds what a node means to the network and gives its results; the error says why it is not supported, or nothing where its
 /// name says it all.
@@ -58,10 +59,12 @@ pub(super) fn import_of(target: &str) -> Option<Import> {
         ("amin", _) => |i, c| reductions::amax(i, c, false),
         ("any", _) => |i, c| reductions::any(i, c, false),
         ("arange", _) => constants::arange,
-        ("argmax", _) => reductions::argmax,
+        ("argmax", _) => |i, c| reductions::argmax(i, c, true),
+        ("argmin", _) => |i, c| reductions::argmax(i, c, false),
         ("as_strided", _) => movement::as_strided,
         ("avg_pool1d", _) => pools::avg_pool1d,
         ("avg_pool2d", _) => pools::avg_pool2d,
+        ("baddbmm", _) => layers::baddbmm,
         ("bitwise_not", _) => |i, c| elementwise::bitwise(i, c, Bitwise::Not),
         ("bmm", _) => |i, c| layers::matmul(i, c, matmul::MatMul::Bmm),
         ("broadcast_to" | "expand", _) => movement::expand,
@@ -180,6 +183,7 @@ pub(super) fn import_of(target: &str) -> Option<Import> {
         ("threshold", _) => elementwise::threshold,
         ("tile", _) => movement::tile,
         ("tril", _) => movement::tril,
+        ("triu", _) => movement::triu,
         ("unbind", "int") => movement::unbind,
         ("unflatten", "int") => movement::unflatten,
         ("unfold", _) => movement::unfold,
@@ -226,6 +230,12 @@ fn dropout(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, S
 fn unary(builder: &mut Builder<'_>, call: &Call<'_>, op: impl Into<Op>) -> Result<Vec<ValueId>, String> {
     let input = real(builder, call, call.tensor("self")?)?;
     builder.push(call, op, &[input])
+}
+
+/// A number as an operand of an operator's piece.
+fn number(builder: &mut Builder<'_>, call: &Call<'_>, what: &str, number: f64) -> Result<ValueId, String> {
+    // In the tensor's precision.
+    builder.constant(format!("{}.{what}", call.name), Tensor::from_elem(IxDyn(&[]), number as f32))
 }
 
 /// A tensor of real numbers, converted where it is none.
@@ -316,6 +326,7 @@ fn only_images(input: &[usize]) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::graph::{Data, Graph};
 
     #[test]
     fn forms_in_place_and_copies_are_the_same_operator() {
@@ -331,5 +342,68 @@ mod tests {
         assert!(import_of("aten.hardswish_.default").is_some());
         assert!(import_of("aten.no_such_operator.default").is_none());
         assert!(import_of("quantized.add.default").is_none());
+    }
+
+    /// The result of an operator on constants, which the import computes.
+    fn computed(target: &str, args: &[(&'static str, Arg<'static>)], tensors: &[(&'static str, &[usize])]) -> Data {
+        let (mut graph, mut budget) = (Graph::default(), 1 << 10);
+        let mut args = args.to_vec();
+        for (index, (name, shape)) in tensors.iter().enumerate() {
+            // 0.25, −1.5, 2.75, −4 and so on.
+            let mut next = 0;
+            let data = Tensor::from_shape_simple_fn(*shape, || {
+                next += 1;
+                (1.25 * next as f32 - 1.0 + index as f32) * if next % 2 == 0 { -1.0 } else { 1.0 }
+            });
+            args.push((name, Arg::Tensor(graph.add_constant(*name, data))));
+        }
+        let call = Call { name: "node", target, scopes: Vec::new(), args, results: vec!["node"] };
+        let import = import_of(target).expect("a known operator");
+        let mut builder = Builder { graph: &mut graph, budget: &mut budget };
+        let results = import(&mut builder, &call).unwrap_or_else(|reason| panic!("{target}: {reason}"));
+        graph.value(results[0]).constant.clone().expect("computed from constants")
+    }
+
+    fn reals(shape: &[usize], elements: &[f32]) -> Data {
+        Tensor::from_shape_vec(shape, elements.to_vec()).expect("as many").into()
+    }
+
+    #[test]
+    fn batches_of_products_are_added_to() {
+        let factors = [("beta", Arg::Float(2.0)), ("alpha", Arg::Int(-1))];
+        let tensors: [(_, &[usize]); 3] = [("self", &[2]), ("batch1", &[1, 1, 2]), ("batch2", &[1, 2, 2])];
+        // [1.25, −2.5] · [[2.25, −3.5], [4.75, −6]] = [−9.0625, 10.625], and 2 · [0.25, −1.5].
+        let expected = reals(&[1, 1, 2], &[9.5625, -13.625]);
+        assert_eq!(computed("aten.baddbmm.default", &factors, &tensors), expected);
+        let sum = computed("aten.baddbmm.default", &[], &tensors);
+        assert_eq!(sum, reals(&[1, 1, 2], &[-8.8125, 9.125]));
+    }
+
+    #[test]
+    fn upper_triangles_are_the_rest_of_lower_ones() {
+        let matrix: [(_, &[usize]); 1] = [("self", &[2, 3])];
+        let upper = |diagonal| computed("aten.triu.default", &[("diagonal", Arg::Int(diagonal))], &matrix);
+        assert_eq!(upper(0), reals(&[2, 3], &[0.25, -1.5, 2.75, 0.0, 5.25, -6.5]));
+        assert_eq!(upper(1), reals(&[2, 3], &[0.0, -1.5, 2.75, 0.0, 0.0, -6.5]));
+        assert_eq!(upper(-5), reals(&[2, 3], &[0.25, -1.5, 2.75, -4.0, 5.25, -6.5]));
+    }
+
+    #[test]
+    fn places_of_the_smallest_elements() {
+        let matrix: [(_, &[usize]); 1] = [("self", &[2, 3])];
+        let places = computed("aten.argmin.default", &[("dim", Arg::Int(-1))], &matrix);
+        assert_eq!(places.integers().map(|places| places.iter().copied().collect()), Some(vec![1, 2]));
+        let place = computed("aten.argmin.default", &[], &matrix);
+        assert_eq!(place.integers().map(|place| place.iter().copied().collect()), Some(vec![5]));
+    }
+
+    #[test]
+    fn numbers_are_rounded_to_decimals() {
+        let row: [(_, &[usize]); 1] = [("self", &[4])];
+        let rounded = |decimals| computed("aten.round.decimals", &[("decimals", Arg::Int(decimals))], &row);
+        assert_eq!(rounded(0), reals(&[4], &[0.0, -2.0, 3.0, -4.0]));
+        // Ties to even.
+        assert_eq!(rounded(1), reals(&[4], &[0.2, -1.5, 2.8, -4.0]));
+        assert_eq!(rounded(-1), reals(&[4], &[0.0, 0.0, 0.0, 0.0]));
     }
 }

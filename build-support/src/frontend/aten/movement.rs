@@ -12,6 +12,7 @@ use crate::ops::gather::Gather;
 use crate::ops::index::{Index, rows};
 use crate::ops::index_put::IndexPut;
 use crate::ops::index_select::IndexSelect;
+use crate::ops::masked_fill::MaskedFill;
 use crate::ops::pad::Pad;
 use crate::ops::permute::Permute;
 use crate::ops::pixel_shuffle::PixelShuffle;
@@ -26,6 +27,7 @@ use crate::ops::strided_slice::StridedSlice;
 use crate::ops::tril::Tril;
 use crate::ops::unfold::Unfold;
 use crate::ops::view::View;
+use ndarray::{ArrayD, IxDyn};
 
 /// A result of a call that has several, under its own name.
 fn part<'a>(call: &Call<'a>, name: &'a str) -> Call<'a> {
@@ -336,6 +338,18 @@ pub(super) fn flip(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<Val
 pub(super) fn tril(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let input = real(builder, call, call.tensor("self")?)?;
     builder.push(call, Tril { diagonal: call.int("diagonal", 0)? }, &[input])
+}
+
+/// An upper triangle, whose other elements a mask tells.
+pub(super) fn triu(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
+    let input = real(builder, call, call.tensor("self")?)?;
+    let diagonal = call.int("diagonal", 0)?;
+    let &[.., rows, columns] = builder.shape(input) else { return Err("needs two dimensions or more".to_owned()) };
+    builder.spend(&[rows, columns])?;
+    let below = |at: IxDyn| (at[1] as i64 - at[0] as i64) < diagonal; // sizes of a tensor
+    let mask = ArrayD::from_shape_fn(IxDyn(&[rows, columns]), below);
+    let mask = builder.constant(format!("{}.mask", call.name), mask)?;
+    builder.push(call, MaskedFill { value: 0.0 }, &[input, mask])
 }
 
 pub(super) fn stack(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {

@@ -10,6 +10,7 @@ use crate::ops::cumsum::Cumsum;
 use crate::ops::glu::Glu;
 use crate::ops::max_dim::MaxDim;
 use crate::ops::mean::Mean;
+use crate::ops::neg::Neg;
 use crate::ops::prod::Prod;
 use crate::ops::softmax::Softmax;
 use crate::ops::sum::Sum;
@@ -118,8 +119,12 @@ pub(super) fn vector_norm(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<
     builder.push(call, VectorNorm { order, axes, keep_dims }, &[input])
 }
 
-pub(super) fn argmax(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
-    let input = real(builder, call, call.tensor("self")?)?;
+/// Where the largest element is, or the smallest, which is the largest of the opposite numbers.
+pub(super) fn argmax(builder: &mut Builder<'_>, call: &Call<'_>, largest: bool) -> Result<Vec<ValueId>, String> {
+    let mut input = real(builder, call, call.tensor("self")?)?;
+    if !largest {
+        input = builder.push_piece(call, "opposite", Neg, &[input])?;
+    }
     let rank = builder.shape(input).len();
     let axis = if call.has("dim") { Some(call.axis("dim", 0, rank)?) } else { None };
     builder.push(call, ArgMax { last: false, axis, keep_dims: call.flag("keepdim", false)? }, &[input])
