@@ -2,7 +2,7 @@
 
 use super::adaptive_avg_pool2d::AdaptiveAvgPool2d;
 use super::max_pool2d::MaxPool2d;
-use super::{Pattern, Room};
+use super::{Pattern, Room, shapes_of};
 use crate::graph::{Data, Element, Node, Tensor, Type};
 use crate::lower::{Lowering, Operand};
 use ndarray::ArrayD;
@@ -44,10 +44,7 @@ impl Room for AdaptiveMaxPool2d {
     }
 
     fn infer_all(&self, inputs: &[Type]) -> Result<Vec<Type>, String> {
-        if inputs[0].element != Element::F32 {
-            return Err("operand 0 holds no real numbers".to_owned());
-        }
-        let shape = self.infer(&[&inputs[0].shape])?;
+        let shape = self.infer(&shapes_of(inputs, Element::F32)?)?;
         Ok(vec![Type::real(shape.clone()), Type { element: Element::I64, shape }])
     }
 

@@ -2,7 +2,7 @@
 
 use super::indexing::check_indices;
 use super::index_select::IndexSelect;
-use super::{Pattern, Room};
+use super::{Pattern, Room, shapes_of};
 use crate::graph::{Data, Element, Node, Tensor, Type};
 use crate::lower::Lowering;
 
@@ -22,10 +22,8 @@ impl Room for Embedding {
 
     fn infer_all(&self, inputs: &[Type]) -> Result<Vec<Type>, String> {
         check_indices(&inputs[1..])?;
-        if inputs[0].element != Element::F32 {
-            return Err("operand 0 holds no real numbers".to_owned());
-        }
-        Ok(vec![Type::real(self.infer(&[&inputs[0].shape, &inputs[1].shape])?)])
+        let table = shapes_of(&inputs[..1], Element::F32)?;
+        Ok(vec![Type::real(self.infer(&[table[0], &inputs[1].shape])?)])
     }
 
     fn evaluate(&self, _: &[&Tensor]) -> Tensor {

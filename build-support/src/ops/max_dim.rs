@@ -1,7 +1,7 @@
 //! Largest or smallest element of an axis and where it is.
 
 use super::sum::reduced_shape;
-use super::{Pattern, Room};
+use super::{Pattern, Room, shapes_of};
 use crate::graph::{Data, Element, Node, Tensor, Type};
 use crate::lower::Lowering;
 use ndarray::Axis;
@@ -26,10 +26,7 @@ impl Room for MaxDim {
     }
 
     fn infer_all(&self, inputs: &[Type]) -> Result<Vec<Type>, String> {
-        if inputs[0].element != Element::F32 {
-            return Err("operand 0 holds no real numbers".to_owned());
-        }
-        let shape = self.infer(&[&inputs[0].shape])?;
+        let shape = self.infer(&shapes_of(inputs, Element::F32)?)?;
         Ok(vec![Type::real(shape.clone()), Type { element: Element::I64, shape }])
     }
 

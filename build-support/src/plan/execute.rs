@@ -86,73 +86,33 @@ fn cast([from, to]: [ElementType; 2], input: &[u8], output: &mut [u8]) {
     });
 }
 
-/// Evaluates an expression for the step of a convolution, its input and its output, whatever its operator is.
-macro_rules! with_step {
-    ($step:expr, $weights:expr, $bias:expr, $epilogue:expr, $input:expr, $output:expr) => {{
-        let &Convolution { window, input, output, input_zero_point, .. } = $step;
-        let (weights, bias, epilogue) = ($weights, $bias, $epilogue);
-        match window {
+/// Calls the kernel of a convolution with a step of the fields that all have and those of its window.
+macro_rules! call {
+    ($kernel:ident, $Step:ident { $($field:ident),* }, $layer:expr, $input:expr, $output:expr) => {{
+        let (&Convolution { input, output, input_zero_point, .. }, weights, bias, epilogue) = $layer;
+        let step = steps::$Step { input, output, $($field,)* input_zero_point, weights, bias, epilogue };
+        kernels::$kernel(&step, $input, $output);
+    }};
+}
+
+/// Calls the kernel of a convolution: the step with its weights, bias and epilogue as the kernel takes them, input and output.
+macro_rules! convolve {
+    ($layer:expr, $input:expr, $output:expr) => {
+        match $layer.0.window {
             Window::Conv2d { kernel, stride, dilation, pad } => {
-                let step = steps::Conv2d {
-                    input,
-                    output,
-                    kernel,
-                    stride,
-                    dilation,
-                    pad,
-                    input_zero_point,
-                    weights,
-                    bias,
-                    epilogue,
-                };
-                kernels::conv2d(&step, $input, $output);
+                call!(conv2d, Conv2d { kernel, stride, dilation, pad }, $layer, $input, $output);
             }
             Window::DepthwiseConv2d { kernel, stride, dilation, pad } => {
-                let step = steps::DepthwiseConv2d {
-                    input,
-                    output,
-                    kernel,
-                    stride,
-                    dilation,
-                    pad,
-                    input_zero_point,
-                    weights,
-                    bias,
-                    epilogue,
-                };
-                kernels::depthwise_conv2d(&step, $input, $output);
+                call!(depthwise_conv2d, DepthwiseConv2d { kernel, stride, dilation, pad }, $layer, $input, $output);
             }
             Window::Conv3d { kernel, stride, dilation, pad } => {
-                let step = steps::Conv3d {
-                    input,
-                    output,
-                    kernel,
-                    stride,
-                    dilation,
-                    pad,
-                    input_zero_point,
-                    weights,
-                    bias,
-                    epilogue,
-                };
-                kernels::conv3d(&step, $input, $output);
+                call!(conv3d, Conv3d { kernel, stride, dilation, pad }, $layer, $input, $output);
             }
             Window::TransposeConv2d { kernel, stride, out_pad } => {
-                let step = steps::TransposeConv2d {
-                    input,
-                    output,
-                    kernel,
-                    stride,
-                    out_pad,
-                    input_zero_point,
-                    weights,
-                    bias,
-                    epilogue,
-                };
-                kernels::transpose_conv2d(&step, $input, $output);
+                call!(transpose_conv2d, TransposeConv2d { kernel, stride, out_pad }, $layer, $input, $output);
             }
         }
-    }};
+    };
 }
 
 fn convolution(step: &Convolution<'_>, input: &[u8], output: &mut [u8]) {
@@ -160,23 +120,23 @@ fn convolution(step: &Convolution<'_>, input: &[u8], output: &mut [u8]) {
     match step.epilogue {
         Epilogue::Rescale(epilogue) => {
             let (weights, bias) = (bytes::as_i8s(weights), bytes::as_words(bias));
-            with_step!(step, weights, bias, epilogue, bytes::as_i8s(input), bytes::as_i8s_mut(output));
+            convolve!((step, weights, bias, epilogue), bytes::as_i8s(input), bytes::as_i8s_mut(output));
         }
         Epilogue::GeneralRescale(epilogue) => {
             let (weights, bias) = (bytes::as_i8s(weights), bytes::as_longs(bias));
-            with_step!(step, weights, bias, epilogue, bytes::as_halves(input), bytes::as_halves_mut(output));
+            convolve!((step, weights, bias, epilogue), bytes::as_halves(input), bytes::as_halves_mut(output));
         }
         Epilogue::ToI32 => {
             let (weights, bias) = (bytes::as_i8s(weights), bytes::as_words(bias));
-            with_step!(step, weights, bias, ToI32, bytes::as_i8s(input), bytes::as_words_mut(output));
+            convolve!((step, weights, bias, ToI32), bytes::as_i8s(input), bytes::as_words_mut(output));
         }
         Epilogue::ToI48 => {
             let (weights, bias) = (bytes::as_i8s(weights), bytes::as_longs(bias));
-            with_step!(step, weights, bias, ToI48, bytes::as_halves(input), bytes::as_longs_mut(output));
+            convolve!((step, weights, bias, ToI48), bytes::as_halves(input), bytes::as_longs_mut(output));
         }
         Epilogue::ToF32 => {
             let (weights, bias) = (bytes::as_words(weights), bytes::as_words(bias));
-            with_step!(step, weights, bias, ToF32, bytes::as_words(input), bytes::as_words_mut(output));
+            convolve!((step, weights, bias, ToF32), bytes::as_words(input), bytes::as_words_mut(output));
         }
     }
 }
