@@ -16,7 +16,7 @@ use quantize_syntax::attr::Calibration;
 use quantize_syntax::diagnostic::suggestion;
 use quantize_syntax::lock as schema;
 use quantize_syntax::manifest::{Body, Hashes, Head, Manifest, VERSION};
-use quantize_syntax::{ArgPath, Attr, Diagnostics, Level};
+use quantize_syntax::{ArgPath, Attr, Diagnostic, Diagnostics, Level};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -81,7 +81,9 @@ impl Sources {
                 Err(error) => sample.error = Some(error),
             }
         }
-        let mut files = vec![crate_folder.join(&attr.model.value)];
+        // Without a model the folder itself would be watched.
+        let named = Some(&attr.model.value).filter(|model| !model.is_empty());
+        let mut files: Vec<PathBuf> = named.map(|model| crate_folder.join(model)).into_iter().collect();
         files.extend(model.iter().flat_map(Model::external_paths));
         files.extend(samples.iter().map(|sample| sample.path.clone()));
         Self { files, model, samples, hashes }
@@ -171,7 +173,6 @@ pub(crate) struct Built {
 ///
 /// Only when the output folder cannot be written; everything else is a diagnostic of the manifest.
 pub(crate) fn site(site: &Site, sources: Sources, lock: &LockFile, folder: &Folder) -> io::Result<Built> {
-    let attribute = site.written.clone();
     let (inputs, samples) = sources.inputs(&site.attr);
     let origin = lock.origin(site, &inputs, &samples);
     let name = |extension: &str| format!("{}.{extension}", site.stem);
@@ -181,17 +182,22 @@ pub(crate) fn site(site: &Site, sources: Sources, lock: &LockFile, folder: &Fold
         is_calibrated: matches!(origin, Origin::Samples) && folder.path(&entry).is_file(),
         watched: sources.watched(&origin),
     };
-    if let Some(head) = current(site, &attribute, &sources, &origin, folder) {
+    if let Some(head) = current(site, &sources, &origin, folder) {
         return Ok(built(head, sources));
     }
     let mut diagnostics = Diagnostics::default();
-    let outcome = generate(site, &sources, inputs, &origin, &mut diagnostics);
+    let outcome = match site.attr.model.value.is_empty() {
+        true => Outcome::Unknown,
+        false => generate(site, &sources, inputs, &origin, &mut diagnostics),
+    };
     let mut head = Head {
         version: VERSION,
-        attribute,
+        attribute: site.written.clone(),
+        effective: site.attr.to_string(),
+        origin: site.origins.texts(),
         source: site.source.clone(),
         hashes: Hashes { parameters: None, ..sources.hashes(&origin) },
-        diagnostics: diagnostics.into_vec(),
+        diagnostics: as_written(site, diagnostics),
         ..Head::default()
     };
     let mut body = Body::default();
@@ -226,8 +232,14 @@ pub(crate) fn site(site: &Site, sources: Sources, lock: &LockFile, folder: &Fold
     Ok(built(head, sources))
 }
 
+/// What is wrong with the attribute as written, in that of its arguments that users see.
+fn as_written(site: &Site, found: Diagnostics) -> Vec<Diagnostic> {
+    let found = found.into_vec().into_iter().map(|found| site.origins.as_written(found));
+    site.problems.clone().into_vec().into_iter().chain(found).collect()
+}
+
 /// The head of the manifest in the folder, if it has no errors and nothing it depends on has changed since.
-fn current(site: &Site, attribute: &str, sources: &Sources, origin: &Origin<'_>, folder: &Folder) -> Option<Head> {
+fn current(site: &Site, sources: &Sources, origin: &Origin<'_>, folder: &Folder) -> Option<Head> {
     let path = folder.path(&format!("{}.toml", site.stem));
     let head = Head::parse(&fs::read_to_string(&path).ok()?).ok()?;
     // While our own sources change the version does not: what an older program wrote is not trusted.
@@ -239,7 +251,8 @@ fn current(site: &Site, attribute: &str, sources: &Sources, origin: &Origin<'_>,
         Origin::Lock(entry) if entry.checksum == entry.model.checksum() => {}
         Origin::Lock(_) | Origin::Refused(_) => return None,
     }
-    let is_same = head.attribute == attribute && head.source == site.source && head.hashes == hashes;
+    let is_attribute = head.attribute == site.written && head.effective == site.attr.to_string();
+    let is_same = is_attribute && head.source == site.source && head.origin == site.origins.texts();
     let has_program = head.diagnostics.iter().all(|found| found.level != Level::Error) && site.is_complete;
     let has = |name: &str| folder.path(name).is_file();
     // The same configuration may now stand under another condition.
@@ -249,7 +262,8 @@ fn current(site: &Site, attribute: &str, sources: &Sources, origin: &Origin<'_>,
         head.hashes.parameters.is_none() || entry().is_some_and(|entry| entry.model.key == lock::key(site))
     };
     let is_whole = has(head.code.as_ref()?) && has(&format!("{}.vgf", site.stem)) && has_entry();
-    (is_newer && is_same && has_program && is_whole && sources.is_complete(origin)).then_some(head)
+    (is_newer && is_same && head.hashes == hashes && has_program && is_whole && sources.is_complete(origin))
+        .then_some(head)
 }
 
 /// The head of the manifest that an earlier build left for the struct: its code tells what the struct was like.
@@ -351,7 +365,7 @@ fn generate(
             return Outcome::Interface(declare(site, &trial(graph, &annotation)));
         }
         let network = trial(graph, &annotation);
-        if let Err(errors) = write_vgf(&network, attr.profile) {
+        if let Err(errors) = write_vgf(&network, attr.profile.unwrap_or_default()) {
             diagnostics.error(ArgPath::Model, errors.join("\n"));
         }
         return Outcome::Interface(declare(site, &network));
@@ -368,7 +382,7 @@ fn generate(
     for warning in lock.iter().flat_map(|model| &model.warnings) {
         diagnostics.warning(warning.at.clone(), &warning.message);
     }
-    let (valid, image) = match write_vgf(&network, attr.profile) {
+    let (valid, image) = match write_vgf(&network, attr.profile.unwrap_or_default()) {
         Ok(written) => written,
         Err(errors) => {
             diagnostics.error(ArgPath::Model, errors.join("\n"));
@@ -550,7 +564,7 @@ fn interface(site: &Site, network: &QuantGraph) -> emit::Interface {
     let graph = &network.graph;
     let port = |name: &str, id: ValueId, params: Option<QuantParams>| {
         let value = graph.value(id);
-        let params = params.filter(|_| site.attr.profile == Profile::Int);
+        let params = params.filter(|_| site.attr.profile != Some(Profile::Full));
         let content = match (value.element, params) {
             (Element::F32, Some(QuantParams { dtype, scale, zero_point, qmin, .. })) => {
                 emit::Content::Quantized(emit::Codes { dtype, scale, zero_point, min: qmin })

@@ -1,9 +1,11 @@
 //! Models named in `build.rs` instead of by attributes: a builder with a method for each argument of `#[quantize]`.
 
+use crate::scan::cfg::Cfg;
 use crate::scan::{self, Scan, Site};
-use quantize_syntax::Attr;
+use crate::settings::Origins;
 use quantize_syntax::attr::{self, Calibration, Granularity, Quantized, Rule, Scheme, Selector, Spanned};
 use quantize_syntax::manifest::{self, BUILD_SCRIPT};
+use quantize_syntax::{Attr, Diagnostics};
 use std::path::Path;
 
 pub use quantize_syntax::attr::{Observer, Precedence, Profile};
@@ -62,9 +64,9 @@ impl Compiler {
     }
 
     /// The models of a crate in this folder.
-    pub(crate) fn sites(&self, crate_folder: &Path) -> Scan {
+    pub(crate) fn sites(&self, crate_folder: &Path, cfg: &Cfg) -> Scan {
         let mut scan = match self.is_scanning {
-            true => scan::scan(crate_folder, &scan::cfg::Cfg::from_env()),
+            true => scan::scan(crate_folder, cfg),
             false => Scan::default(),
         };
         if self.models.is_empty() {
@@ -105,7 +107,9 @@ impl Model {
             global: None,
             rules: Vec::new(),
             precedence: Precedence::default(),
-            profile: Profile::default(),
+            profile: None,
+            profile_from: None,
+            runtime: None,
         })
     }
 
@@ -197,7 +201,14 @@ impl Model {
     /// Chooses what quantized model inputs and outputs are in the VGF.
     #[must_use]
     pub fn profile(mut self, profile: Profile) -> Self {
-        self.0.profile = profile;
+        self.0.profile = Some(profile);
+        self
+    }
+
+    /// Takes what no method says from this profile of quantize.toml.
+    #[must_use]
+    pub fn profile_from(mut self, name: &str) -> Self {
+        self.0.profile_from = Some(unplaced(name.to_owned()));
         self
     }
 
@@ -219,6 +230,8 @@ impl Model {
             is_complete: mistakes.is_empty(),
             mistakes,
             when: None,
+            origins: Origins::default(),
+            problems: Diagnostics::default(),
             file: crate_folder.join(BUILD_SCRIPT),
             source: BUILD_SCRIPT.to_owned(),
         }
@@ -317,8 +330,9 @@ mod tests {
             .node("linear_1", None)
             .op("aten.relu.default", Config::int8().observer(Observer::Percentile(99.5)))
             .precedence(Precedence::Legacy)
-            .profile(Profile::Full);
-        let expected = r#"model = "m.onnx", calibration = ["a.npy", "b.npy"], shape(x = [1, 3]), global = int8(per_channel), io = None, input = uint8(observer = minmax), output = snorm(per_channel, eps = 0.5), module(name = "a.b", config = a16w8(per_tensor)), module(type = "ReLU", config = a8w4(per_channel)), node(name = "linear_1", config = None), op(target = "aten.relu.default", config = int8(per_channel, observer = percentile(99.5))), precedence = legacy, profile = full"#;
+            .profile(Profile::Full)
+            .profile_from("small");
+        let expected = r#"model = "m.onnx", calibration = ["a.npy", "b.npy"], shape(x = [1, 3]), global = int8(per_channel), io = None, input = uint8(observer = minmax), output = snorm(per_channel, eps = 0.5), module(name = "a.b", config = a16w8(per_tensor)), module(type = "ReLU", config = a8w4(per_channel)), node(name = "linear_1", config = None), op(target = "aten.relu.default", config = int8(per_channel, observer = percentile(99.5))), precedence = legacy, profile = full, profile_from = "small""#;
         let site = site(model);
         assert_eq!((site.written.as_str(), site.is_complete), (expected, true));
         let named = Model::new("m").calibration_of("x", "a.npy").calibration_of("y", "b.npy");
@@ -344,7 +358,7 @@ mod tests {
     fn names_are_those_of_structs() {
         let model = || Model::new("m");
         let compiler = Compiler::new().model("Net", model()).model("not it", model()).model("Net", model());
-        let scan = compiler.sites(Path::new("/crate"));
+        let scan = compiler.sites(Path::new("/crate"), &Cfg::default());
         assert_eq!(scan.sites.iter().map(|site| site.stem.as_str()).collect::<Vec<_>>(), ["Net"]);
         assert_eq!(scan.errors.len(), 2, "{:?}", scan.errors);
     }

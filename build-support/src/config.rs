@@ -204,8 +204,12 @@ impl Config {
     pub const UINT8: Self = Self { activation: Activation::affine(Dtype::Uint8, 0, 255), ..Self::PER_CHANNEL };
 
     /// Source: oracle of VgfQuantizer, section 2; 16-bit activations leave the smallest scale of weights as it is.
-    fn new(config: attr::Config) -> Option<Self> {
-        let attr::Config::Quantized(Quantized { scheme, granularity, observer, eps }) = config else { return None };
+    fn new(config: &attr::Config) -> Option<Self> {
+        let Quantized { scheme, granularity, observer, eps } = match config {
+            attr::Config::None => return None,
+            attr::Config::Quantized(quantized) => *quantized,
+            attr::Config::Named(name) => unreachable!("stage `settings` replaces `{name}` by what it stands for"),
+        };
         let mut config = match scheme {
             Scheme::Int8 => Self::PER_CHANNEL,
             Scheme::Snorm => Self::SNORM,
@@ -244,12 +248,12 @@ impl Recipe {
                 Selector::Node(name) => Target::Node(name.value.clone()),
                 Selector::Op(target) => Target::Op(target.value.clone()),
             },
-            config: Config::new(rule.value.config.value),
+            config: Config::new(&rule.value.config.value),
             argument: attr.path_of(index),
         });
         let global = attr.global.iter().map(|config| Rule {
             target: Target::Global,
-            config: Config::new(config.value),
+            config: Config::new(&config.value),
             argument: ArgPath::Global,
         });
         Self { rules: explicit.chain(global).collect(), precedence: attr.precedence }

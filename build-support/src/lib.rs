@@ -7,7 +7,7 @@
 //! ```
 //!
 //! It finds every `#[quantize(…)]` of the crate and takes each model through the stages of [`compile`](mod@compile). Stages are
-//! modules of this crate, in this order: [`scan`], [`config`], [`frontend`], [`passes`], [`annotate`](mod@annotate),
+//! modules of this crate, in this order: [`scan`], [`settings`], [`config`], [`frontend`], [`passes`], [`annotate`](mod@annotate),
 //! [`calibrate`], [`quantize`], [`lower`], [`tosa`], [`vgf`], [`plan`], [`emit`].
 
 pub mod annotate;
@@ -27,6 +27,7 @@ pub mod passes;
 pub mod plan;
 pub mod quantize;
 pub mod scan;
+pub mod settings;
 pub mod tosa;
 pub mod vgf;
 
@@ -60,12 +61,25 @@ fn run(compiler: &Compiler) {
     let folder =
         Folder::open(&variable("OUT_DIR").join(quantize_syntax::manifest::FOLDER)).unwrap_or_else(cannot_write);
 
-    let scan = compiler.sites(&crate_folder);
+    let cfg = scan::cfg::Cfg::from_env();
+    let mut scan = compiler.sites(&crate_folder, &cfg);
+    let settings = settings::Settings::read(&crate_folder, &cfg)
+        .unwrap_or_else(|error| panic!("cannot read quantize.toml: {error}"));
+    settings.path.iter().for_each(|file| rerun_if_changed(file));
+    settings.variables.iter().for_each(|variable| println!("cargo::rerun-if-env-changed={variable}"));
+    for mistake in settings.mistakes() {
+        println!("cargo::error={}", one_line(&mistake));
+    }
+    let is_sound = settings.mistakes().next().is_none();
+    // What is misspelt may be a use.
+    for warning in settings.unused(&scan).iter().filter(|_| is_sound) {
+        println!("cargo::warning={}", one_line(warning));
+    }
     scan.files.iter().for_each(|file| rerun_if_changed(file));
     for error in &scan.errors {
         println!("cargo::error={}", one_line(error));
     }
-    if scan.sites.is_empty() && scan.errors.is_empty() {
+    if scan.sites.is_empty() && scan.absent.is_empty() && scan.errors.is_empty() {
         println!(
             "cargo::warning=build.rs calls quantize_build, but no #[quantize(…)] was found in the crate and no model is named"
         );
@@ -78,7 +92,12 @@ fn run(compiler: &Compiler) {
     let lock = LockFile::read(&crate_folder, mode);
     lock.watched().into_iter().for_each(rerun_if_changed);
     let (mut kept, mut calibrated) = (Vec::new(), Vec::new());
-    for site in &scan.sites {
+    for site in &mut scan.sites {
+        kept.push(site.stem.clone());
+        if !is_sound && settings.concerns(site) {
+            continue;
+        }
+        settings.apply(site);
         let sources = compile::Sources::read(&crate_folder, &site.attr);
         let built = compile::site(site, sources, &lock, &folder).unwrap_or_else(cannot_write);
         built.watched.iter().for_each(|file| rerun_if_changed(file));
@@ -88,14 +107,13 @@ fn run(compiler: &Compiler) {
         for Diagnostic { level, message, .. } in &built.head.diagnostics {
             match level {
                 Level::Warning => println!("cargo::warning={}: {}", site.name, one_line(message)),
-                // After an error of the scan the compiler does not get as far as the macro, which would raise it.
-                Level::Error if !scan.errors.is_empty() => {
+                // After an error of the scan or of quantize.toml the compiler does not get as far as the macro, which would raise it.
+                Level::Error if !scan.errors.is_empty() || !is_sound => {
                     println!("cargo::error={}: {}", site.name, one_line(message))
                 }
                 Level::Error => {}
             }
         }
-        kept.push(site.stem.as_str());
     }
     if lock.is_wanted() && !calibrated.is_empty() {
         println!(
@@ -105,6 +123,7 @@ fn run(compiler: &Compiler) {
             list(&calibrated, 8)
         );
     }
+    let kept: Vec<&str> = kept.iter().map(String::as_str).collect();
     folder.remove_others(&kept).unwrap_or_else(cannot_write);
 }
 

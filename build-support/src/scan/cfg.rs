@@ -156,7 +156,7 @@ impl Cfg {
 
     /// That of these `CARGO_CFG_…`, without `debug_assertions`.
     #[cfg(test)]
-    pub(super) fn from_variables(variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn from_variables(variables: &[(&str, &str)]) -> Self {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         Self { variables: variables.collect(), debug_assertions: OnceCell::from(Some(false)) }
     }
@@ -242,7 +242,7 @@ fn version(text: &str) -> Option<(u32, u32)> {
 }
 
 /// Why the build script cannot see these parts of conditions, and what to write instead.
-pub(super) fn explain(parts: &BTreeSet<Predicate>) -> String {
+pub(crate) fn explain(parts: &BTreeSet<Predicate>) -> String {
     let named = parts.iter().map(|part| format!("`{part}`")).collect::<Vec<_>>().join(" and ");
     let reason = |part: &Predicate| match part {
         Predicate::Name(name) if name == "debug_assertions" => {

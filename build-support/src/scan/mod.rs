@@ -9,10 +9,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proc_macro2::LineColumn;
-use quantize_syntax::{Attr, manifest};
+use quantize_syntax::{Attr, Diagnostics, manifest};
 use syn::ext::IdentExt;
 use syn::{Fields, Item, ItemMod, ItemStruct};
 
+use crate::settings::Origins;
 use cfg::{Answer, Cfg};
 use conditions::{Conditions, Relevant, attributes};
 
@@ -32,8 +33,12 @@ pub struct Site {
     /// What is wrong with them; the macro reports it for an attribute, but cannot see what a build script says.
     pub mistakes: Vec<String>,
     /// Canonical text of the condition under which the struct has this attribute: that of its modules, its own and that of
-    /// `cfg_attr`, all of which hold in this build. `None` where there is none.
+    /// `cfg_attr`, all of which hold in this build; with the profile that quantize.toml selects. `None` where there is none.
     pub when: Option<String>,
+    /// Where the arguments come from, once stage `settings` has completed them.
+    pub origins: Origins,
+    /// What that stage found.
+    pub problems: Diagnostics,
     /// The file it is in.
     pub file: PathBuf,
     /// The same file as the manifest names it, see [`manifest::source_path`].
@@ -47,11 +52,26 @@ impl Site {
     }
 }
 
+/// A `quantize` of another build of the same sources.
+#[derive(Debug)]
+pub struct Absent {
+    /// Name of the struct.
+    pub name: String,
+    /// The attribute's arguments as written.
+    pub attr: Attr,
+    /// As [`Site::when`].
+    pub when: Option<String>,
+    /// As [`Site::source`].
+    pub source: String,
+}
+
 /// What a crate's sources contain.
 #[derive(Debug, Default)]
 pub struct Scan {
     /// Structs whose attribute can be read at least in part; the macro reports the others. In the order of targets and modules.
     pub sites: Vec<Site>,
+    /// Attributes that this build does not have, because a condition does not hold or a target's feature is not enabled.
+    pub absent: Vec<Absent>,
     /// Every file that was read or looked for: when one of them changes, the crate must be scanned again.
     pub files: Vec<PathBuf>,
     /// What the macro cannot report because it does not run or does not find a manifest.
@@ -68,7 +88,8 @@ pub fn scan(manifest_dir: &Path, cfg: &Cfg) -> Scan {
     let roots = targets::roots(manifest_dir, &fs::read_to_string(&manifest).unwrap_or_default(), cfg);
     let mut scanner = Scanner::new(manifest_dir, cfg);
     scanner.files.insert(manifest);
-    for root in roots {
+    for (root, is_built) in roots {
+        scanner.is_built = is_built;
         scanner.file(&root, None, &Conditions::default());
     }
     scanner.finish()
@@ -116,7 +137,9 @@ struct Scanner<'a> {
     files: BTreeSet<PathBuf>,
     /// Files, links resolved, with the folder of their modules and the condition they stand under: one that contains itself or
     /// has two parents is followed once.
-    followed: BTreeSet<(PathBuf, Option<String>, Conditions)>,
+    followed: BTreeSet<(PathBuf, Option<String>, Conditions, bool)>,
+    /// Whether the build has the target whose modules are followed.
+    is_built: bool,
     /// In the order of targets and modules.
     found: Vec<Found>,
 }
@@ -137,13 +160,15 @@ struct Found {
 
 impl<'a> Scanner<'a> {
     fn new(manifest_dir: &'a Path, cfg: &'a Cfg) -> Self {
-        Self { manifest_dir, cfg, files: BTreeSet::new(), followed: BTreeSet::new(), found: Vec::new() }
+        Self { manifest_dir, cfg, files: BTreeSet::new(), followed: BTreeSet::new(), is_built: true, found: Vec::new() }
     }
 
     fn file(&mut self, file: &Path, below: Option<String>, conditions: &Conditions) {
-        self.files.insert(file.to_owned());
+        if self.answer(conditions) != Answer::False {
+            self.files.insert(file.to_owned());
+        }
         let Ok(real) = file.canonicalize() else { return };
-        if !self.followed.insert((real, below.clone(), conditions.clone())) {
+        if !self.followed.insert((real, below.clone(), conditions.clone(), self.is_built)) {
             return;
         }
         let Ok(text) = fs::read_to_string(file) else { return };
@@ -151,15 +176,13 @@ impl<'a> Scanner<'a> {
         let folder = file.parent().expect("a file is in a folder").to_owned();
         let source = manifest::source_path(self.manifest_dir, file);
         let place = Place { folder, below };
-        if let Some(conditions) = self.present(&attributes(&parsed.attrs), conditions) {
-            self.items(&parsed.items, (file, &source), &place, &conditions);
-        }
+        let conditions = conditions::of_item(&attributes(&parsed.attrs), conditions);
+        self.items(&parsed.items, (file, &source), &place, &conditions);
     }
 
-    /// The conditions of an item with these attributes; `None` where the build does not have it.
-    fn present(&self, attributes: &[(Conditions, Relevant)], around: &Conditions) -> Option<Conditions> {
-        let conditions = conditions::of_item(attributes, around);
-        (conditions.answer(self.cfg) != Answer::False).then_some(conditions)
+    /// Whether the build has what stands under these conditions in the target that is followed.
+    fn answer(&self, conditions: &Conditions) -> Answer {
+        if self.is_built { conditions.answer(self.cfg) } else { Answer::False }
     }
 
     /// Follows the modules among `items` and gathers the structs.
@@ -169,7 +192,7 @@ impl<'a> Scanner<'a> {
                 Item::Struct(item) => self.structure(item, file, around),
                 Item::Mod(module) => {
                     let attributes = attributes(&module.attrs);
-                    let Some(conditions) = self.present(&attributes, around) else { continue };
+                    let conditions = conditions::of_item(&attributes, around);
                     let paths = self.paths(&attributes, &conditions);
                     match &module.content {
                         Some((_, items)) => {
@@ -212,7 +235,7 @@ impl<'a> Scanner<'a> {
         match candidates.iter().find(|(file, _)| file.is_file()) {
             Some((file, below)) => self.file(file, below.clone(), conditions),
             // Cargo runs a build script again and again for a missing file, which only a build that fails may have.
-            None if conditions.answer(self.cfg) == Answer::True => {
+            None if self.answer(conditions) == Answer::True => {
                 self.files.extend(candidates.into_iter().map(|(file, _)| file));
             }
             None => {}
@@ -228,8 +251,8 @@ impl<'a> Scanner<'a> {
             let (written, is_complete) = (reading.canonical(), reading.mistakes.is_none());
             let (Some(attr), Some(written)) = (reading.attr, written) else { continue };
             let conditions = conditions.and(own);
-            let answer = conditions.answer(self.cfg);
-            if !matches!(item.fields, Fields::Unit) || answer == Answer::False {
+            let answer = self.answer(&conditions);
+            if !matches!(item.fields, Fields::Unit) {
                 continue;
             }
             self.found.push(Found {
@@ -248,17 +271,25 @@ impl<'a> Scanner<'a> {
 
     fn finish(self) -> Scan {
         let mut errors = Vec::new();
-        let mut sites: Vec<(Site, LineColumn)> = Vec::new();
-        for found in known(self.found, &mut errors) {
-            let Found { attr, written, is_complete, name, at, file, source, conditions, .. } = found;
-            let same = |(site, _): &&(Site, LineColumn)| site.name == name && site.source == source;
-            let Some((site, other)) = sites.iter().find(same) else {
-                let when = conditions.text();
-                let stem = name.clone();
-                sites.push((
-                    Site { stem, name, attr, written, is_complete, mistakes: Vec::new(), when, file, source },
-                    at,
-                ));
+        let mut sites: Vec<(Site, LineColumn, Answer)> = Vec::new();
+        let (absent, found): (Vec<Found>, Vec<Found>) =
+            self.found.into_iter().partition(|found| found.answer == Answer::False);
+        let absent = absent.into_iter().map(|Found { name, attr, conditions, source, .. }| Absent {
+            name,
+            attr,
+            when: conditions.text(),
+            source,
+        });
+        for found in known(found, &mut errors) {
+            let Found { attr, written, is_complete, name, at, file, source, conditions, answer } = found;
+            let same = |(site, ..): &&(Site, LineColumn, Answer)| site.name == name && site.source == source;
+            let Some((site, other, first)) = sites.iter().find(same) else {
+                let (stem, when) = (name.clone(), conditions.text());
+                let (origins, problems) = (Origins::default(), Diagnostics::default());
+                let mistakes = Vec::new();
+                let site =
+                    Site { name, stem, attr, written, is_complete, mistakes, when, origins, problems, file, source };
+                sites.push((site, at, answer));
                 continue;
             };
             if *other != at {
@@ -269,20 +300,23 @@ impl<'a> Scanner<'a> {
                 ));
             } else if site.written != written {
                 let (one, two) = (shown(site.when.as_deref()), shown(conditions.text().as_deref()));
+                let advice = match (first, answer) {
+                    (Answer::True, Answer::True) => "make one the other's `not(…)`, or remove one",
+                    _ => "all compilations of the crate share the results of its build script; choose by a feature",
+                };
                 errors.push(format!(
-                    "{source}:{}: `{name}` has two `quantize` in this build, {one} and {two}; make one the other's `not(…)`, or \
-                     remove one",
+                    "{source}:{}: `{name}` has two `quantize` in this build, {one} and {two}; {advice}",
                     at.line
                 ));
             }
         }
-        let mut sites: Vec<Site> = sites.into_iter().map(|(site, _)| site).collect();
+        let mut sites: Vec<Site> = sites.into_iter().map(|(site, ..)| site).collect();
         let names: Vec<(&str, &str)> = sites.iter().map(|site| (site.name.as_str(), site.source.as_str())).collect();
         let stems = manifest::stems(&names);
         for (site, stem) in sites.iter_mut().zip(stems) {
             site.stem = stem;
         }
-        Scan { sites, files: self.files.into_iter().collect(), errors }
+        Scan { sites, absent: absent.collect(), files: self.files.into_iter().collect(), errors }
     }
 }
 
@@ -338,7 +372,7 @@ mod tests {
             fs::create_dir_all(path.parent().expect("in the folder")).expect("temporary folder");
             fs::write(path, text.replace("Q ", QUANTIZE)).expect("temporary file");
         }
-        let Scan { sites, files, errors } = scan(&folder, &build());
+        let Scan { sites, files, errors, .. } = scan(&folder, &build());
         fs::remove_dir_all(&folder).expect("temporary folder");
         let condition = |when: &Option<String>| when.as_ref().map_or_else(String::new, |when| format!(" if {when}"));
         let sites =
@@ -597,7 +631,7 @@ mod tests {
             "src/lib.rs:2: `Net` is the second `#[quantize]` struct of this name in the file; rename one, \
              as generated files are named after struct and file",
             "src/lib.rs:5: `Eye` has two `quantize` in this build, one under `test` and one under `not(test)`; \
-             make one the other's `not(…)`, or remove one",
+             all compilations of the crate share the results of its build script; choose by a feature",
         ];
         check_errors("errors", &[("src/lib.rs", root)], &["Net src/lib.rs", "Eye src/lib.rs if test"], &expected);
     }

@@ -16,17 +16,17 @@ const KINDS: [(&str, &str, &str); 4] = [
     ("bench", "autobenches", "benches"),
 ];
 
-/// Root files that exist: library, programs, examples, tests and benches, whether declared or found by Cargo, apart from those
-/// that need a feature which is not enabled.
+/// Root files that exist: library, programs, examples, tests and benches, whether declared or found by Cargo; `false` beside
+/// those that need a feature which is not enabled.
 ///
 /// `manifest` is the text of Cargo.toml; one that does not parse counts as empty, because Cargo has read it already.
-pub(super) fn roots(manifest_dir: &Path, manifest: &str, cfg: &Cfg) -> Vec<PathBuf> {
+pub(super) fn roots(manifest_dir: &Path, manifest: &str, cfg: &Cfg) -> Vec<(PathBuf, bool)> {
     let manifest: Table = manifest.parse().unwrap_or_default();
     let package = manifest.get("package").and_then(Value::as_table).cloned().unwrap_or_default();
     let library = manifest.get("lib").and_then(|lib| lib.get("path")).and_then(Value::as_str);
     let has_library = manifest.contains_key("lib") || is_automatic(&package, "autolib", true);
     let library = has_library.then(|| manifest_dir.join(library.unwrap_or("src/lib.rs")));
-    let mut roots = Vec::from_iter(library);
+    let mut roots: Vec<(PathBuf, bool)> = library.into_iter().map(|path| (path, true)).collect();
     for (section, switch, folder) in KINDS {
         let mut found = found(&manifest_dir.join(folder));
         if section == "bin" {
@@ -40,13 +40,13 @@ pub(super) fn roots(manifest_dir: &Path, manifest: &str, cfg: &Cfg) -> Vec<PathB
             let is_free = |(name, path): &(String, PathBuf)| {
                 !declared.iter().any(|target| target.name == *name || target.path == *path)
             };
-            roots.extend(found.into_iter().filter(is_free).map(|(_, path)| path));
+            roots.extend(found.into_iter().filter(is_free).map(|(_, path)| (path, true)));
         }
         let is_built = |target: &Declared| target.features.iter().all(|feature| is_enabled(feature, cfg));
-        roots.extend(declared.into_iter().filter(is_built).map(|target| target.path));
+        roots.extend(declared.into_iter().map(|target| (target.path.clone(), is_built(&target))));
     }
     let mut seen = BTreeSet::new();
-    roots.retain(|root| root.is_file() && seen.insert(root.clone()));
+    roots.retain(|(root, is_built)| root.is_file() && seen.insert((root.clone(), *is_built)));
     roots
 }
 

@@ -2,8 +2,9 @@
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
+use syn::parse::Parser as _;
 
-use crate::config::{is_weight_only, weight_only};
+use crate::config::{CONFIGS, is_weight_only, weight_only};
 use crate::diagnostic::suggestion;
 use crate::parser::{Argument, Form, Parser};
 
@@ -25,7 +26,7 @@ impl<T: PartialEq> PartialEq for Spanned<T> {
 /// The arguments of one `#[quantize(…)]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attr {
-    /// Model file, relative to the crate's folder.
+    /// Model file, relative to the crate's folder; empty where only `profile_from` can give it.
     pub model: Spanned<String>,
     /// Sample files, relative to the crate's folder; a model that is quantized already needs none.
     pub calibration: Option<Spanned<Calibration>>,
@@ -37,8 +38,12 @@ pub struct Attr {
     pub rules: Vec<Spanned<Rule>>,
     /// Which of several matching rules decides.
     pub precedence: Precedence,
-    /// What quantized model inputs and outputs are in the VGF.
-    pub profile: Profile,
+    /// What quantized model inputs and outputs are in the VGF, where it is written; else a profile of quantize.toml may say.
+    pub profile: Option<Profile>,
+    /// The profile of quantize.toml that gives what is not written here.
+    pub profile_from: Option<Spanned<String>>,
+    /// Path of the runtime crate where it is not `::quantize_runtime`, such as `firmware::nn`.
+    pub runtime: Option<Spanned<String>>,
 }
 
 /// Where the samples are.
@@ -125,7 +130,7 @@ impl RuleList {
     }
 
     /// What can select nodes in it, with an example.
-    const fn selectors(self) -> &'static [(&'static str, &'static str)] {
+    pub const fn selectors(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Module => &[("name", "blocks.0"), ("type", "Softmax")],
             Self::Node => &[("name", "linear_1")],
@@ -133,7 +138,8 @@ impl RuleList {
         }
     }
 
-    fn selector(self, key: &str, text: Spanned<String>) -> Selector {
+    /// What selects by one of these keys.
+    pub fn selector(self, key: &str, text: Spanned<String>) -> Selector {
         match (self, key) {
             (Self::Module, "type") => Selector::ModuleType(text),
             (Self::Module, _) => Selector::ModuleName(text),
@@ -165,12 +171,51 @@ pub enum Profile {
 }
 
 /// How a node is quantized.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Config {
     /// It stays float.
     None,
     /// It works on integers.
     Quantized(Quantized),
+    /// As quantize.toml says under this name.
+    Named(String),
+}
+
+impl Config {
+    /// Reads a configuration that stands alone, such as `int8(per_tensor)`.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake in it.
+    pub fn parse(text: &str) -> Result<Self, Vec<String>> {
+        let tokens: TokenStream =
+            text.parse().map_err(|_| vec![format!("`{text}` is not a configuration; {CONFIGS}")])?;
+        let mut parser = Parser::default();
+        let argument = Argument { name: Ident::new("config", Span::call_site()), form: Form::Value(tokens) };
+        let config = parser.config_argument(&argument);
+        match (parser.errors, config) {
+            (None, Some(config)) => Ok(config.value),
+            (errors, _) => {
+                let errors = errors.into_iter().flatten().map(|error| error.to_string());
+                Err(errors.collect())
+            }
+        }
+    }
+
+    /// Why operators cannot have it, if they cannot.
+    pub fn not_for_operators(&self) -> Option<&'static str> {
+        match self {
+            Self::Quantized(Quantized { scheme: Scheme::Uint8, .. }) => {
+                Some("`uint8` is for `io`, `input` and `output` only: operators work on signed integers; use `int8`")
+            }
+            Self::None | Self::Quantized(_) | Self::Named(_) => None,
+        }
+    }
+
+    /// Words that begin a configuration, which none in quantize.toml can have as its name.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        Scheme::ALL.into_iter().map(Scheme::word).chain(["None"])
+    }
 }
 
 /// What kind of integers, and its options.
@@ -244,7 +289,7 @@ pub enum Granularity {
 }
 
 /// Arguments of the attribute that are understood, in the order of the canonical text.
-const ARGUMENTS: [&str; 12] = [
+pub const ARGUMENTS: [&str; 14] = [
     "model",
     "calibration",
     "shape",
@@ -257,26 +302,32 @@ const ARGUMENTS: [&str; 12] = [
     "op",
     "precedence",
     "profile",
+    "profile_from",
+    "crate",
 ];
 
 /// Arguments that choose among variants of which only the default exists: name, default, others.
 const DEFAULTS: [(&str, &str, &[&str]); 2] = [("embed", "vgf", &["constants"]), ("layout", "canonical", &["packed"])];
 
 /// Arguments that later versions will understand, and what to write until then.
-const LATER_ARGUMENTS: [(&str, &str); 7] = [
+const LATER_ARGUMENTS: [(&str, &str); 5] = [
     ("vgf", "name an ONNX model with `model = \"…\"`"),
     ("control_flow", "export the model without branches"),
     ("from", "convert and normalize the data before `run`"),
     ("budget", "compare the struct's `ARENA_BYTES` and `VGF.len()` in a `const` assertion"),
     ("accuracy", "evaluate `run` in a test of your crate"),
-    ("profile_from", "write its arguments here"),
-    ("crate", "keep the name `quantize-runtime` for the dependency"),
 ];
+
+/// What to say about an argument that later versions will understand.
+pub fn unsupported(name: &str) -> Option<String> {
+    let (_, advice) = LATER_ARGUMENTS.iter().find(|(known, _)| *known == name)?;
+    Some(format!("`{name}` is not supported yet; {advice}"))
+}
 
 /// What the arguments of an attribute were understood as.
 #[derive(Debug)]
 pub struct Reading {
-    /// The arguments without mistakes; `None` when the model is not among them.
+    /// The arguments without mistakes; `None` when neither the model nor a profile is among them.
     pub attr: Option<Attr>,
     /// Every mistake, each at the tokens that caused it; a missing argument is reported at [`Span::call_site`].
     pub mistakes: Option<syn::Error>,
@@ -309,7 +360,8 @@ impl Attr {
         let mut parser = Parser::default();
         let mut seen: Vec<String> = Vec::new();
         let (mut model, mut calibration, mut global, mut precedence) = (None, None, None, Precedence::default());
-        let (mut shapes, mut rules, mut profile) = (Vec::new(), Vec::new(), Profile::default());
+        let (mut shapes, mut rules, mut profile) = (Vec::new(), Vec::new(), None);
+        let (mut profile_from, mut runtime) = (None, None);
         for argument in parser.arguments(arguments) {
             let name = argument.name.unraw().to_string();
             if RuleList::from_word(&name).is_none() && seen.contains(&name) {
@@ -325,7 +377,9 @@ impl Attr {
                 "input" => rules.extend(parser.boundary(&argument, Selector::Input)),
                 "output" => rules.extend(parser.boundary(&argument, Selector::Output)),
                 "precedence" => precedence = parser.precedence(&argument),
-                "profile" => profile = parser.profile(&argument),
+                "profile" => profile = Some(parser.profile(&argument)),
+                "profile_from" => profile_from = parser.string_argument(&argument, "small"),
+                "crate" => runtime = parser.runtime(&argument),
                 _ => match RuleList::from_word(&name) {
                     Some(list) => rules.extend(parser.rule(&argument, list)),
                     None => parser.other_argument(&argument, &name),
@@ -335,10 +389,24 @@ impl Attr {
         }
         let given = |name: &str| seen.iter().any(|seen| seen == name);
         // A ready VGF would bring its own parameters, so one mistake stays one error.
-        if !given("vgf") && !parser.unclear && !given("model") {
+        if !given("vgf") && !parser.unclear && !given("model") && !given("profile_from") {
             parser.missing("`#[quantize]` names no model; add `model = \"models/….onnx\"`");
         }
-        let attr = model.map(|model| Attr { model, calibration, shapes, global, rules, precedence, profile });
+        if model.is_none() && !given("model") {
+            let from = |profile: &Spanned<String>| Spanned { value: String::new(), span: profile.span };
+            model = profile_from.as_ref().map(from);
+        }
+        let attr = model.map(|model| Attr {
+            model,
+            calibration,
+            shapes,
+            global,
+            rules,
+            precedence,
+            profile,
+            profile_from,
+            runtime,
+        });
         Reading { attr, mistakes: parser.errors }
     }
 }
@@ -348,8 +416,8 @@ impl Parser {
     fn other_argument(&mut self, argument: &Argument, name: &str) {
         if let Some((_, default, others)) = DEFAULTS.iter().find(|(known, ..)| *known == name) {
             self.default_argument(argument, name, default, others);
-        } else if let Some((_, advice)) = LATER_ARGUMENTS.iter().find(|(known, _)| *known == name) {
-            self.error(&argument.name, format!("`{name}` is not supported yet; {advice}"));
+        } else if let Some(message) = unsupported(name) {
+            self.error(&argument.name, message);
         } else if is_weight_only(name) {
             self.error(&argument.name, weight_only(name));
         } else {
@@ -512,7 +580,7 @@ impl Parser {
     /// `io = …`, `input = …` or `output = …`.
     fn boundary(&mut self, argument: &Argument, selector: Selector) -> Option<Spanned<Rule>> {
         let config = self.config_argument(argument)?;
-        Some(Spanned { value: Rule { selector, config }, span: config.span })
+        Some(Spanned { span: config.span, value: Rule { selector, config } })
     }
 
     fn precedence(&mut self, argument: &Argument) -> Precedence {
@@ -534,6 +602,26 @@ impl Parser {
             None => self.error(&argument.name, format!("`profile` takes a word; {advice}")),
         }
         Profile::default()
+    }
+
+    /// The path of the runtime crate: names with `::` between them, and perhaps before them.
+    fn runtime(&mut self, argument: &Argument) -> Option<Spanned<String>> {
+        let advice = "write a path, such as `crate = firmware::nn`";
+        let Form::Value(value) = &argument.form else {
+            self.error(&argument.name, format!("`crate` takes the path of the runtime crate; {advice}"));
+            return None;
+        };
+        let Some(first) = value.clone().into_iter().next() else {
+            self.error(&argument.name, format!("`crate` has no value; {advice}"));
+            return None;
+        };
+        let path: String = value.to_string().split_whitespace().collect();
+        let mut names = path.strip_prefix("::").unwrap_or(&path).split("::");
+        if !names.all(|name| Ident::parse_any.parse_str(name).is_ok()) {
+            self.error(value, format!("`{path}` is not the path of a crate or module; {advice}"));
+            return None;
+        }
+        Some(Spanned { value: path, span: first.span() })
     }
 
     /// `module(…)`, `node(…)` or `op(…)`.
@@ -616,7 +704,7 @@ mod tests {
             r#"module(name = "a", config = None), model = "m", module(type = "T", config = int8(per_tensor)), calibration = "c",
                module(config = int8, name = "a"),"#,
         );
-        let rules: Vec<_> = attr.rules.iter().map(|rule| rule.value.config.value).collect();
+        let rules: Vec<_> = attr.rules.iter().map(|rule| rule.value.config.value.clone()).collect();
         let per_tensor = Quantized { granularity: Granularity::PerTensor, ..Quantized::default() };
         assert_eq!(rules, [Config::None, Config::Quantized(per_tensor), Config::Quantized(Quantized::default())]);
         assert!(matches!(&attr.rules[1].value.selector, Selector::ModuleType(name) if name.value == "T"));
@@ -663,7 +751,14 @@ mod tests {
             (r#"model = "m", calibration = "c", "x""#, 1),
             (r#"model = "m", calibration = "c", global"#, 1),
             (r#"model = "m", calibration = "c", global ="#, 1),
-            (r#"model = "m", calibration = "c", global = "mine""#, 1),
+            (r#"model = "m", calibration = "c", global = """#, 1),
+            (r#"model = "m", profile_from = small"#, 1),
+            (r#"profile_from = 3"#, 1),
+            (r#"model = "m", crate"#, 1),
+            (r#"model = "m", crate ="#, 1),
+            (r#"model = "m", crate = "a::b""#, 1),
+            (r#"model = "m", crate = a.b"#, 1),
+            (r#"model = "m", crate = a::<b>"#, 1),
             (r#"model = "m", calibration = "c", global = None(per_tensor)"#, 1),
             (r#"model = "m", calibration = "c", global = int8(per_tensor, per_channel)"#, 1),
             (r#"model = "m", calibration = "c", global = int8(eps = 0.0)"#, 1),
@@ -703,7 +798,7 @@ mod tests {
     #[test]
     fn defaults_may_be_spelled_out() {
         let plain = attr(r#"model = "m", calibration = "c""#);
-        assert_eq!(attr(r#"model = "m", calibration = "c", profile = int, embed = vgf, layout = canonical"#), plain);
+        assert_eq!(attr(r#"model = "m", calibration = "c", embed = vgf, layout = canonical"#), plain);
     }
 
     #[test]

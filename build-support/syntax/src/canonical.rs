@@ -11,7 +11,10 @@ impl Attr {
     /// Canonical texts of the arguments: in a fixed order, rules in source order, defaults spelled out or left out; each with
     /// its name.
     pub fn arguments(&self) -> Vec<(ArgPath, String)> {
-        let mut arguments = vec![(ArgPath::Model, format!("model = {:?}", self.model.value))];
+        let mut arguments = Vec::new();
+        if !self.model.value.is_empty() || self.profile_from.is_none() {
+            arguments.push((ArgPath::Model, format!("model = {:?}", self.model.value)));
+        }
         arguments.extend(self.calibration.iter().map(|files| (ArgPath::Calibration, files.value.to_string())));
         if !self.shapes.is_empty() {
             let shape = |(input, dims): &(String, Spanned<Vec<usize>>)| format!("{input} = {:?}", dims.value);
@@ -22,11 +25,16 @@ impl Attr {
         let rules = self.rules.iter().enumerate();
         arguments.extend(rules.map(|(index, rule)| (self.path_of(index), rule.value.to_string())));
         if self.precedence == Precedence::Legacy {
-            arguments.push((ArgPath::Attribute, "precedence = legacy".to_owned()));
+            arguments.push((ArgPath::Precedence, "precedence = legacy".to_owned()));
         }
-        if self.profile == Profile::Full {
-            arguments.push((ArgPath::Attribute, "profile = full".to_owned()));
-        }
+        let profile = self.profile.map(|profile| match profile {
+            Profile::Int => "profile = int",
+            Profile::Full => "profile = full",
+        });
+        arguments.extend(profile.map(|text| (ArgPath::Profile, text.to_owned())));
+        let profile = self.profile_from.iter();
+        arguments.extend(profile.map(|name| (ArgPath::ProfileFrom, format!("profile_from = {:?}", name.value))));
+        arguments.extend(self.runtime.iter().map(|path| (ArgPath::Attribute, format!("crate = {}", path.value))));
         arguments
     }
 }
@@ -58,7 +66,7 @@ impl Display for Calibration {
 
 impl Display for Rule {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let config = self.config.value;
+        let config = &self.config.value;
         match &self.selector {
             Selector::Io => write!(f, "io = {config}"),
             Selector::Input => write!(f, "input = {config}"),
@@ -76,6 +84,7 @@ impl Display for Config {
         match self {
             Config::None => f.write_str("None"),
             Config::Quantized(quantized) => quantized.fmt(f),
+            Config::Named(name) => write!(f, "{name:?}"),
         }
     }
 }
@@ -127,7 +136,7 @@ mod tests {
         check(r#"calibration="c.npy",model="m.onnx""#, r#"model = "m.onnx", calibration = "c.npy""#);
         check(r#"model = "m""#, r#"model = "m""#);
         check(r#"model = "m", calibration = ["a", "b"],"#, r#"model = "m", calibration = ["a", "b"]"#);
-        check(r#"model = "m", calibration = ["a"], profile = int"#, r#"model = "m", calibration = "a""#);
+        check(r#"model = "m", calibration = ["a"], profile = int"#, r#"model = "m", calibration = "a", profile = int"#);
         check(
             r#"model = "m", calibration(r#type = "t", b = "u"), io = None"#,
             r#"model = "m", calibration(type = "t", b = "u"), io = None"#,
@@ -156,6 +165,15 @@ mod tests {
                module(name = "a", config = a8w4(eps = 1e-5))"#,
             r#"model = "m", calibration = "c", global = a16w8(per_tensor), input = uint8, output = uint8(observer = minmax), module(name = "a", config = a8w4(per_channel, eps = 1e-5))"#,
         );
+    }
+
+    #[test]
+    fn names_of_quantize_toml_and_the_runtime_come_last() {
+        check(
+            r#"crate = :: a ::b, global = "careful", profile_from = "small", io = "x y", model = "m", profile = full"#,
+            r#"model = "m", global = "careful", io = "x y", profile = full, profile_from = "small", crate = ::a::b"#,
+        );
+        check(r#"crate = crate::nn, profile_from = "small""#, r#"profile_from = "small", crate = crate::nn"#);
     }
 
     #[test]

@@ -16,15 +16,14 @@ const LATER_OPTIONS: [(&str, &str); 2] = [
 const OPTIONS: [&str; 4] = ["per_channel", "per_tensor", "observer", "eps"];
 const OBSERVERS: &str =
     "write `histogram`, which is the default, `minmax`, `moving_average`, `percentile(99.99)` or `mse`";
-const CONFIGS: &str = "write `int8`, `int8(per_channel)`, `int8(per_tensor)`, `snorm`, `a16w8`, `a8w4` or `None`";
+pub(crate) const CONFIGS: &str =
+    "write `int8`, `int8(per_channel)`, `int8(per_tensor)`, `snorm`, `a16w8`, `a8w4` or `None`";
 
 impl Parser {
     /// The configuration of operators.
     pub(crate) fn operator_config(&mut self, argument: &Argument) -> Option<Spanned<Config>> {
         let config = self.config_argument(argument)?;
-        if let Config::Quantized(Quantized { scheme: Scheme::Uint8, .. }) = config.value {
-            let message =
-                "`uint8` is for `io`, `input` and `output` only: operators work on signed integers; use `int8`";
+        if let Some(message) = config.value.not_for_operators() {
             self.error_at(config.span, message);
             return None;
         }
@@ -41,16 +40,9 @@ impl Parser {
         let mut tokens = value.clone().into_iter().peekable();
         let word = match tokens.next() {
             Some(TokenTree::Ident(word)) => word,
-            Some(TokenTree::Literal(found)) => {
-                let text = found.to_string();
-                let message = match text.starts_with('"') {
-                    true => format!(
-                        "{text}: names from quantize.toml are not supported yet; write the configuration itself, such as `int8`"
-                    ),
-                    false => format!("`{text}` is not a configuration; {CONFIGS}"),
-                };
-                self.error(&found, message);
-                return None;
+            Some(TokenTree::Literal(found)) if found.to_string().starts_with('"') => {
+                let named = self.string(name, value.clone(), "careful")?;
+                return Some(Spanned { value: Config::Named(named.value), span: named.span });
             }
             Some(found) => {
                 self.error(&found, format!("`{found}` is not a configuration; {CONFIGS}"));
@@ -89,7 +81,7 @@ impl Parser {
                 if is_weight_only(&name) {
                     self.error(word, weight_only(&name));
                 } else {
-                    let known: Vec<&str> = Scheme::ALL.into_iter().map(Scheme::word).chain(["None"]).collect();
+                    let known: Vec<&str> = Config::words().collect();
                     let near = nearest(&name, &known);
                     let advice = match near.is_empty() {
                         true => CONFIGS.to_owned(),

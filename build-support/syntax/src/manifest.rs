@@ -30,8 +30,11 @@ pub struct Manifest {
 pub struct Head {
     /// [`VERSION`] of the writer.
     pub version: u32,
-    /// Canonical text of the attribute that the generated code is for.
+    /// Canonical text of the attribute that the generated code is for, as written.
     pub attribute: String,
+    /// The same with what quantize.toml adds: configurations instead of their names, and the arguments of a profile.
+    #[serde(default)]
+    pub effective: String,
     /// Rust file of the struct, relative to the crate's folder, see [`source_path`].
     pub source: String,
     /// File name of the generated Rust code beside the manifest; absent when there is none because of errors.
@@ -43,6 +46,9 @@ pub struct Head {
     /// Markdown for the struct's documentation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub docs: Option<String>,
+    /// Where each argument of `effective` comes from, by its [`ArgPath`](crate::ArgPath).
+    #[serde(default)]
+    pub origin: BTreeMap<String, String>,
     /// What the generated code was made from.
     #[serde(default)]
     pub hashes: Hashes,
@@ -301,7 +307,9 @@ mod tests {
         };
         let head = Head {
             version: VERSION,
-            attribute: r#"model = "m""#.to_owned(),
+            attribute: r#"profile_from = "m""#.to_owned(),
+            effective: r#"model = "m""#.to_owned(),
+            origin: BTreeMap::from([("model".to_owned(), "profile `m` of quantize.toml:3".to_owned())]),
             source: "src/main.rs".to_owned(),
             code: Some("Kws.rs".to_owned()),
             exports: vec!["KwsInputs".to_owned()],

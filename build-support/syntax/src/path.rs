@@ -31,6 +31,12 @@ pub enum ArgPath {
     Input,
     /// `output`
     Output,
+    /// `precedence`
+    Precedence,
+    /// `profile`
+    Profile,
+    /// `profile_from`
+    ProfileFrom,
     /// `module[0]`: a rule by its place among those of its list.
     Rule(RuleList, usize),
     /// `module[0].name`, `module[0].type`, `node[0].name` or `op[0].target`: what selects the nodes of a rule.
@@ -73,6 +79,9 @@ impl Display for ArgPath {
             ArgPath::Io => f.write_str("io"),
             ArgPath::Input => f.write_str("input"),
             ArgPath::Output => f.write_str("output"),
+            ArgPath::Precedence => f.write_str("precedence"),
+            ArgPath::Profile => f.write_str("profile"),
+            ArgPath::ProfileFrom => f.write_str("profile_from"),
             ArgPath::Rule(list, index) => write!(f, "{}[{index}]", list.word()),
             ArgPath::Selector(list, index, key) => write!(f, "{}[{index}].{}", list.word(), key.word()),
             ArgPath::Config(list, index) => write!(f, "{}[{index}].config", list.word()),
@@ -101,6 +110,9 @@ fn parse(text: &str) -> Option<ArgPath> {
         "io" => return Some(ArgPath::Io),
         "input" => return Some(ArgPath::Input),
         "output" => return Some(ArgPath::Output),
+        "precedence" => return Some(ArgPath::Precedence),
+        "profile" => return Some(ArgPath::Profile),
+        "profile_from" => return Some(ArgPath::ProfileFrom),
         _ => {}
     }
     if let Some(input) = text.strip_prefix("calibration.") {
@@ -175,6 +187,9 @@ impl Attr {
             ArgPath::Io => ".io(…)".to_owned(),
             ArgPath::Input => ".input(…)".to_owned(),
             ArgPath::Output => ".output(…)".to_owned(),
+            ArgPath::Precedence => ".precedence(…)".to_owned(),
+            ArgPath::Profile => ".profile(…)".to_owned(),
+            ArgPath::ProfileFrom => ".profile_from(…)".to_owned(),
             ArgPath::Rule(list, index) | ArgPath::Selector(list, index, _) | ArgPath::Config(list, index) => {
                 let selector = self.rule(*list, *index).map(|rule| &rule.value.selector);
                 let method =
@@ -195,7 +210,7 @@ impl Attr {
     fn argument_span(&self, path: &ArgPath) -> Option<Span> {
         let boundary = |selector: &Selector| self.rules.iter().find(|rule| rule.value.selector == *selector);
         match path {
-            ArgPath::Attribute => None,
+            ArgPath::Attribute | ArgPath::Precedence | ArgPath::Profile => None,
             ArgPath::Model => Some(self.model.span),
             ArgPath::Calibration => self.calibration.as_ref().map(|calibration| calibration.span),
             ArgPath::CalibrationFile(index) => {
@@ -217,6 +232,7 @@ impl Attr {
             ArgPath::Io => boundary(&Selector::Io).map(|rule| rule.span),
             ArgPath::Input => boundary(&Selector::Input).map(|rule| rule.span),
             ArgPath::Output => boundary(&Selector::Output).map(|rule| rule.span),
+            ArgPath::ProfileFrom => self.profile_from.as_ref().map(|profile| profile.span),
             ArgPath::Rule(list, index) => self.rule(*list, *index).map(|rule| rule.span),
             ArgPath::Selector(list, index, _) => self.rule(*list, *index)?.value.selector.text().map(|text| text.span),
             ArgPath::Config(list, index) => self.rule(*list, *index).map(|rule| rule.value.config.span),
@@ -245,6 +261,9 @@ mod tests {
             ArgPath::Io,
             ArgPath::Input,
             ArgPath::Output,
+            ArgPath::Precedence,
+            ArgPath::Profile,
+            ArgPath::ProfileFrom,
             ArgPath::Rule(RuleList::Module, 0),
             ArgPath::Selector(RuleList::Module, 1, SelectorKey::Name),
             ArgPath::Selector(RuleList::Module, 12, SelectorKey::Type),
