@@ -112,11 +112,12 @@ impl Sources {
 
     /// What parameters depend on, as far as it is there, and the argument of each sample file.
     fn inputs(&self, attr: &Attr) -> (schema::Inputs, Vec<ArgPath>) {
-        let Hashes { model, tool, calibration, .. } = &self.hashes;
+        let Hashes { model, calibration, .. } = &self.hashes;
         let file = |file: &String, sha256: &String| schema::File { file: file.clone(), sha256: sha256.clone() };
         let present = || self.samples.iter().filter_map(|sample| Some((sample, calibration.get(&sample.shown)?)));
         let inputs = schema::Inputs {
-            tool: tool.clone(),
+            // Not the version of the interface to generated code, on which no parameter depends.
+            tool: format!("quantize-build {}", env!("CARGO_PKG_VERSION")),
             configuration: attr.arguments().into_iter().map(|(_, text)| text).collect(),
             model: file(&attr.model.value, &model.clone().unwrap_or_default()),
             samples: present().map(|(sample, hash)| file(&sample.shown, hash)).collect(),

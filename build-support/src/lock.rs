@@ -253,15 +253,11 @@ pub(crate) fn check(entry: &Entry, network: &QuantGraph) -> Result<(), String> {
             }
         });
     }
-    let checksum = entry.model.checksum();
-    if entry.checksum == checksum {
+    if entry.checksum == entry.model.checksum() {
         return Ok(());
     }
-    let name = &entry.model.key.name;
-    Err(at(
-        entry.line,
-        &format!("the entry of `{name}` was edited or merged: its checksum is {checksum}, not {}", entry.checksum),
-    ))
+    let message = format!("the entry of `{}` was edited or merged: its checksum does not fit", entry.model.key.name);
+    Err(at(entry.line, &message))
 }
 
 /// The entry of a model that was calibrated from its samples.

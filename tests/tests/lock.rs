@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use quantize_syntax::lock as schema;
 use quantize_tests::fixture::{Fixture, PROFILE, manifest};
 use quantize_tests::{npy, outside, repository};
 
@@ -270,6 +271,25 @@ fn a_packaged_crate_builds_without_samples() {
     assert!(!package.join("models/calib.npy").exists(), "the package has samples");
 }
 
+#[test]
+fn a_crate_that_cargo_unpacked_keeps_its_lock() {
+    let fixture = user_crate("lock/unpacked");
+    lock(&fixture, &[]);
+    let expected = fixture.build().output("Net.vgf");
+    let text = fs::read_to_string(fixture.path("quantize.lock")).expect("it was written");
+    let mut model = schema::parse(&text).expect("a sound file").remove(0).model;
+    model.inputs.tool = "quantize-build 0.0.1".to_owned();
+    fixture.write("quantize.lock", schema::to_toml([&model]));
+    assert!(fixture.failure(&["check", "--quiet"]).contains("the library of the build script changed"));
+    // As in the folders of registries.
+    fixture.write(".cargo-ok", "{\"v\":1}");
+    fs::remove_file(fixture.path("models/calib.npy")).expect("the fixture has samples");
+    for value in ["", "ignore", "require"] {
+        let build = fixture.build_with(fixture.command(&["build"]).env("QUANTIZE_LOCK", value));
+        assert!(build.output("Net.vgf") == expected, "QUANTIZE_LOCK={value}");
+    }
+}
+
 /// What is done to a crate after it was locked.
 enum Edit {
     /// In the source: one text for another.
@@ -293,7 +313,7 @@ const EDITS: [(&str, Edit); 17] = [
     ("removed_rule", Edit::Source("module(name = \"encoder.fc\", config = int8),", "")),
     ("changed_model", Edit::Model),
     ("changed_samples", Edit::Samples),
-    ("other_tool", Edit::Entry("tool = \"quantize-build ", "tool = \"quantize-build 0.0.")),
+    ("other_tool", Edit::Entry("tool = \"quantize-build ", "tool = \"quantize-build 9.")),
     ("edited_scale", Edit::Entry("scale = 0.0", "scale = 1.0")),
     ("edited_weights", Edit::Entry("scale = [0.0", "scale = [1.0")),
     ("edited_type", Edit::Entry("dtype = \"int8\"", "dtype = \"int16\"")),
