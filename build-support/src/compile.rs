@@ -3,7 +3,7 @@
 use crate::annotate::{Annotation, annotate};
 use crate::calibrate::{self, Dataset, calibrate, dataset};
 use crate::config::{Known, Profile, Recipe};
-use crate::files::Folder;
+use crate::files::{Folder, Outputs, hash_file, hex};
 use crate::frontend::{self, Model};
 use crate::graph::{Element, Graph, NodeId, ValueId};
 use crate::lock::{self, LockFile, Origin};
@@ -19,7 +19,6 @@ use quantize_syntax::manifest::{Body, Hashes, Head, Manifest, VERSION};
 use quantize_syntax::{ArgPath, Attr, Diagnostic, Diagnostics, Level};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -132,30 +131,16 @@ impl Sources {
         let calibration = samples.map(|sample| (sample.file.clone(), sample.sha256.clone())).collect();
         Hashes { calibration, parameters: Some(entry.checksum.clone()), ..self.hashes.clone() }
     }
-}
 
-fn hash_file(path: &Path) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut Writer(&mut hasher))?;
-    Ok(hex(&hasher.finalize()))
-}
-
-/// Feeds a hasher from `io::copy`.
-struct Writer<'a>(&'a mut Sha256);
-
-impl io::Write for Writer<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
+    /// Whether sample files still have the content that `hashes` are of; the model was read once, into memory.
+    fn are_unchanged(&self) -> io::Result<()> {
+        let is_changed =
+            |sample: &&SampleFile| hash_file(&sample.path).ok().as_ref() != self.hashes.calibration.get(&sample.shown);
+        match self.samples.iter().find(is_changed) {
+            Some(sample) => Err(io::Error::other(format!("`{}` changed while it was read; build again", sample.shown))),
+            None => Ok(()),
+        }
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What became of one attribute.
@@ -172,25 +157,28 @@ pub(crate) struct Built {
 ///
 /// # Errors
 ///
-/// Only when the output folder cannot be written; everything else is a diagnostic of the manifest.
+/// Only when the output folder cannot be written, or a sample file changed meanwhile; everything else is a diagnostic of the
+/// manifest.
 pub(crate) fn site(site: &Site, sources: Sources, lock: &LockFile, folder: &Folder) -> io::Result<Built> {
     let (inputs, samples) = sources.inputs(&site.attr);
     let origin = lock.origin(site, &inputs, &samples);
-    let name = |extension: &str| format!("{}.{extension}", site.stem);
-    let entry = name("lock");
-    let built = |head, sources: Sources| Built {
+    let is_from_samples = matches!(origin, Origin::Samples);
+    let built = |head, is_calibrated: bool, sources: Sources| Built {
         head,
-        is_calibrated: matches!(origin, Origin::Samples) && folder.path(&entry).is_file(),
+        is_calibrated: is_calibrated && is_from_samples,
         watched: sources.watched(&origin),
     };
-    if let Some(head) = current(site, &sources, &origin, folder) {
-        return Ok(built(head, sources));
+    if let Some((head, outputs)) = current(site, &sources, &origin, folder) {
+        return Ok(built(head, outputs.lock.is_some(), sources));
     }
     let mut diagnostics = Diagnostics::default();
     let outcome = match site.attr.model.value.is_empty() {
         true => Outcome::Unknown,
         false => generate(site, &sources, inputs, &origin, &mut diagnostics),
     };
+    if is_from_samples {
+        sources.are_unchanged()?;
+    }
     let mut head = Head {
         version: VERSION,
         attribute: site.written.clone(),
@@ -201,36 +189,32 @@ pub(crate) fn site(site: &Site, sources: Sources, lock: &LockFile, folder: &Fold
         diagnostics: as_written(site, diagnostics),
         ..Head::default()
     };
-    let mut body = Body::default();
-    folder.remove(&entry)?;
+    let (mut body, mut outputs) = (Body::default(), Outputs::default());
+    let code_file = format!("{}.rs", site.stem);
     match outcome {
-        // The manifest is last: it says that the others are complete.
         Outcome::Complete(product) => {
             let Product { vgf, emitted: emit::Emitted { code, exports, docs }, body: all, lock } = *product;
-            folder.write(&name("vgf"), &vgf)?;
-            folder.write(&name("rs"), code.as_bytes())?;
-            if let Some(model) = &lock {
-                folder.write(&entry, schema::to_toml([model]).as_bytes())?;
-            }
-            head = Head { code: Some(name("rs")), exports, docs, ..head };
+            outputs.code = Some(code.into_bytes());
+            outputs.vgf = Some(vgf);
+            outputs.lock = lock.as_ref().map(|model| schema::to_toml([model]).into_bytes());
+            head = Head { code: Some(code_file), exports, docs, ..head };
             head.hashes.parameters = lock.as_ref().map(schema::Model::checksum);
             body = all;
         }
         Outcome::Interface(emit::Emitted { code, exports, docs }) => {
-            folder.remove(&name("vgf"))?;
-            folder.write(&name("rs"), code.as_bytes())?;
-            head = Head { code: Some(name("rs")), exports, docs, ..head };
+            outputs.code = Some(code.into_bytes());
+            head = Head { code: Some(code_file), exports, docs, ..head };
         }
         Outcome::Unknown => {
-            if let Some(last) = last(site, &sources, folder) {
+            if let Some((last, files)) = last(site, &sources, folder) {
+                outputs = Outputs { lock: None, ..files };
                 head = Head { code: last.code, exports: last.exports, docs: last.docs, ..head };
             }
         }
     }
-    let text = Manifest { head: head.clone(), body }.to_toml();
-    // Its time tells `current` which program made it.
-    folder.replace(&name("toml"), text.as_bytes())?;
-    Ok(built(head, sources))
+    outputs.manifest = Manifest { head: head.clone(), body }.to_toml().into_bytes();
+    folder.write(&site.stem, &outputs)?;
+    Ok(built(head, outputs.lock.is_some(), sources))
 }
 
 /// What is wrong with the attribute as written, in that of its arguments that users see.
@@ -239,13 +223,9 @@ fn as_written(site: &Site, found: Diagnostics) -> Vec<Diagnostic> {
     site.problems.clone().into_vec().into_iter().chain(found).collect()
 }
 
-/// The head of the manifest in the folder, if it has no errors and nothing it depends on has changed since.
-fn current(site: &Site, sources: &Sources, origin: &Origin<'_>, folder: &Folder) -> Option<Head> {
-    let path = folder.path(&format!("{}.toml", site.stem));
-    let head = Head::parse(&fs::read_to_string(&path).ok()?).ok()?;
-    // While our own sources change the version does not: what an older program wrote is not trusted.
-    let age = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
-    let is_newer = age(&path)? >= age(&std::env::current_exe().ok()?)?;
+/// The files in the folder, if they have no errors and neither what they depend on nor what was written has changed since.
+fn current(site: &Site, sources: &Sources, origin: &Origin<'_>, folder: &Folder) -> Option<(Head, Outputs)> {
+    let (head, outputs) = written(site, folder)?;
     let mut hashes = sources.hashes(origin);
     match origin {
         Origin::Samples => hashes.parameters.clone_from(&head.hashes.parameters),
@@ -255,23 +235,23 @@ fn current(site: &Site, sources: &Sources, origin: &Origin<'_>, folder: &Folder)
     let is_attribute = head.attribute == site.written && head.effective == site.attr.to_string();
     let is_same = is_attribute && head.source == site.source && head.origin == site.origins.texts();
     let has_program = head.diagnostics.iter().all(|found| found.level != Level::Error) && site.is_complete;
-    let has = |name: &str| folder.path(name).is_file();
     // The same configuration may now stand under another condition.
-    let has_entry = || {
-        let entry =
-            || schema::parse(&fs::read_to_string(folder.path(&format!("{}.lock", site.stem))).ok()?).ok()?.pop();
-        head.hashes.parameters.is_none() || entry().is_some_and(|entry| entry.model.key == lock::key(site))
-    };
-    let is_whole = has(head.code.as_ref()?) && has(&format!("{}.vgf", site.stem)) && has_entry();
-    (is_newer && is_same && head.hashes == hashes && has_program && is_whole && sources.is_complete(origin))
-        .then_some(head)
+    let entry = |lock: &Vec<u8>| schema::parse(str::from_utf8(lock).ok()?).ok()?.pop();
+    let has_entry =
+        outputs.lock.as_ref().is_none_or(|lock| entry(lock).is_some_and(|entry| entry.model.key == lock::key(site)));
+    (is_same && head.hashes == hashes && has_program && has_entry && sources.is_complete(origin))
+        .then_some((head, outputs))
 }
 
-/// The head of the manifest that an earlier build left for the struct: its code tells what the struct was like.
-fn last(site: &Site, sources: &Sources, folder: &Folder) -> Option<Head> {
-    let text = fs::read_to_string(folder.path(&format!("{}.toml", site.stem))).ok()?;
-    let head = Head::parse(&text).ok()?;
-    (head.source == site.source && head.hashes.tool == sources.hashes.tool).then_some(head)
+/// What an earlier build left for the struct: its code tells what the struct was like.
+fn last(site: &Site, sources: &Sources, folder: &Folder) -> Option<(Head, Outputs)> {
+    written(site, folder).filter(|(head, _)| head.source == site.source && head.hashes.tool == sources.hashes.tool)
+}
+
+fn written(site: &Site, folder: &Folder) -> Option<(Head, Outputs)> {
+    let outputs = folder.read(&site.stem)?;
+    let head = Head::parse(str::from_utf8(&outputs.manifest).ok()?).ok()?;
+    Some((head, outputs))
 }
 
 /// All files of one model.

@@ -45,9 +45,11 @@ use std::path::{Path, PathBuf};
 /// model, samples and attribute are left as they are. What is wrong with a model or an attribute is raised by the attribute,
 /// at the argument that caused it.
 ///
+/// When `OUT_DIR` cannot be written or a file changes while it is read, the build script ends with an error.
+///
 /// # Panics
 ///
-/// Outside a build script, and when `OUT_DIR` cannot be written.
+/// Outside a build script.
 pub fn compile() {
     Compiler::new().scan().compile();
 }
@@ -59,13 +61,12 @@ fn run(compiler: &Compiler) {
     };
     let crate_folder = variable("CARGO_MANIFEST_DIR");
     let folder =
-        Folder::open(&variable("OUT_DIR").join(quantize_syntax::manifest::FOLDER)).unwrap_or_else(cannot_write);
+        Folder::open(&variable("OUT_DIR").join(quantize_syntax::manifest::FOLDER)).unwrap_or_else(|error| fail(&error));
 
     let cfg = scan::cfg::Cfg::from_env();
     let mut scan = compiler.sites(&crate_folder, &cfg);
     let settings = settings::Settings::read(&crate_folder, &cfg)
         .unwrap_or_else(|error| panic!("cannot read quantize.toml: {error}"));
-    settings.path.iter().for_each(|file| rerun_if_changed(file));
     settings.variables.iter().for_each(|variable| println!("cargo::rerun-if-env-changed={variable}"));
     for mistake in settings.mistakes() {
         println!("cargo::error={}", one_line(&mistake));
@@ -75,7 +76,6 @@ fn run(compiler: &Compiler) {
     for warning in settings.unused(&scan).iter().filter(|_| is_sound) {
         println!("cargo::warning={}", one_line(warning));
     }
-    scan.files.iter().for_each(|file| rerun_if_changed(file));
     for error in &scan.errors {
         println!("cargo::error={}", one_line(error));
     }
@@ -90,7 +90,9 @@ fn run(compiler: &Compiler) {
         Mode::Use
     });
     let lock = LockFile::read(&crate_folder, mode);
-    lock.watched().into_iter().for_each(rerun_if_changed);
+    let mut watched = scan.files.clone();
+    watched.extend(settings.path.clone());
+    watched.extend(lock.watched().map(Path::to_owned));
     let (mut kept, mut calibrated) = (Vec::new(), Vec::new());
     for site in &mut scan.sites {
         kept.push(site.stem.clone());
@@ -99,8 +101,8 @@ fn run(compiler: &Compiler) {
         }
         settings.apply(site);
         let sources = compile::Sources::read(&crate_folder, &site.attr);
-        let built = compile::site(site, sources, &lock, &folder).unwrap_or_else(cannot_write);
-        built.watched.iter().for_each(|file| rerun_if_changed(file));
+        let built = compile::site(site, sources, &lock, &folder).unwrap_or_else(|error| fail(&error));
+        watched.extend(built.watched);
         if built.is_calibrated {
             calibrated.push(format!("`{}`", site.name));
         }
@@ -124,7 +126,8 @@ fn run(compiler: &Compiler) {
         );
     }
     let kept: Vec<&str> = kept.iter().map(String::as_str).collect();
-    folder.remove_others(&kept).unwrap_or_else(cannot_write);
+    watched.extend(folder.finish(&kept, &watched).unwrap_or_else(|error| fail(&error)));
+    watched.iter().for_each(|file| rerun_if_changed(file));
 }
 
 fn rerun_if_changed(file: &Path) {
@@ -136,6 +139,8 @@ fn one_line(message: &str) -> String {
     message.lines().map(str::trim).collect::<Vec<_>>().join("; ")
 }
 
-fn cannot_write<T>(error: std::io::Error) -> T {
-    panic!("cannot write OUT_DIR: {error}")
+/// Ends the build script, so that Cargo runs it again at the next build.
+fn fail(error: &std::io::Error) -> ! {
+    println!("cargo::error={}", one_line(&error.to_string()));
+    std::process::exit(1)
 }

@@ -7,6 +7,7 @@ pub mod golden;
 pub mod npy;
 pub mod outside;
 pub mod probes;
+pub mod script;
 
 mod networks;
 

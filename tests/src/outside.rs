@@ -1,7 +1,7 @@
 //! Programs from outside the project that judge our files, and the shared reference material.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::repository;
@@ -20,14 +20,33 @@ pub fn installed(path: &str) -> Option<PathBuf> {
     present(cache.expect("HOME is set").join(path))
 }
 
+/// A program of the system; missing ones are treated as in [`shared`].
+pub fn program(name: &str) -> Option<PathBuf> {
+    let folders = std::env::var_os("PATH").expect("PATH is set");
+    let found = std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| path.is_file());
+    found.or_else(|| skipped(&format!("the program {name} is missing")))
+}
+
+/// The toolchain's compiler or the system's, whichever has the target's standard library; treated as in [`shared`].
+pub fn compiler_for(target: &str) -> Option<&'static str> {
+    let has_target = |compiler: &&str| {
+        let libraries = Command::new(compiler).args(["--print", "target-libdir", "--target", target]).output().ok();
+        libraries.is_some_and(|output| Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir())
+    };
+    let found = ["rustc", "/usr/bin/rustc"].into_iter().find(has_target);
+    found.or_else(|| skipped(&format!("no compiler has the target {target}")))
+}
+
 fn present(path: PathBuf) -> Option<PathBuf> {
-    if path.exists() {
-        return Some(path);
-    }
-    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{} is missing", path.display());
+    if path.exists() { Some(path) } else { skipped(&format!("{} is missing", path.display())) }
+}
+
+/// Says that a part of the test is skipped; with `CI=true` that is a failure.
+pub fn skipped<T>(reason: &str) -> Option<T> {
+    assert!(std::env::var_os("CI").is_none_or(|value| value != "true"), "{reason}");
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     // Not `eprintln`: the test harness shows what that prints for failed tests only.
-    let _ = writeln!(std::io::stderr(), "skipped: {test}: {} is missing", path.display());
+    let _ = writeln!(std::io::stderr(), "skipped: {test}: {reason}");
     None
 }
 
