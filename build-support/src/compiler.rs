@@ -56,9 +56,11 @@ impl Compiler {
     /// For a struct `Kws` it leaves `Kws.vgf`, `Kws.rs` and the manifest `Kws.toml` in `OUT_DIR/quantize`. Files of an unchanged
     /// model, samples and configuration are left as they are.
     ///
+    /// When `OUT_DIR` cannot be written or a file changes while it is read, the build script ends with an error.
+    ///
     /// # Panics
     ///
-    /// Outside a build script, and when `OUT_DIR` cannot be written.
+    /// Outside a build script.
     pub fn compile(self) {
         crate::run(&self);
     }

@@ -50,12 +50,15 @@ fn time(file: &Path) -> SystemTime {
     fs::metadata(file).and_then(|data| data.modified()).expect("a file with a time")
 }
 
+/// What can befall a file, and how it is done.
+type Spoil = (&'static str, fn(&Path));
+
 #[test]
 fn a_spoilt_output_is_made_again() {
     let fixture = user_crate("outputs/spoilt");
     let right = artifacts(&fixture);
     let folder = fixture.build().out_dir.join("quantize");
-    let spoil: [(&str, fn(&Path)); 4] = [
+    let spoil: [Spoil; 4] = [
         ("truncated", |file| {
             let content = fs::read(file).expect("an output");
             fs::write(file, &content[..content.len() / 2]).expect("an output");
