@@ -15,7 +15,7 @@ use quantize_runtime::vgf::Vgf;
 use quantize_syntax::attr::Calibration;
 use quantize_syntax::diagnostic::suggestion;
 use quantize_syntax::lock as schema;
-use quantize_syntax::manifest::{Body, Hashes, Head, Manifest, VERSION};
+use quantize_syntax::manifest::{Body, Hashes, Head, Manifest, RUNTIME_ALIAS, VERSION};
 use quantize_syntax::{ArgPath, Attr, Diagnostic, Diagnostics, Level};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -560,6 +560,10 @@ fn interface(site: &Site, network: &QuantGraph) -> emit::Interface {
     emit::Interface {
         struct_name: site.name.clone(),
         model_path: site.attr.model.value.clone(),
+        runtime: match site.attr.runtime {
+            Some(_) => format!("super::{RUNTIME_ALIAS}{}", site.name),
+            None => emit::RUNTIME.to_owned(),
+        },
         inputs: graph.inputs.iter().map(|&id| port(&graph.value(id).name, id, network.stored[id.0 as usize])).collect(),
         outputs: outputs.map(|(output, &params)| port(&output.name, output.value, params)).collect(),
     }

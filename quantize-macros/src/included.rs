@@ -1,6 +1,6 @@
 //! `include_quantized!("Kws")` → the struct, as the attribute would make it.
 
-use crate::{join, parse_head, results, with_errors};
+use crate::{Runtime, join, parse_head, results, with_errors};
 use proc_macro2::{Ident, TokenStream};
 use quantize_syntax::diagnostic::suggestion;
 use quantize_syntax::manifest::{self, BUILD_SCRIPT, Head};
@@ -43,7 +43,7 @@ impl Included {
             Ok(head) => self.recorded(head),
             Err(error) => Some(error.clone()),
         };
-        with_errors(&unit, head.ok(), errors)
+        with_errors(&unit, head.ok(), errors, &Runtime::new(None, &unit))
     }
 
     /// Errors of the build script, each with the call that caused it.

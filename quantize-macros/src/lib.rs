@@ -7,6 +7,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use proc_macro2::{TokenStream, TokenTree};
+use quantize_syntax::attr::Spanned;
 use quantize_syntax::manifest::{self, Head};
 use quantize_syntax::{Attr, Level};
 use quote::{format_ident, quote};
@@ -24,7 +25,7 @@ pub fn quantize(arguments: proc_macro::TokenStream, item: proc_macro::TokenStrea
     let item = TokenStream::from(item);
     let output = match (unit_struct(&item), syn::parse2(item.clone())) {
         (Ok(unit), _) => expand(arguments.into(), &unit),
-        (Err(error), Ok(other)) => unknown::item(&other, &conditions(&other.attrs), error),
+        (Err(error), Ok(other)) => unknown::item(&other, &conditions(&other.attrs), &Runtime::new(None, &other), error),
         (Err(error), Err(_)) => {
             let error = error.into_compile_error();
             quote!(#item #error)
@@ -97,15 +98,16 @@ fn expand(arguments: TokenStream, unit: &DeriveInput) -> TokenStream {
         }
     };
     let errors = [reading.mistakes, recorded].into_iter().flatten().reduce(join);
-    with_errors(unit, head.ok(), errors)
+    let runtime = Runtime::new(reading.attr.as_ref().and_then(|attr| attr.runtime.as_ref()), unit);
+    with_errors(unit, head.ok(), errors, &runtime)
 }
 
 /// The struct with the code that a manifest names, and errors beside it.
-fn with_errors(unit: &DeriveInput, head: Option<Head>, errors: Option<syn::Error>) -> TokenStream {
+fn with_errors(unit: &DeriveInput, head: Option<Head>, errors: Option<syn::Error>, runtime: &Runtime) -> TokenStream {
     let conditions = conditions(&unit.attrs);
     match (head, errors) {
         (Some(Head { code: Some(code), exports, docs, .. }), errors) => {
-            let runner = runner(unit, &conditions, &code, &exports, docs.as_deref());
+            let runner = runner(unit, &conditions, runtime, &code, &exports, docs.as_deref());
             let errors = errors.map(|errors| {
                 let errors = errors.into_compile_error();
                 if conditions.is_empty() { errors } else { quote!(#(#conditions)* const _: () = { #errors };) }
@@ -114,7 +116,12 @@ fn with_errors(unit: &DeriveInput, head: Option<Head>, errors: Option<syn::Error
         }
         (_, errors) => {
             let message = format!("`{}`: no code was generated; build again", unit.ident);
-            unknown::item(unit, &conditions, errors.unwrap_or_else(|| syn::Error::new_spanned(&unit.ident, message)))
+            unknown::item(
+                unit,
+                &conditions,
+                runtime,
+                errors.unwrap_or_else(|| syn::Error::new_spanned(&unit.ident, message)),
+            )
         }
     }
 }
@@ -134,11 +141,14 @@ fn recorded_errors(attr: &Attr, head: &Head) -> Option<syn::Error> {
 fn runner(
     unit: &DeriveInput,
     conditions: &[TokenStream],
+    runtime: &Runtime,
     code: &str,
     exports: &[String],
     docs: Option<&str>,
 ) -> TokenStream {
     let DeriveInput { attrs, vis, ident, .. } = unit;
+    let Runtime { path, alias } = runtime;
+    let alias = alias.as_ref().map(|alias| quote!(#(#conditions)* #alias));
     // The blank line parts it from what the user wrote.
     let docs = docs.map(|docs| format!("\n\n{docs}")).map(|docs| quote!(#[doc = #docs]));
     let module = format_ident!("__quantize_{ident}");
@@ -151,8 +161,10 @@ fn runner(
         #(#attrs)*
         #docs
         #vis struct #ident {
-            memory: &'static mut <#ident as ::quantize_runtime::Model>::Memory,
+            memory: &'static mut <#ident as #path::Model>::Memory,
         }
+
+        #alias
 
         // `warnings` does not reach lints that the crate raises to `deny`, hence the groups by name.
         #(#conditions)*
@@ -166,6 +178,33 @@ fn runner(
         }
 
         #(#exports)*
+    }
+}
+
+/// The runtime crate as it is named beside the struct.
+struct Runtime {
+    path: TokenStream,
+    /// The name by which generated code, which is in a module of its own, finds one that has another path than usual.
+    alias: Option<TokenStream>,
+}
+
+impl Runtime {
+    /// By the attribute's `crate = …`, if there is one.
+    fn new(path: Option<&Spanned<String>>, unit: &DeriveInput) -> Self {
+        let Some(Spanned { value, span }) = path else {
+            return Self { path: quote!(::quantize_runtime), alias: None };
+        };
+        let tokens: TokenStream = value.parse().expect("the parser took it as a path");
+        let path: TokenStream = tokens
+            .into_iter()
+            .map(|mut token| {
+                token.set_span(*span);
+                token
+            })
+            .collect();
+        let name = format_ident!("{}{}", manifest::RUNTIME_ALIAS, unit.ident);
+        let alias = quote!(#[doc(hidden)] #[allow(unused_imports)] use #path as #name;);
+        Self { path, alias: Some(alias) }
     }
 }
 

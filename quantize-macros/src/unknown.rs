@@ -2,6 +2,7 @@
 //!
 //! The trick is a type that the compiler knows to be wrong: it reports no second error about whatever a program does with it.
 
+use crate::Runtime;
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::{DeriveInput, Error};
@@ -9,10 +10,11 @@ use syn::{DeriveInput, Error};
 /// The item as written, with the constants and functions that every runner has, of a type that stands for any other.
 ///
 /// `conditions` are the `cfg` that the item stands under. Names that only the model knows are missing: constants such as `Kws::INPUT_MASK` where there are several inputs.
-pub(crate) fn item(item: &DeriveInput, conditions: &[TokenStream], error: Error) -> TokenStream {
+pub(crate) fn item(item: &DeriveInput, conditions: &[TokenStream], runtime: &Runtime, error: Error) -> TokenStream {
     let DeriveInput { vis, ident, generics, .. } = item;
     let (impl_generics, arguments, bounds) = generics.split_for_impl();
     let error = error.into_compile_error();
+    let runtime = &runtime.path;
     let module = format_ident!("__quantize_{ident}");
     let types = ["Inputs", "Outputs", "QuantizedInputs", "QuantizedOutputs"].map(|kind| format_ident!("{ident}{kind}"));
     quote! {
@@ -49,7 +51,7 @@ pub(crate) fn item(item: &DeriveInput, conditions: &[TokenStream], error: Error)
         #vis use #module::exports::*;
 
         #(#conditions)*
-        impl #impl_generics ::quantize_runtime::Model for #ident #arguments #bounds {
+        impl #impl_generics #runtime::Model for #ident #arguments #bounds {
             type Memory = #module::Memory;
             const EMPTY: #module::Memory = #module::Memory;
         }

@@ -397,3 +397,50 @@ pub struct Tested;
     let files = [("src/lib.rs", source), ("src/fast.rs", "#[quantize_runtime::quantize(N)]\npub struct Fast;\n")];
     check_refused(&user_crate("unseen", &files), "unseen_conditions");
 }
+
+#[test]
+fn the_runtime_may_have_another_name() {
+    let source = r#"//! The runtime under a name of its own, and from another crate.
+
+use nn::Arena;
+
+#[nn::quantize(N, crate = nn)]
+struct Renamed;
+
+mod inner {
+    use firmware::parts;
+
+    #[parts::runtime::quantize(W, crate = parts::runtime)]
+    pub struct Exported;
+}
+
+fn main() {
+    static RENAMED: Arena<Renamed> = Arena::new();
+    static EXPORTED: Arena<inner::Exported> = Arena::new();
+    Renamed::new(RENAMED.take()).run(&[0.0; 4]);
+    inner::Exported::new(EXPORTED.take()).run_quantized(&[0; 4]);
+    print!("{} {}", Renamed::INPUT.scale < 0.015, inner::Exported::INPUT.scale > 0.015);
+}
+"#;
+    let source = source.replace("(N, ", &format!("({NARROW}, ")).replace("(W, ", &format!("({WIDE}, "));
+    let firmware = "//! Hands the runtime on.\n\npub mod parts {\n    pub use quantize_runtime as runtime;\n}\n";
+    let files = [("src/main.rs", source.as_str()), ("firmware/src/lib.rs", firmware)];
+    let fixture = user_crate("renamed-runtime", &files);
+    let manifest = fs::read_to_string(fixture.path("Cargo.toml")).expect("every crate has one");
+    let package = manifest.split("[build-dependencies]").next().expect("it begins with the package");
+    fixture.write("firmware/Cargo.toml", package.replacen("renamed-runtime", "firmware", 1));
+    let runtime = repository("quantize-runtime");
+    let dependencies = format!(
+        "[dependencies]\nnn = {{ package = \"quantize-runtime\", path = {runtime:?} }}\nfirmware.path = \"firmware\"\n\n"
+    );
+    let (head, tail) = manifest.split_once("[dependencies]").expect("it has dependencies");
+    let (_, tail) = tail.split_once("[build-dependencies]").expect("it has a build script");
+    fixture.write("Cargo.toml", format!("{head}{dependencies}[build-dependencies]{tail}"));
+    assert_eq!(cargo(&fixture, &["run", "--quiet"]), "true true");
+}
+
+#[test]
+fn a_runtime_that_is_not_there_is_an_error_at_its_path() {
+    let source = format!("#[quantize_runtime::quantize({NARROW}, crate = nowhere::nn)]\npub struct Net;\n");
+    check_refused(&user_crate("no-runtime", &[("src/lib.rs", &source)]), "no_runtime");
+}

@@ -13,8 +13,9 @@ pub fn declare(interface: &Interface) -> Emitted {
     let types = [inputs.types(), outputs.types()];
     let never = quote!(::core::unreachable!("the model has errors"));
     let runner = runner(&inputs, &outputs, &quote!(&[]), 0, &never, |_| never.clone());
+    let runtime = interface.runtime();
     let tokens = quote! {
-        use ::quantize_runtime::{Model, PlainInfo, TensorInfo};
+        use #runtime::{Model, PlainInfo, TensorInfo};
 
         /// What a runner works in.
         pub struct Memory;

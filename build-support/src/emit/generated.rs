@@ -1,6 +1,6 @@
 //! Compiles what is written for random graphs and compares its results with the interpreter's; for tests.
 
-use super::{Codes, Content, Interface, PortInfo, Program, emit};
+use super::{Codes, Content, Interface, PortInfo, Program, RUNTIME, emit};
 use crate::config::Dtype;
 use crate::plan::plan;
 use crate::tosa::samples::{self, Random};
@@ -47,6 +47,7 @@ fn network(seed: u64, folder: &Path) -> Option<Network> {
     let interface = Interface {
         struct_name: name.clone(),
         model_path: String::new(),
+        runtime: RUNTIME.to_owned(),
         inputs: ports(&graph.inputs),
         outputs: ports(&graph.outputs),
     };

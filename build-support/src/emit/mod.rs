@@ -17,16 +17,28 @@ use quote::{ToTokens, format_ident, quote};
 use std::fmt::Debug;
 use std::ops::Range;
 
+/// The runtime crate where nobody renamed it.
+pub const RUNTIME: &str = "::quantize_runtime";
+
 /// What a user sees of a model.
 pub struct Interface {
     /// The struct with the attribute.
     pub struct_name: String,
     /// The model's file as the attribute names it.
     pub model_path: String,
+    /// Path of the runtime crate from a module beside the struct, usually [`RUNTIME`].
+    pub runtime: String,
     /// The inputs, in the model's order.
     pub inputs: Vec<PortInfo>,
     /// The outputs, in the model's order.
     pub outputs: Vec<PortInfo>,
+}
+
+impl Interface {
+    /// The path of the runtime crate.
+    fn runtime(&self) -> TokenStream {
+        self.runtime.parse().expect("a path is tokens")
+    }
 }
 
 /// An input or output of the model.
@@ -149,9 +161,10 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
     let arena_bytes = literal(plan.arena_bytes);
     let has_pairs = plan.steps.iter().any(|step| step.outputs.len() == 2);
     let pair = has_pairs.then(|| quote!(type AccessPair<const READS: usize> = arena::AccessPair<#arena_bytes, READS>;));
+    let runtime = interface.runtime();
     let tokens = quote! {
-        use ::quantize_runtime::rescale::GeneralRescale;
-        use ::quantize_runtime::{
+        use #runtime::rescale::GeneralRescale;
+        use #runtime::{
             Aligned, Model, PlainInfo, Rescale, Shape, TensorInfo, abi, arena, bytes, epilogue, kernels, operators, port,
             steps,
         };
@@ -274,7 +287,7 @@ fn runner(
         /// Bytes of the arena: quantized inputs, outputs and everything between.
         pub const ARENA_BYTES: usize = #arena_bytes;
 
-        /// A runner in this memory, which [`Arena::take`](::quantize_runtime::Arena::take) gives.
+        /// A runner in this memory, which `Arena::take` gives.
         pub fn new(memory: &'static mut <Self as Model>::Memory) -> Self {
             #new
         }

@@ -67,7 +67,7 @@ pub(super) fn merge(
     shown: &str,
     config: impl Fn(&str) -> Option<Line<Config>>,
 ) -> (Attr, Origins) {
-    let mut attr = Attr { rules: Vec::new(), profile_from: None, runtime: None, ..written.clone() };
+    let mut attr = Attr { rules: Vec::new(), profile_from: None, ..written.clone() };
     // Spelled out or not, it is the same.
     attr.profile = attr.profile.filter(|profile| *profile != Profile::default());
     let mut origins = Merging { origins: Origins::default(), shown, chosen };
@@ -97,6 +97,9 @@ pub(super) fn merge(
     }
     if attr.precedence != Precedence::default() {
         origins.written(ArgPath::Precedence, ArgPath::Precedence, None);
+    }
+    if attr.runtime.is_some() {
+        origins.written(ArgPath::Runtime, ArgPath::Runtime, None);
     }
     if written.profile.is_some() {
         origins.written(ArgPath::Profile, ArgPath::Profile, None);

@@ -383,7 +383,7 @@ profile = "large"
 
     #[test]
     fn an_attribute_without_the_file_means_what_it_says() {
-        check(&settings("", "", &[]), r#"model = "m", crate = a::b, profile = int"#, r#"model = "m""#);
+        check(&settings("", "", &[]), r#"model = "m", crate = a::b, profile = int"#, r#"model = "m", crate = a::b"#);
         check(&Settings::default(), r#"model = "m", global = int8"#, r#"model = "m", global = int8(per_channel)"#);
     }
 

@@ -34,7 +34,7 @@ impl Attr {
         arguments.extend(profile.map(|text| (ArgPath::Profile, text.to_owned())));
         let profile = self.profile_from.iter();
         arguments.extend(profile.map(|name| (ArgPath::ProfileFrom, format!("profile_from = {:?}", name.value))));
-        arguments.extend(self.runtime.iter().map(|path| (ArgPath::Attribute, format!("crate = {}", path.value))));
+        arguments.extend(self.runtime.iter().map(|path| (ArgPath::Runtime, format!("crate = {}", path.value))));
         arguments
     }
 }

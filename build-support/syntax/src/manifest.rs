@@ -10,6 +10,9 @@ use crate::diagnostic::Diagnostic;
 /// Version of the schema; a macro reads only its own.
 pub const VERSION: u32 = 1;
 
+/// Begins the name, ending with the struct's, by which generated code finds a runtime crate that `crate = …` names.
+pub const RUNTIME_ALIAS: &str = "__quantize_runtime_";
+
 /// Folder of the manifests and the generated code, inside `OUT_DIR`.
 pub const FOLDER: &str = "quantize";
 

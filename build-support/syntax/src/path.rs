@@ -37,6 +37,8 @@ pub enum ArgPath {
     Profile,
     /// `profile_from`
     ProfileFrom,
+    /// `crate`
+    Runtime,
     /// `module[0]`: a rule by its place among those of its list.
     Rule(RuleList, usize),
     /// `module[0].name`, `module[0].type`, `node[0].name` or `op[0].target`: what selects the nodes of a rule.
@@ -82,6 +84,7 @@ impl Display for ArgPath {
             ArgPath::Precedence => f.write_str("precedence"),
             ArgPath::Profile => f.write_str("profile"),
             ArgPath::ProfileFrom => f.write_str("profile_from"),
+            ArgPath::Runtime => f.write_str("crate"),
             ArgPath::Rule(list, index) => write!(f, "{}[{index}]", list.word()),
             ArgPath::Selector(list, index, key) => write!(f, "{}[{index}].{}", list.word(), key.word()),
             ArgPath::Config(list, index) => write!(f, "{}[{index}].config", list.word()),
@@ -113,6 +116,7 @@ fn parse(text: &str) -> Option<ArgPath> {
         "precedence" => return Some(ArgPath::Precedence),
         "profile" => return Some(ArgPath::Profile),
         "profile_from" => return Some(ArgPath::ProfileFrom),
+        "crate" => return Some(ArgPath::Runtime),
         _ => {}
     }
     if let Some(input) = text.strip_prefix("calibration.") {
@@ -173,7 +177,7 @@ impl Attr {
             _ => None,
         };
         match path {
-            ArgPath::Attribute => ".model(…)".to_owned(),
+            ArgPath::Attribute | ArgPath::Runtime => ".model(…)".to_owned(),
             ArgPath::Model => format!("Model::new({:?})", self.model.value),
             ArgPath::Calibration => match calibration {
                 Some(Calibration::Named(_)) => ".calibration_of(…)".to_owned(),
@@ -232,6 +236,7 @@ impl Attr {
             ArgPath::Io => boundary(&Selector::Io).map(|rule| rule.span),
             ArgPath::Input => boundary(&Selector::Input).map(|rule| rule.span),
             ArgPath::Output => boundary(&Selector::Output).map(|rule| rule.span),
+            ArgPath::Runtime => self.runtime.as_ref().map(|path| path.span),
             ArgPath::ProfileFrom => self.profile_from.as_ref().map(|profile| profile.span),
             ArgPath::Rule(list, index) => self.rule(*list, *index).map(|rule| rule.span),
             ArgPath::Selector(list, index, _) => self.rule(*list, *index)?.value.selector.text().map(|text| text.span),
@@ -264,6 +269,7 @@ mod tests {
             ArgPath::Precedence,
             ArgPath::Profile,
             ArgPath::ProfileFrom,
+            ArgPath::Runtime,
             ArgPath::Rule(RuleList::Module, 0),
             ArgPath::Selector(RuleList::Module, 1, SelectorKey::Name),
             ArgPath::Selector(RuleList::Module, 12, SelectorKey::Type),

@@ -10,7 +10,7 @@ use std::process::Command;
 use std::thread;
 
 use quantize_build::config::Dtype;
-use quantize_build::emit::{Codes, Content, Interface, PortInfo};
+use quantize_build::emit::{Codes, Content, Interface, PortInfo, RUNTIME};
 use quantize_build::{emit, plan};
 use quantize_runtime::graph::{ElementType, Graph, Port};
 use quantize_runtime::interpreter::Tensor;
@@ -201,6 +201,7 @@ fn interface(name: &str, graph: &Graph<'_>) -> Interface {
     Interface {
         struct_name: name.to_owned(),
         model_path: String::new(),
+        runtime: RUNTIME.to_owned(),
         inputs: ports("input_", &graph.inputs),
         outputs: ports("output_", &graph.outputs),
     }
