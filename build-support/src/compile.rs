@@ -1,16 +1,15 @@
 //! One attribute through all stages: the list of section "Data flow" in ARCHITECTURE.md, top to bottom.
 
 use crate::annotate::{Annotation, annotate};
-use crate::calibrate::{self, Dataset, calibrate, dataset};
+use crate::calibrate::{self, Dataset, dataset, observe};
 use crate::config::{Known, Profile, Recipe};
 use crate::files::{Folder, Outputs, hash_file, hex};
 use crate::frontend::{self, Model};
-use crate::graph::{Element, Graph, NodeId, ValueId};
+use crate::graph::{Element, Graph, ValueId};
 use crate::lock::{self, LockFile, Origin};
-use crate::ops::{Op, Pattern, clamp::ClampKind};
 use crate::quantize::{QuantGraph, QuantParams, quantize};
 use crate::scan::Site;
-use crate::{emit, lower, manifest, passes, plan, tosa, vgf};
+use crate::{emit, lower, manifest, passes, plan, report, tosa, vgf};
 use quantize_runtime::vgf::Vgf;
 use quantize_syntax::attr::Calibration;
 use quantize_syntax::diagnostic::suggestion;
@@ -319,20 +318,33 @@ fn generate(
     let mut wrong_rules = Diagnostics::default();
     recipe.complete_types(&graph, &mut wrong_rules);
     let imported = Known::new(&graph);
+    let before = report::Decisions::new(&graph, &annotate(&graph, &recipe), &recipe);
     passes::run(&mut graph, &recipe);
     recipe.check(&imported, &graph, &mut wrong_rules);
     let annotation = annotate(&graph, &recipe);
     // What a misspelt rule was for would be reported as left in float, or as what cannot be lowered.
     let are_rules_known = site.is_complete && !wrong_rules.has_errors();
     if are_rules_known {
-        report_float(site, &graph, &annotation, &recipe, diagnostics);
+        if annotation.observers.is_empty() {
+            let advice = site.spelling("global = int8", ".global(Config::int8())");
+            diagnostics.error(ArgPath::Attribute, format!("no rule quantizes anything: write `{advice}`"));
+        } else {
+            diagnostics.extend(report::float_operators(&graph, &annotation, &recipe));
+            diagnostics.extend(report::shadowed_rules(attr, &recipe, &before, (&graph, &annotation)));
+        }
     }
     diagnostics.extend(wrong_rules);
 
     let entry = origin.entry().filter(|_| !is_quantized);
+    let (mut warnings, mut samples) = (Vec::new(), 0);
     let params = match (dataset, entry) {
         _ if diagnostics.has_errors() || !site.is_complete => None,
-        (Some(mut dataset), _) => calibrate(&graph, &annotation, &mut dataset)
+        (Some(mut dataset), _) => observe(&graph, &annotation, &mut dataset)
+            .map(|calibrated| {
+                warnings = report::samples(&graph, &annotation, &calibrated);
+                samples = calibrated.samples;
+                calibrated.params
+            })
             .map_err(|message| diagnostics.error(ArgPath::Calibration, message))
             .ok(),
         (None, Some(entry)) => lock::params(entry, &graph, &annotation)
@@ -358,7 +370,7 @@ fn generate(
     }
     let lock = (!is_quantized).then(|| match entry {
         Some(entry) => entry.model.clone(),
-        None => lock::model(site, inputs, &annotation, &params, &network),
+        None => lock::model(site, inputs, &annotation, &params, &network, warnings),
     });
     for warning in lock.iter().flat_map(|model| &model.warnings) {
         diagnostics.warning(warning.at.clone(), &warning.message);
@@ -381,6 +393,7 @@ fn generate(
             return Outcome::Interface(declare(site, &network));
         }
     };
+    report::unoptimized(&site.name, plan.macs * samples);
     let interface = interface(site, &network);
     let program = emit::Program { file: image.as_bytes(), graph: &decoded, labels: valid.labels(), plan: &plan };
     let emitted = emit::emit(&interface, program, &format!("{}.vgf", site.stem));
@@ -499,39 +512,6 @@ fn match_samples(
         return None;
     }
     Dataset::new(inputs).map_err(|message| diagnostics.error(ArgPath::Calibration, message)).ok()
-}
-
-/// Reports what stays in float although nobody asked for it: everything, or operators of which upstream has no integer form.
-fn report_float(site: &Site, graph: &Graph, annotation: &Annotation, recipe: &Recipe, diagnostics: &mut Diagnostics) {
-    if annotation.observers.is_empty() {
-        let advice = site.spelling("global = int8", ".global(Config::int8())");
-        diagnostics.error(ArgPath::Attribute, format!("no rule quantizes anything: write `{advice}`"));
-        return;
-    }
-    let is_asked_for = |id: NodeId| {
-        let rule = annotation.rule[id.index()];
-        rule.is_none_or(|rule| recipe.rules[rule].config.is_none())
-    };
-    let unasked = annotation.float.iter().filter(|id| !is_asked_for(**id)).map(|&id| graph.node(id));
-    let unasked = unasked.filter(|node| !node.op.is_exact_on_codes());
-    let nodes: Vec<String> = unasked.map(|node| format!("`{}`: {}", node.label(), float_reason(&node.op))).collect();
-    if !nodes.is_empty() {
-        diagnostics.warning(ArgPath::Model, format!("operators that stay in float\n  {}", nodes.join("\n  ")));
-    }
-}
-
-/// Why upstream's quantizer has no integer form.
-pub fn float_reason(op: &Op) -> &'static str {
-    match op {
-        Op::Clamp(clamp) if clamp.kind == ClampKind::Relu6 => {
-            "the function `relu6`; the module `torch.nn.ReLU6` is quantized, and so is what a `node` or `op` rule names"
-        }
-        op if matches!(op.pattern(), Pattern::Forgotten | Pattern::ForgottenLayer) => {
-            "upstream's quantizer does not know it; a `node` or `op` rule quantizes it"
-        }
-        op if op.pattern().may_share() => "nothing beside it is quantized",
-        _ => "no integer form",
-    }
 }
 
 fn write_vgf(network: &QuantGraph, profile: Profile) -> Result<(tosa::Valid, vgf::VgfImage), Vec<String>> {

@@ -26,6 +26,7 @@ pub mod ops;
 pub mod passes;
 pub mod plan;
 pub mod quantize;
+pub mod report;
 pub mod scan;
 pub mod settings;
 pub mod tosa;

@@ -4,7 +4,7 @@ use crate::annotate::{Annotation, Observed};
 use crate::graph::Graph;
 use crate::quantize::{Params, QuantGraph, QuantParams};
 use crate::scan::Site;
-use quantize_syntax::lock::{self, Change, Entry, FILE, Field, Inputs, Key, Model, Tensor, Weight};
+use quantize_syntax::lock::{self, Change, Entry, FILE, Field, Inputs, Key, Model, Tensor, Warning, Weight};
 use quantize_syntax::{ArgPath, Diagnostics};
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -260,13 +260,14 @@ pub(crate) fn check(entry: &Entry, network: &QuantGraph) -> Result<(), String> {
     Err(at(entry.line, &message))
 }
 
-/// The entry of a model that was calibrated from its samples.
+/// The entry of a model that was calibrated from its samples, which gave rise to these warnings.
 pub(crate) fn model(
     site: &Site,
     inputs: Inputs,
     annotation: &Annotation,
     params: &Params,
     network: &QuantGraph,
+    warnings: Vec<Warning>,
 ) -> Model {
     let tensor = |(observed, params): (&Observed, &QuantParams)| Tensor {
         node: network.graph.value(observed.value).name.clone(),
@@ -279,7 +280,7 @@ pub(crate) fn model(
         inputs,
         tensors: annotation.observers.iter().zip(&params.0).map(tensor).collect(),
         weights: weights(network),
-        warnings: Vec::new(),
+        warnings,
     }
 }
 

@@ -236,6 +236,82 @@ fn mistakes_in_a_build_script_are_raised_where_the_model_is_included() {
     check("included", &messages.join("\n\n")).unwrap_or_else(|fault| panic!("{fault}"));
 }
 
+/// `tests/data/diagnostics/a_b.txt` and the compiler's text in it, for all files in a folder with this extension, sorted.
+fn texts(folder: &str, extension: &str) -> Vec<(String, String)> {
+    let entries = fs::read_dir(repository(folder)).expect("a folder").map(|entry| entry.expect("readable").path());
+    let mut files: Vec<_> = entries.filter(|file| file.extension().is_some_and(|found| found == extension)).collect();
+    files.sort();
+    let read = |file: std::path::PathBuf| {
+        let stem = file.file_stem().expect("a file has a name").to_string_lossy().replace('_', " ");
+        (stem, fs::read_to_string(&file).expect("a text"))
+    };
+    files.into_iter().map(read).collect()
+}
+
+/// One section of the document: each text under the name of its case.
+fn section(title: &str, introduction: &str, texts: &[(String, String)]) -> String {
+    let block = |(case, text): &(String, String)| format!("\n### {case}\n\n```text\n{}\n```\n", text.trim_end());
+    format!("\n## {title}\n\n{introduction}\n{}", texts.iter().map(block).collect::<String>())
+}
+
+#[test]
+fn every_message_is_in_the_document() {
+    let (warnings, errors): (Vec<_>, Vec<_>) =
+        texts("tests/data/diagnostics", "txt").into_iter().partition(|(case, _)| case == "warnings");
+    let document = [
+        "# Messages\n\nEvery message of `#[quantize]` and `include_quantized!` as the compiler shows it: what was found, where, and \
+         what to write instead.\nTests make these mistakes and compare the texts; `BLESS=1 cargo test -p quantize-tests --test \
+         diagnostics` writes this file from them.\nAll mistakes of a crate are reported in one build, and each once: code that uses the \
+         struct compiles beside them.\n"
+            .to_owned(),
+        section(
+            "Found by the build script",
+            "What is wrong with files, samples, rules and operators. Build scripts that name models get the same messages, see \
+             `included`.",
+            &errors,
+        ),
+        section("Found in the arguments", "What the macro cannot read.", &texts("quantize-macros/tests/ui", "stderr")),
+        section("Warnings", "What Cargo prints when the build script has run; the manifest keeps it.", &warnings),
+    ]
+    .concat();
+    let path = repository("docs/errors.md");
+    if std::env::var_os("BLESS").is_some() {
+        fs::write(&path, &document).expect("the document can be written");
+    }
+    assert!(fs::read_to_string(&path).is_ok_and(|written| written == document), "docs/errors.md: run with BLESS=1");
+}
+
+/// What a build says although it succeeds: name of the struct, arguments.
+const WARNINGS: [(&str, &str); 3] = [
+    (
+        "Shadowed",
+        r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8,
+    module(name = "encoder.fc", config = int8(per_tensor)), module(name = "encoder", config = None), input = int8, io = int8"#,
+    ),
+    ("Constant", r#"model = "models/net.onnx", calibration = "models/zeros.npy", global = int8"#),
+    ("Island", r#"model = "models/island.onnx", calibration = "models/island.npy", global = int8"#),
+];
+
+#[test]
+fn doubtful_programs_are_warned_about() {
+    let fixture = Fixture::new(env!("CARGO_TARGET_TMPDIR"), "doubtful", "doubtful");
+    fixture.use_libm();
+    fixture.copy("tests/data/models/small.onnx", "models/net.onnx");
+    fixture.copy("tests/data/models/island.onnx", "models/island.onnx");
+    let ramp: Vec<f32> = (0..32).map(|i| i as f32 / 16.0 - 1.0).collect();
+    fixture.write("models/calib.npy", npy::bytes(&[8, 4], &ramp));
+    fixture.write("models/island.npy", npy::bytes(&[8, 4], &ramp));
+    fixture.write("models/zeros.npy", npy::bytes(&[8, 4], &[0.0_f32; 32]));
+    let sites = WARNINGS.iter().map(|(name, arguments)| format!("{}pub struct {name};\n", attribute(arguments)));
+    fixture.write("src/lib.rs", format!("//! Warnings.\n\n{}", sites.collect::<String>()));
+    let output = fixture.cargo(&["check"]);
+    let said = String::from_utf8(output.stderr).expect("messages are UTF-8");
+    assert!(output.status.success(), "{said}");
+    let warnings = said.lines().filter_map(|line| line.strip_prefix("warning: doubtful@0.1.0: "));
+    let warnings: Vec<&str> = warnings.filter(|warning| !warning.starts_with("quantize.lock")).collect();
+    check("warnings", &warnings.join("\n")).unwrap_or_else(|fault| panic!("{fault}"));
+}
+
 #[test]
 fn a_crate_without_build_script_is_told_to_write_one() {
     let fixture = Fixture::new(env!("CARGO_TARGET_TMPDIR"), "no-build-script", "no-build-script");

@@ -34,6 +34,9 @@ pub use resize::{Place, resize};
 pub use threads::on_one_core;
 pub use volume::{Convolution3d, conv3d};
 
+/// Whether this package was compiled with optimization.
+pub const IS_OPTIMIZED: bool = cfg!(optimized);
+
 /// The elements of a tensor, in order.
 fn elements(tensor: &Tensor) -> &[f32] {
     tensor.as_slice().expect("standard layout")

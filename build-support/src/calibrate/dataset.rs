@@ -20,6 +20,8 @@ pub struct Input {
     /// Not yet read, last first.
     files: Vec<NpyReader>,
     read: usize,
+    /// Smallest and largest number read; `None` before the first, and for an input that holds no real numbers.
+    extremes: Option<[f32; 2]>,
 }
 
 impl Input {
@@ -47,7 +49,7 @@ impl Input {
             files.push(reader);
         }
         files.reverse();
-        Ok(Self { name: name.to_owned(), kind: kind.clone(), files, read: 0 })
+        Ok(Self { name: name.to_owned(), kind: kind.clone(), files, read: 0, extremes: None })
     }
 
     fn samples(&self) -> usize {
@@ -63,6 +65,10 @@ impl Input {
                 "sample {} of input `{}` (`{}`) has {value} at element {at}; calibration needs finite numbers",
                 self.read, self.name, file.shown
             ));
+        }
+        if let Some(values) = data.real() {
+            let (low, high) = quantize_float::extremes(values.as_slice().expect("standard layout"));
+            self.extremes = Some(self.extremes.map_or([low, high], |[min, max]| [min.min(low), max.max(high)]));
         }
         self.read += 1;
         file.shape[0] -= 1;
@@ -90,6 +96,11 @@ impl Dataset {
             ));
         }
         Ok(Self { inputs })
+    }
+
+    /// By input: the smallest and largest real number read so far.
+    pub(crate) fn extremes(&self) -> Vec<Option<[f32; 2]>> {
+        self.inputs.iter().map(|input| input.extremes).collect()
     }
 
     /// How many samples there are in all.

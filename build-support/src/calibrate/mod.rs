@@ -20,13 +20,36 @@ use turns::{Abandoned, Turns};
 /// Samples that are under way at the same time, at most: each has the memory of the widest point of the network.
 const MOST_SAMPLES: usize = 8;
 
+/// What calibration found.
+#[derive(Debug)]
+pub struct Calibrated {
+    /// The parameters of every group.
+    pub params: Params,
+    /// By [`GroupId`]: what its observer has seen.
+    pub seen: Vec<Observer>,
+    /// By model input: smallest and largest number; `None` for one that holds no real numbers.
+    pub inputs: Vec<Option<[f32; 2]>>,
+    /// How many samples there were.
+    pub samples: u64,
+}
+
+/// The parameters of every group of tensors.
+///
+/// # Errors
+///
+/// As [`observe`].
+pub fn calibrate(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) -> Result<Params, String> {
+    observe(graph, annotation, dataset).map(|calibrated| calibrated.params)
+}
+
 /// Observes every group of tensors over all samples, in order. Samples are spread over the processor's cores, which changes no
 /// result.
 ///
 /// # Errors
 ///
 /// Tensors that became infinite or not a number, with the name of the first one and the sample.
-pub fn calibrate(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) -> Result<Params, String> {
+pub fn observe(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) -> Result<Calibrated, String> {
+    let samples = dataset.samples();
     let observers = annotation.observers.iter().map(|observed| Observer::new(observed.activation)).collect();
     let consumers = graph.consumers();
     // Results that nobody reads are not observed, as upstream puts observers between maker and reader; inputs are.
@@ -36,7 +59,7 @@ pub fn calibrate(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) 
     let turns = Turns::new(graph, observers, groups);
 
     let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let together = cores.min(dataset.samples()).min(MOST_SAMPLES);
+    let together = cores.min(samples).min(MOST_SAMPLES);
     let source = Mutex::new((0, dataset));
     // Takes samples until there are no more.
     let work = || {
@@ -58,7 +81,8 @@ pub fn calibrate(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) 
     } else {
         thread::scope(|scope| (0..together).for_each(|_| _ = scope.spawn(|| quantize_float::on_one_core(work))));
     }
-    let observers = turns.finish()?;
+    let seen = turns.finish()?;
+    let (_, dataset) = source.into_inner().expect("a thread that panics ends the calibration");
     let params = |(observer, observed): (&Observer, &Observed)| match observed.fixed {
         None => observer.params(),
         Some(range) => {
@@ -66,7 +90,8 @@ pub fn calibrate(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) 
             QuantParams { scale: range.scale(bits), zero_point: 0, ..observer.params() }
         }
     };
-    Ok(Params(observers.iter().zip(&annotation.observers).map(params).collect()))
+    let params = Params(seen.iter().zip(&annotation.observers).map(params).collect());
+    Ok(Calibrated { params, seen, inputs: dataset.extremes(), samples: samples as u64 })
 }
 
 /// The next sample with its number, or why it cannot be read.

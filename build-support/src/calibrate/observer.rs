@@ -98,6 +98,33 @@ impl Observer {
         }
     }
 
+    /// Smallest and largest value seen; `None` before the first tensor, and for an observer that keeps averages of them.
+    pub fn range(&self) -> Option<[f32; 2]> {
+        match &self.statistics {
+            Statistics::Histogram(histogram) => histogram.range(),
+            Statistics::Range(_) if self.activation.observer == Method::MovingAverage => None,
+            Statistics::Range(range) => *range,
+        }
+    }
+
+    /// The share of all values seen that these parameters have no code for, to the width of a bin; `None` for an observer that
+    /// does not count.
+    pub fn saturated(&self, params: QuantParams) -> Option<f64> {
+        let Statistics::Histogram(histogram) = &self.statistics else { return None };
+        let [min, max] = histogram.range()?;
+        let width = (max - min) / histogram.counts().len() as f32;
+        // What rounds to the last code is not beyond it.
+        let low = params.dequantize(params.qmin) - params.scale / 2.0;
+        let high = params.dequantize(params.qmax) + params.scale / 2.0;
+        let is_beyond = |bin: usize| {
+            let (from, to) = (min + width * bin as f32, min + width * (bin + 1) as f32);
+            to < low || from > high
+        };
+        let counts = || histogram.counts().iter().map(|&count| f64::from(count));
+        let beyond: f64 = counts().enumerate().filter(|(bin, _)| is_beyond(*bin)).map(|(_, count)| count).sum();
+        Some(beyond / counts().sum::<f64>())
+    }
+
     /// Counts of the 2048 bins; `None` for an observer that keeps none.
     pub fn histogram(&self) -> Option<&[f32]> {
         match &self.statistics {
@@ -197,6 +224,17 @@ mod tests {
         // A million values err by R²/(12 · 255²) each, one by (100 − R)²: together least at R = 44, give or take the bins.
         let mse = largest(Method::Mse);
         assert!((38.0..52.0).contains(&mse), "{mse}");
+    }
+
+    #[test]
+    fn values_beyond_the_last_code_are_saturated() {
+        let mut observer = observer(Method::Histogram);
+        let values: Vec<f32> = (0..1000_u16).map(|i| f32::from(i) / 1000.0).collect();
+        observer.observe(&values);
+        let share = observer.saturated(QuantParams::int8(0.5 / 255.0, -128)).unwrap();
+        assert!((share - 0.5).abs() < 0.005, "{share}");
+        assert_eq!(observer.saturated(QuantParams::int8(1.0 / 255.0, -128)), Some(0.0));
+        assert_eq!(observer.range(), Some([0.0, 0.999]));
     }
 
     #[test]

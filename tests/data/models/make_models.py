@@ -63,6 +63,17 @@ def unsupported(file):
     write(file, nodes, {"x": [1, 4], "y": [1, 4]}, arrays)
 
 
+def island(file):
+    """An activation that upstream's quantizer does not know, between layers that it does."""
+    rng = np.random.default_rng(4)
+    nodes = [linear("x", "linear", "encoder.fc"),
+             node("Softplus", ["linear"], "softplus", "encoder.act", "torch.nn.modules.activation.Softplus",
+                  "aten.softplus.default"),
+             linear("softplus", "y", "head")]
+    write(file, nodes, {"x": [1, 4], "y": [1, 3]}, parameters(rng, "encoder.fc", 4, 6) | parameters(rng, "head", 6, 3))
+
+
 small("small.onnx", 1)
 small("small_retrained.onnx", 2)
 unsupported("unsupported.onnx")
+island("island.onnx")

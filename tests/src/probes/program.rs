@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use quantize_build::compile::float_reason;
 use quantize_build::config::{Config, Dtype, Profile, Recipe, Rule, Target};
 use quantize_build::frontend::Shapes;
 use quantize_build::graph::{Element, Graph};
 use quantize_build::quantize::{QuantGraph, QuantParams};
+use quantize_build::report::float_reason;
 use quantize_runtime::graph::ElementType;
 use quantize_runtime::interpreter::Tensor;
 use quantize_runtime::vgf::Vgf;
