@@ -143,21 +143,33 @@ pub(super) fn flatten(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Resul
 
 /// The shape without some axes of size 1, or without all.
 pub(in crate::frontend::onnx) fn squeezed(dims: &[usize], axes: Option<&[i64]>) -> Result<Vec<usize>, String> {
-    let axes = match axes {
-        Some(axes) => axes.iter().map(|&axis| wrap_index(axis, dims.len())).collect(),
-        None => Some((0..dims.len()).filter(|&axis| dims[axis] == 1).collect::<Vec<usize>>()),
+    let is_gone = match axes {
+        Some(axes) => named(axes, dims.len())?,
+        None => dims.iter().map(|&dim| dim == 1).collect(),
     };
-    let axes = axes.ok_or(OUTSIDE)?;
-    Ok((0..dims.len()).filter(|axis| !axes.contains(axis)).map(|axis| dims[axis]).collect())
+    Ok(dims.iter().zip(is_gone).filter(|(_, is_gone)| !is_gone).map(|(&dim, _)| dim).collect())
 }
 
 /// The shape with axes of size 1 put in, which are counted in the result.
 pub(in crate::frontend::onnx) fn unsqueezed(dims: &[usize], axes: &[i64]) -> Result<Vec<usize>, String> {
-    let rank = dims.len() + axes.len();
-    let axes: Option<Vec<usize>> = axes.iter().map(|&axis| wrap_index(axis, rank)).collect();
-    let axes = axes.ok_or(OUTSIDE)?;
-    let mut rest = dims.iter();
-    Ok((0..rank).map(|axis| if axes.contains(&axis) { 1 } else { *rest.next().unwrap_or(&1) }).collect())
+    let is_new = named(axes, dims.len() + axes.len())?;
+    let mut old = dims.iter();
+    Ok(is_new
+        .into_iter()
+        .map(|is_new| if is_new { 1 } else { *old.next().expect("one for each other axis") })
+        .collect())
+}
+
+/// Which of as many axes are named.
+fn named(axes: &[i64], rank: usize) -> Result<Vec<bool>, String> {
+    let mut is_named = vec![false; rank];
+    for &axis in axes {
+        let place = &mut is_named[wrap_index(axis, rank).ok_or(OUTSIDE)?];
+        if std::mem::replace(place, true) {
+            return Err(format!("its axes name {axis} twice"));
+        }
+    }
+    Ok(is_named)
 }
 
 pub(super) fn squeeze(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Vec<Entry>, String> {
@@ -510,4 +522,26 @@ pub(super) fn trilu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<
     let mask = ArrayD::from_shape_fn(vec![rows, columns], |at| below(at[0], at[1]));
     let mask = constant(importer, node, "mask", mask);
     importer.push(node, MaskedFill { value: 0.0 }, vec![input, mask])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{squeezed, unsqueezed};
+
+    #[test]
+    fn axes_of_size_1_come_and_go() {
+        assert_eq!(squeezed(&[1, 2, 1, 3], None), Ok(vec![2, 3]));
+        assert_eq!(squeezed(&[1, 2, 1, 3], Some(&[-2])), Ok(vec![1, 2, 3]));
+        assert_eq!(unsqueezed(&[2, 3], &[-1, 0]), Ok(vec![1, 2, 3, 1]));
+        for axes in [&[0, 0][..], &[0, -4]] {
+            assert!(unsqueezed(&[2, 3], axes).is_err_and(|error| error.contains("twice")), "{axes:?}");
+        }
+        assert!(unsqueezed(&[2, 3], &[3]).is_err());
+    }
+
+    #[test]
+    fn a_million_axes_take_no_time() {
+        let axes: Vec<i64> = (0..1_000_000).collect();
+        assert_eq!(unsqueezed(&[], &axes).map(|shape| shape.len()), Ok(1_000_000));
+    }
 }
