@@ -22,6 +22,8 @@ pub const PROFILE: &str = "[profile.dev.package]\nquantize-float.opt-level = 3\n
 /// Each has its own target folder with all dependencies in it, compiled once for all: a build compiles the crates themselves.
 /// In a folder that other settings of Cargo reach, or with other profiles or compilers, everything is compiled anew.
 pub struct Fixture {
+    /// Where all fixtures are.
+    fixtures: PathBuf,
     folder: PathBuf,
     target: PathBuf,
 }
@@ -66,11 +68,17 @@ impl Fixture {
         for folder in [&folder, &target] {
             remove(folder);
         }
-        let fixture = Self { folder, target };
+        let fixture = Self { fixtures, folder, target };
         fs::create_dir_all(&fixture.folder).expect("the folder can be made");
         fs::copy(repository("Cargo.lock"), fixture.path("Cargo.lock")).expect("the workspace has a Cargo.lock");
-        link_dependencies(&fixtures, &fixture.target);
+        fixture.link_dependencies(&fixture.target);
         fixture
+    }
+
+    /// Makes `target` a target folder in which the dependencies of every fixture are compiled.
+    pub fn link_dependencies(&self, target: &Path) {
+        static COMPILED: OnceLock<PathBuf> = OnceLock::new();
+        link(COMPILED.get_or_init(|| compile_dependencies(&self.fixtures.join("dependencies"))), target);
     }
 
     /// Gives the runtime its feature `libm`.
@@ -202,13 +210,6 @@ fn remove(folder: &Path) {
     }
 }
 
-/// Makes `target` a target folder in which the dependencies of every fixture are compiled.
-fn link_dependencies(fixtures: &Path, target: &Path) {
-    static COMPILED: OnceLock<PathBuf> = OnceLock::new();
-    let compiled = COMPILED.get_or_init(|| compile_dependencies(&fixtures.join("dependencies")));
-    link(compiled, target);
-}
-
 /// Compiles what fixtures have in common, once with each feature of the runtime; the target folder.
 fn compile_dependencies(folder: &Path) -> PathBuf {
     let target = folder.join("target");
@@ -216,7 +217,7 @@ fn compile_dependencies(folder: &Path) -> PathBuf {
     // Other tests may run at the same time, and the folder must not change while it is copied.
     let lock = File::create(folder.join("lock")).expect("the lock can be made");
     lock.lock().expect("the lock can be had");
-    let fixture = Fixture { folder: folder.to_owned(), target: target.clone() };
+    let fixture = Fixture { fixtures: folder.to_owned(), folder: folder.to_owned(), target: target.clone() };
     // Their times stay, by which Cargo finds nothing to do the next time.
     let write = |file: &str, content: String| {
         if fs::read(fixture.path(file)).is_ok_and(|old| old == content.as_bytes()) {
