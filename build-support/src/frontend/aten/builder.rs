@@ -101,8 +101,14 @@ impl Builder<'_> {
 /// Multiply-adds, and steps like them, that folding one operator may take.
 const MAX_FOLDED_STEPS: usize = 1 << 30;
 
+/// Dimensions of a tensor, at most: as many as numpy takes.
+pub(in crate::frontend) const MAX_RANK: usize = 64;
+
 /// Number of elements of these dimensions, at most `limit`.
 pub(in crate::frontend) fn element_count(shape: &[usize], limit: usize) -> Result<usize, String> {
+    if shape.len() > MAX_RANK {
+        return Err(format!("has {} dimensions, which is more than {MAX_RANK}", shape.len()));
+    }
     let count = shape.iter().try_fold(1_usize, |count, &dim| count.checked_mul(dim)).filter(|&count| count <= limit);
     count.ok_or_else(|| format!("has shape {shape:?}, which is more than this importer takes"))
 }

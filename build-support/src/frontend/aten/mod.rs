@@ -21,7 +21,7 @@ use crate::ops::logical::Logical;
 use crate::ops::pixel_shuffle::PixelShuffle;
 use crate::ops::recurrent::Cell;
 use crate::ops::{Op, abs, clamp, matmul, max_all, neg};
-pub(super) use builder::{Builder, MAX_ELEMENTS, element_count};
+pub(super) use builder::{Builder, MAX_ELEMENTS, MAX_RANK, element_count};
 use call::wrap_axis;
 pub(super) use call::{Arg, Call};
 pub(super) use data_type::{element_of, scalar_type};

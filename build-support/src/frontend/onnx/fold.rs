@@ -5,6 +5,7 @@
 
 use super::tensor::{self, reshape_target, wrap_index};
 use super::{Importer, OnnxNode, proto};
+use crate::frontend::aten::MAX_RANK;
 use crate::graph::{Data, Element};
 use crate::ops::broadcast_shape;
 use ndarray::{ArrayD, Axis, IxDyn, Slice};
@@ -250,6 +251,9 @@ impl Known<'_> {
     }
 
     fn reshaped(&self, shape: &[usize]) -> Option<Data> {
+        if shape.len() > MAX_RANK {
+            return None;
+        }
         Some(moved!(self.operand(0)?, array => array.clone().into_shape_with_order(shape).ok()?))
     }
 
