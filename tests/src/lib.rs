@@ -8,6 +8,7 @@ pub mod npy;
 pub mod outside;
 pub mod probes;
 pub mod script;
+pub mod texts;
 
 mod networks;
 

@@ -7,7 +7,7 @@ use std::fs;
 
 use quantize_syntax::manifest::Head;
 use quantize_tests::fixture::Fixture;
-use quantize_tests::{npy, repository};
+use quantize_tests::{npy, repository, texts};
 
 /// Arguments of a model whose input has the scale of samples up to 1, or up to 3.
 const NARROW: &str = r#"model = "models/net.onnx", calibration = "models/one.npy", global = int8"#;
@@ -54,11 +54,8 @@ fn check_refused(fixture: &Fixture, case: &str) {
     let said: String = said.split_inclusive('\n').filter(|line| !is_progress(line)).collect();
     let folder = fixture.path("").display().to_string();
     let said = said.replace(folder.trim_end_matches('/'), "$DIR");
-    let golden = repository(format!("tests/data/configuration/{case}.txt"));
-    if std::env::var_os("BLESS").is_some() {
-        fs::write(&golden, &said).expect("the golden file can be written");
-    }
-    assert_eq!(said, fs::read_to_string(&golden).unwrap_or_default());
+    let file = format!("tests/data/configuration/{case}.txt");
+    texts::compare(&file, &said).unwrap_or_else(|difference| panic!("{difference}"));
 }
 
 /// Everything that `cfg` can be on; each function says whether its model is the wide one.

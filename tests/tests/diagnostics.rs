@@ -6,7 +6,7 @@
 use std::fs;
 
 use quantize_tests::fixture::Fixture;
-use quantize_tests::{npy, repository};
+use quantize_tests::{npy, repository, texts};
 
 /// A mistake: name of its module and golden file, arguments of its attribute.
 const MISTAKES: [(&str, &str); 25] = [
@@ -145,14 +145,7 @@ fn messages(fixture: &Fixture) -> Vec<String> {
 
 /// Compares with the golden file of the case.
 fn check(case: &str, said: &str) -> Result<(), String> {
-    let golden = repository(format!("tests/data/diagnostics/{case}.txt"));
-    let said = format!("{said}\n");
-    if std::env::var_os("BLESS").is_some() {
-        fs::write(&golden, said).expect("the golden file can be written");
-        return Ok(());
-    }
-    let expected = fs::read_to_string(&golden).unwrap_or_default();
-    if said == expected { Ok(()) } else { Err(format!("{case}: expected\n{expected}\nfound\n{said}")) }
+    texts::compare(&format!("tests/data/diagnostics/{case}.txt"), said)
 }
 
 #[test]

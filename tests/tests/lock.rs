@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use quantize_syntax::lock as schema;
 use quantize_tests::fixture::{Fixture, PROFILE, manifest};
-use quantize_tests::{npy, outside, repository};
+use quantize_tests::{npy, outside, repository, texts};
 
 const TMP: &str = env!("CARGO_TARGET_TMPDIR");
 
@@ -71,14 +71,7 @@ fn outputs(fixture: &Fixture) -> [Vec<u8>; 3] {
 
 /// Compares with the golden file of the case.
 fn check(case: &str, said: &str) -> Result<(), String> {
-    let golden = repository(format!("tests/data/lock/{case}.txt"));
-    let said = format!("{}\n", said.trim_end());
-    if std::env::var_os("BLESS").is_some() {
-        fs::write(&golden, said).expect("the golden file can be written");
-        return Ok(());
-    }
-    let expected = fs::read_to_string(&golden).unwrap_or_default();
-    if said == expected { Ok(()) } else { Err(format!("{case}: expected\n{expected}\nfound\n{said}")) }
+    texts::compare(&format!("tests/data/lock/{case}.txt"), said)
 }
 
 #[test]
