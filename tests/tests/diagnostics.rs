@@ -133,14 +133,8 @@ fn attribute(arguments: &str) -> String {
 
 /// What the compiler says about the crate, one text for each message.
 fn messages(fixture: &Fixture) -> Vec<String> {
-    let output = fixture.cargo(&["check", "--quiet"]);
-    assert!(!output.status.success(), "the mistake went unnoticed");
-    let said = String::from_utf8(output.stderr).expect("messages are UTF-8");
-    let folder = fixture.path("").display().to_string();
-    said.replace(folder.trim_end_matches('/'), "$DIR")
-        .split("\n\n")
-        .map(|message| message.trim_end().to_owned())
-        .collect()
+    let said = fixture.failure(&["check", "--quiet"]);
+    said.split("\n\n").map(|message| message.trim_end().to_owned()).collect()
 }
 
 /// Compares with the golden file of the case.
