@@ -48,18 +48,29 @@ impl Script {
     /// That of a crate, after `cargo check`; errors in the crate's own code are of no interest.
     pub fn of(fixture: &Fixture) -> Self {
         let output = fixture.cargo(&["check", "--quiet"]);
-        let built = fixture.target().join("debug/build");
-        let mut out_dirs =
-            fs::read_dir(&built).expect("Cargo made it").map(|entry| entry.expect("readable").path().join("out"));
-        let out_dir = out_dirs.find(|folder| folder.join("program").is_file());
-        let out_dir = out_dir.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-        let read = |name: &str| fs::read_to_string(out_dir.join(name)).expect("the build script wrote it");
+        let built = fs::read_dir(fixture.target().join("debug/build")).expect("Cargo made it");
+        let scripts = built.filter_map(|entry| Self::noted(&entry.expect("readable").path().join("out")));
+        // Several packages may have this target folder.
+        let folder = fixture.path("").canonicalize().expect("it was made");
+        let mut scripts = scripts.filter(|script| script.package().canonicalize().is_ok_and(|package| package == folder));
+        scripts.next().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+    }
+
+    /// What a script wrote about itself.
+    fn noted(out_dir: &Path) -> Option<Self> {
+        let read = |name: &str| fs::read_to_string(out_dir.join(name)).ok();
         let variable = |line: &str| line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
-        Self {
-            program: read("program").into(),
-            environment: read("environment").lines().filter_map(variable).collect(),
-            out_dir,
-        }
+        Some(Self {
+            program: read("program")?.into(),
+            environment: read("environment")?.lines().filter_map(variable).collect(),
+            out_dir: out_dir.to_owned(),
+        })
+    }
+
+    /// The folder of the script's package.
+    fn package(&self) -> &Path {
+        let folder = self.environment.iter().find(|(name, _)| name == "CARGO_MANIFEST_DIR");
+        Path::new(folder.map_or("", |(_, folder)| folder))
     }
 
     /// A program with arguments, to be run as Cargo ran the build script, but with another `OUT_DIR`.
