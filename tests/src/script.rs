@@ -52,7 +52,8 @@ impl Script {
         let scripts = built.filter_map(|entry| Self::noted(&entry.expect("readable").path().join("out")));
         // Several packages may have this target folder.
         let folder = fixture.path("").canonicalize().expect("it was made");
-        let mut scripts = scripts.filter(|script| script.package().canonicalize().is_ok_and(|package| package == folder));
+        let mut scripts =
+            scripts.filter(|script| script.package().canonicalize().is_ok_and(|package| package == folder));
         scripts.next().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)))
     }
 

@@ -31,7 +31,7 @@ pub use pool::{Window, max_pool2d, sum_pool2d};
 pub use product::{linear, matmul};
 pub use reduce::{normalize, sum};
 pub use resize::{Place, resize};
-pub use threads::on_one_core;
+pub use threads::{all_at_once, on_one_core};
 pub use volume::{Convolution3d, conv3d};
 
 /// Whether this package was compiled with optimization.

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::num::NonZero;
+use std::panic::resume_unwind;
 use std::thread;
 
 thread_local! {
@@ -14,6 +15,22 @@ pub fn on_one_core(work: impl FnOnce()) {
     let before = IS_ALONE.replace(true);
     work();
     IS_ALONE.set(before);
+}
+
+/// Does each job on a thread of its own, and waits until all threads are gone: a scope waits for their work alone, so that a leak
+/// checker may find what a thread has not freed yet.
+///
+/// # Panics
+///
+/// With the panic of a job, after the others ended.
+pub fn all_at_once<Job: FnOnce() + Send>(jobs: impl Iterator<Item = Job>) {
+    thread::scope(|scope| {
+        let threads: Vec<_> = jobs.map(|job| scope.spawn(job)).collect();
+        let ends: Vec<_> = threads.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        if let Some(panic) = ends.into_iter().find_map(Result::err) {
+            resume_unwind(panic);
+        }
+    });
 }
 
 /// Operations below which starting threads costs more than it saves.
@@ -30,11 +47,7 @@ pub(crate) fn for_runs(output: &mut [f32], unit: usize, operations: usize, compu
         return compute(0, output);
     }
     let compute = &compute;
-    thread::scope(|scope| {
-        for (index, part) in output.chunks_mut(run * unit).enumerate() {
-            scope.spawn(move || compute(index * run, part));
-        }
-    });
+    all_at_once(output.chunks_mut(run * unit).enumerate().map(|(index, part)| move || compute(index * run, part)));
 }
 
 #[cfg(test)]

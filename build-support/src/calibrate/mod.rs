@@ -79,7 +79,7 @@ pub fn observe(graph: &Graph, annotation: &Annotation, dataset: &mut Dataset) ->
     if together == 1 {
         work();
     } else {
-        thread::scope(|scope| (0..together).for_each(|_| _ = scope.spawn(|| quantize_float::on_one_core(work))));
+        quantize_float::all_at_once((0..together).map(|_| || quantize_float::on_one_core(work)));
     }
     let seen = turns.finish()?;
     let (_, dataset) = source.into_inner().expect("a thread that panics ends the calibration");
