@@ -106,6 +106,9 @@ pub(super) fn leaky_relu(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<V
 
 pub(super) fn logit(builder: &mut Builder<'_>, call: &Call<'_>) -> Result<Vec<ValueId>, String> {
     let eps = if call.has("eps") { Some(call.float("eps", 0.0)?) } else { None };
+    if eps.is_some_and(|eps| !(0.0..=0.5).contains(&eps)) {
+        return Err("its eps is not from 0 to 0.5".to_owned());
+    }
     unary(builder, call, Unary::Logit { eps })
 }
 

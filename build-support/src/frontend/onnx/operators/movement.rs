@@ -42,6 +42,9 @@ pub(super) fn pad(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<Ve
         let dim = shape_of(importer, input)[axis] as i64; // of a tensor
         if mode != "constant" {
             if [before, after] != [0, 0] {
+                if dim == 0 {
+                    return Err("repeats elements of an axis that has none".to_owned());
+                }
                 importer.spend(&[(dim + before + after).max(0) as usize])?; // not negative
                 let padding = match mode {
                     "edge" => Padding::Edge,
@@ -251,7 +254,8 @@ pub(in crate::frontend::onnx) fn slices(
         let (start, end) = match step {
             0 => return Err("has a step of 0".to_owned()),
             1.. => (start.clamp(0, dim), end.clamp(0, dim)),
-            _ => (start.clamp(0, dim - 1), end.clamp(-1, dim - 1)),
+            // Not `clamp`: an axis without elements has no last one.
+            _ => (start.max(0).min(dim - 1), end.max(-1).min(dim - 1)),
         };
         // A step beyond the axis takes the first element only.
         slices.push(AxisSlice { axis, start, end, step: step.clamp(-dim.max(1), dim.max(1)) });
@@ -531,7 +535,7 @@ pub(super) fn trilu(importer: &mut Importer<'_>, node: &OnnxNode<'_>) -> Result<
 
 #[cfg(test)]
 mod tests {
-    use super::{squeezed, unsqueezed};
+    use super::{slices, squeezed, unsqueezed};
 
     #[test]
     fn axes_of_size_1_come_and_go() {
@@ -542,6 +546,19 @@ mod tests {
             assert!(unsqueezed(&[2, 3], axes).is_err_and(|error| error.contains("twice")), "{axes:?}");
         }
         assert!(unsqueezed(&[2, 3], &[3]).is_err());
+    }
+
+    #[test]
+    fn slices_stay_within_their_axis() {
+        let indices = |dim: usize, start: i64, end: i64, step: i64| -> Vec<usize> {
+            slices(&[dim], &[start], &[end], None, Some(vec![step])).expect("an axis")[0].indices().collect()
+        };
+        assert_eq!(indices(5, 1, -1, 2), [1, 3]);
+        assert_eq!(indices(5, -1, i64::MIN, -2), [4, 2, 0]);
+        assert_eq!(indices(5, 9, 0, -1), [4, 3, 2, 1]);
+        for step in [1, -1, i64::MIN] {
+            assert!(indices(0, i64::MAX, i64::MIN, step).is_empty(), "{step}");
+        }
     }
 
     #[test]
