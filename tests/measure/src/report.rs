@@ -1,0 +1,120 @@
+//! What was counted, as text.
+
+use crate::{Costs, Measured};
+use std::fmt::Write as _;
+
+/// Lines for the terminal.
+pub(crate) fn lines(measured: &Measured) -> String {
+    let generated = &measured.generated;
+    let mut text =
+        format!("{}: {} MACs, VGF {}, arena {}\n", measured.name, generated.macs, generated.vgf, generated.arena[0]);
+    for Costs { core, size, run, .. } in &measured.costs {
+        let [loads, stores] = run.accesses;
+        _ = writeln!(
+            text,
+            "  {:4} {:>11} instructions {} a MAC  loads {loads} stores {stores}  flash {} code {} RAM {} stack {}",
+            core.name,
+            run.instructions,
+            ratio(run.instructions, generated.macs),
+            size.flash,
+            size.code,
+            size.ram,
+            run.stack
+        );
+    }
+    if measured.costs.iter().any(|costs| costs.steps.is_some()) {
+        text += &steps(measured);
+    }
+    text
+}
+
+/// A table of steps with the instructions per MAC on each core, or instructions where a step has no MACs.
+fn steps(measured: &Measured) -> String {
+    let cores: Vec<&str> = measured.costs.iter().map(|costs| costs.core.name).collect();
+    let mut text = format!("| step | operator | result | MACs | {} |\n", cores.join(" | "));
+    text += &format!("| --- | --- | --- | ---: |{}\n", " ---: |".repeat(cores.len()));
+    for (index, step) in measured.generated.steps.iter().enumerate() {
+        _ = write!(text, "| `{}` | {} | {} | {} |", step.module, step.operator, step.result, thousands(step.macs));
+        for costs in &measured.costs {
+            let instructions = costs.steps.as_ref().expect("counted for all cores")[index];
+            match step.macs {
+                0 => _ = write!(text, " ({}) |", thousands(instructions)),
+                macs => _ = write!(text, " {} |", ratio(instructions, macs)),
+            }
+        }
+        text += "\n";
+    }
+    text
+}
+
+/// The document.
+pub(crate) fn document(measured: &[Measured]) -> String {
+    let mut text = "\
+# What generated code costs on microcontrollers
+
+Written by `cargo run -p quantize-measure -- --write`; counted in QEMU, between markers around one call of `run_quantized`. Programs
+are compiled at opt-level 3 with LTO. Instructions are no cycles: an M7 executes up to two at once, and memory has no wait states here.
+
+| core | target |
+| --- | --- |
+"
+    .to_owned();
+    for core in &crate::CORES {
+        _ = writeln!(text, "| {} | `{}` |", core.name, core.target);
+    }
+    text += "
+## Networks
+
+Flash is all of the program: start-up, code, VGF file and one input. RAM is the arena and results, stack the deepest inside
+`run_quantized`, both in bytes. The bound is what is live at one step, below which no arena can be.
+
+| network | core | MACs | instructions | per MAC | loads | stores | flash | VGF | code | RAM | bound | stack |
+| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+";
+    for Measured { name, generated, costs } in measured {
+        for Costs { core, size, run, .. } in costs {
+            let [loads, stores] = run.accesses.map(thousands);
+            _ = writeln!(
+                text,
+                "| {name} | {} | {} | {} | {} | {loads} | {stores} | {} | {} | {} | {} | {} | {} |",
+                core.name,
+                thousands(generated.macs),
+                thousands(run.instructions),
+                ratio(run.instructions, generated.macs),
+                thousands(size.flash),
+                thousands(generated.vgf as u64),
+                thousands(size.code),
+                thousands(size.ram),
+                thousands(generated.arena[1] as u64),
+                thousands(run.stack)
+            );
+        }
+    }
+    text += "
+## Steps
+
+Instructions per MAC of each step; in parentheses instructions of steps without MACs. The markers between steps keep the compiler from
+moving work across, so that sums differ a little from the table above.
+";
+    for network in measured {
+        _ = write!(text, "\n### {}\n\n{}", network.name, steps(network));
+    }
+    text
+}
+
+fn ratio(instructions: u64, macs: u64) -> String {
+    format!("{:.3}", instructions as f64 / macs as f64)
+}
+
+/// A number with spaces between groups of three digits.
+fn thousands(number: impl TryInto<u64>) -> String {
+    let digits = number.try_into().ok().expect("a count").to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
