@@ -14,6 +14,7 @@ pub mod float;
 pub mod fourier;
 #[cfg(feature = "alloc")]
 pub mod graph;
+pub mod in_place;
 #[cfg(feature = "alloc")]
 pub mod interpreter;
 pub mod kernels;

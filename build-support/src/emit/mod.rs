@@ -161,12 +161,15 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
     let arena_bytes = literal(plan.arena_bytes);
     let has_pairs = plan.steps.iter().any(|step| step.outputs.len() == 2);
     let pair = has_pairs.then(|| quote!(type AccessPair<const READS: usize> = arena::AccessPair<#arena_bytes, READS>;));
+    let is_in_place = plan.steps.iter().any(|step| step.in_place.is_some());
+    let in_place = is_in_place
+        .then(|| quote!(type AccessInPlace<const READS: usize> = in_place::AccessInPlace<#arena_bytes, READS>;));
     let runtime = interface.runtime();
     let tokens = quote! {
         use #runtime::rescale::GeneralRescale;
         use #runtime::{
-            Aligned, Model, PlainInfo, Rescale, Shape, TensorInfo, abi, arena, bytes, epilogue, kernels, operators, port,
-            steps,
+            Aligned, Model, PlainInfo, Rescale, Shape, TensorInfo, abi, arena, bytes, epilogue, in_place, kernels, operators,
+            port, steps,
         };
 
         const _: () = abi::check(#abi);
@@ -175,6 +178,7 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
 
         type Access<const READS: usize> = arena::Access<#arena_bytes, READS>;
         #pair
+        #in_place
 
         #(#constants)*
         #memory

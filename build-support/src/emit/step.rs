@@ -1,13 +1,13 @@
 //! One step of a plan: the constant that describes it and the call of its kernel.
 
 use super::{Program, dimensions, literal, thousands};
-use crate::plan::{Convolution, Epilogue, Kernel, Operand, Source, Step, Window, cosines};
+use crate::plan::{Convolution, Epilogue, Kernel, Operand, Parts, Source, Step, Window, cosines};
 use proc_macro2::{Ident, TokenStream};
 use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
 use quantize_runtime::graph::Scalar;
 use quantize_runtime::rescale::{GeneralRescale, Rescale};
 use quantize_runtime::{Shape, bytes, steps};
-use quote::{format_ident, quote};
+use quote::{ToTokens, format_ident, quote};
 use std::fmt::Debug;
 
 /// The code of a step.
@@ -21,28 +21,25 @@ pub(super) struct Code {
 impl Code {
     pub(super) fn new(index: usize, step: &Step<'_>, program: Program<'_>) -> Self {
         let (function, file) = (format_ident!("{}", function(step)), Embedded(program.file));
-        let operands = step.inputs.iter().filter(|operand| matches!(operand.source, Source::Buffer(_)));
-        let reads: Vec<TokenStream> = operands.map(|operand| place(operand, program)).collect();
-        let writes: Vec<TokenStream> = step.outputs.iter().map(|operand| place(operand, program)).collect();
+        // An operand under the result is borrowed with it.
+        let over = step.in_place.map(|(operand, _)| operand);
+        let is_read = |(index, operand): &(usize, &Operand<'_>)| {
+            Some(*index) != over && matches!(operand.source, Source::Buffer(_))
+        };
+        let reads: Vec<(usize, &Operand<'_>)> = step.inputs.iter().enumerate().filter(is_read).collect();
+        let places: Vec<TokenStream> = reads.iter().map(|(_, operand)| place(operand, program)).collect();
+        let names: Vec<Ident> = ["x", "y", "z"].map(|name| format_ident!("{name}")).into_iter().collect();
+        let borrowed: Vec<&Ident> = reads.iter().map(|(index, _)| &names[*index]).collect();
         let count = literal(reads.len());
-        let names: Vec<Ident> =
-            ["x", "y", "z"].map(|name| format_ident!("{name}")).into_iter().take(reads.len()).collect();
 
-        let mut buffers = names.iter();
-        let inputs = step.inputs.iter().map(|operand| match &operand.source {
-            Source::Constant(data) => {
+        let views = step.inputs.iter().zip(&names).map(|(operand, name)| match (&operand.source, step.in_place) {
+            (Source::Constant(data), None) => {
                 let constant = file.elements(operand.element, data);
                 quote!(const { #constant })
             }
-            Source::Buffer(_) => {
-                let name = buffers.next();
-                match view(operand.element) {
-                    Some(view) => quote!(bytes::#view(#name)),
-                    None => quote!(#name),
-                }
-            }
+            _ => viewed(operand.element, name),
         });
-        let inputs: Vec<TokenStream> = inputs.collect();
+        let views: Vec<TokenStream> = views.collect();
         // One output, or the parts of a Fourier transform.
         let outputs: Vec<Ident> = match step.outputs[..] {
             [_] => vec![format_ident!("output")],
@@ -59,10 +56,19 @@ impl Code {
         let description = file.kernel(&step.kernel, step.output().element);
         let name = format_ident!("{}_{index}", function.to_string().to_uppercase());
         let argument = description.as_ref().map(|_| quote!(&#name,));
-        let (docs, places) = (docs(step, program), format_ident!("AT_{index}"));
-        let access = match &writes[..] {
-            [write] => quote!(const #places: Access<#count> = Access::new([#(#reads),*], #write);),
-            _ => quote!(const #places: AccessPair<#count> = AccessPair::new([#(#reads),*], [#(#writes),*]);),
+        let (docs, at) = (docs(step, program), format_ident!("AT_{index}"));
+        let writes: Vec<TokenStream> = step.outputs.iter().map(|operand| place(operand, program)).collect();
+        let access = match (&writes[..], step.in_place) {
+            ([write], Some((operand, parts))) => {
+                let operand = place(&step.inputs[operand], program);
+                let parts = match parts {
+                    Parts::Elements | Parts::Pairs => quote!(elements([#(#places),*], #operand, #write)),
+                    Parts::Rows(_) => quote!(rows([#(#places),*], #operand, #write, #name.windows())),
+                };
+                quote!(const #at: AccessInPlace<#count> = AccessInPlace::#parts;)
+            }
+            ([write], None) => quote!(const #at: Access<#count> = Access::new([#(#places),*], #write);),
+            _ => quote!(const #at: AccessPair<#count> = AccessPair::new([#(#places),*], [#(#writes),*]);),
         };
         let constants = match description {
             Some((kind, value)) => quote! {
@@ -75,15 +81,45 @@ impl Code {
                 #access
             },
         };
-        let results = match &outputs[..] {
-            [output] => quote!(#output),
-            parts => quote!([#(#parts),*]),
+        let results = match (&outputs[..], over) {
+            (_, Some(_)) => quote!(memory),
+            ([output], None) => quote!(#output),
+            (parts, None) => quote!([#(#parts),*]),
         };
-        let call = quote! {
-            let ([#(#names),*], #results) = #places.split(arena);
-            kernels::#function(#argument #(#inputs,)* #(#written),*);
+        let split = quote!(let ([#(#borrowed),*], #results) = #at.split(arena););
+        let call = match step.in_place {
+            None => quote!(kernels::#function(#argument #(#views,)* #(#written),*);),
+            Some((operand, parts)) => {
+                let sizes = literal([step.inputs[operand].element.size(), step.output().element.size()]);
+                match parts {
+                    Parts::Elements => quote! {
+                        memory.by_elements(#sizes, |x, output| {
+                            kernels::#function(#argument #(#views,)* #(#written),*);
+                        });
+                    },
+                    Parts::Rows(_) => quote! {
+                        memory.by_rows(&#name, |step, x, output| {
+                            kernels::#function(step, #(#views,)* #(#written),*);
+                        });
+                    },
+                    Parts::Pairs => {
+                        let other = match &step.inputs[1 - operand].source {
+                            Source::Buffer(_) => names[1 - operand].to_token_stream(),
+                            Source::Constant(data) => {
+                                let constant = file.bytes(data);
+                                quote!(const { #constant })
+                            }
+                        };
+                        quote! {
+                            memory.by_pairs(&#name, #sizes, #operand, #other, |step, x, y, output| {
+                                kernels::#function(step, #(#views,)* #(#written),*);
+                            });
+                        }
+                    }
+                }
+            }
         };
-        Self { constants, call }
+        Self { constants, call: quote!(#split #call) }
     }
 }
 
@@ -95,6 +131,14 @@ fn view(element: ElementType) -> Option<Ident> {
         I16 => Some(format_ident!("as_halves")),
         I32 | F32 => Some(format_ident!("as_words")),
         I48 => Some(format_ident!("as_longs")),
+    }
+}
+
+/// The bytes of this name as elements.
+fn viewed(element: ElementType, name: &Ident) -> TokenStream {
+    match view(element) {
+        Some(view) => quote!(bytes::#view(#name)),
+        None => quote!(#name),
     }
 }
 

@@ -1,9 +1,10 @@
 //! Runs a plan on the host with the kernels that generated code calls; for tests.
 
-use super::{Convolution, Epilogue, Kernel, MatMul, Operand, Plan, Source, Window, cosines};
+use super::{Convolution, Epilogue, Kernel, MatMul, Operand, Parts, Plan, Source, Step, Window, cosines};
 use quantize_runtime::epilogue::{ToF32, ToI32, ToI48};
 use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
 use quantize_runtime::graph::Scalar;
+use quantize_runtime::in_place::{ByRows, InPlace};
 use quantize_runtime::interpreter::Tensor;
 use quantize_runtime::{bytes, kernels, steps};
 
@@ -15,6 +16,10 @@ pub(crate) fn execute(plan: &Plan<'_>, inputs: &[Tensor]) -> Vec<Vec<u8>> {
         arena[plan.places[id.0 as usize].clone()].copy_from_slice(&tensor.to_le_bytes());
     }
     for step in &plan.steps {
+        if let Some((operand, parts)) = step.in_place {
+            in_place(plan, step, operand, parts, &mut arena);
+            continue;
+        }
         let read = |operand: &Operand<'_>| match operand.source {
             Source::Buffer(id) => arena[plan.places[id.0 as usize].clone()].to_vec(),
             Source::Constant(bytes) => bytes.to_vec(),
@@ -31,6 +36,51 @@ pub(crate) fn execute(plan: &Plan<'_>, inputs: &[Tensor]) -> Vec<Vec<u8>> {
         }
     }
     plan.outputs.iter().map(|id| arena[plan.places[id.0 as usize].clone()].to_vec()).collect()
+}
+
+/// Calls the kernel of a step whose result lies over an operand.
+fn in_place(plan: &Plan<'_>, step: &Step<'_>, operand: usize, parts: Parts, arena: &mut [u8]) {
+    let place = |operand: &Operand<'_>| match operand.source {
+        Source::Buffer(id) => plan.places[id.0 as usize].clone(),
+        Source::Constant(_) => unreachable!("no result is written over a constant"),
+    };
+    let others = step.inputs.iter().enumerate().filter(|&(index, _)| index != operand);
+    let mut other = others.map(|(_, operand)| match operand.source {
+        Source::Buffer(_) => arena[place(operand)].to_vec(),
+        Source::Constant(bytes) => bytes.to_vec(),
+    });
+    let other = other.next_back().unwrap_or_default();
+    let (input, output) = (place(&step.inputs[operand]), place(step.output()));
+    let memory = InPlace::new(arena, input, output);
+    let elements = [step.inputs[operand].element, step.output().element];
+    let sizes = elements.map(ElementType::size);
+    /// For the parts of a step of this kernel.
+    macro_rules! pairs {
+        ($Kernel:ident, $step:expr) => {
+            memory.by_pairs($step, sizes, operand, &other, |step, x, y, output| {
+                run(&Kernel::$Kernel(*step), elements, &[x.to_vec(), y.to_vec()], output);
+            })
+        };
+    }
+    macro_rules! rows {
+        ($Kernel:ident, $step:expr) => {
+            memory.by_rows($step, |step, x, output| run(&Kernel::$Kernel(*step), elements, &[x.to_vec()], output))
+        };
+    }
+    match (parts, &step.kernel) {
+        (Parts::Elements, kernel) => {
+            memory.by_elements(sizes, |x, output| run(kernel, elements, &[x.to_vec()], output))
+        }
+        (_, Kernel::Binary(step)) => pairs!(Binary, step),
+        (_, Kernel::BinaryF32(step)) => pairs!(BinaryF32, step),
+        (_, Kernel::CompareF32(step)) => pairs!(CompareF32, step),
+        (_, Kernel::RescaledBinary(step)) => pairs!(RescaledBinary, step),
+        (_, Kernel::AvgPool2d(step)) => rows!(AvgPool2d, step),
+        (_, Kernel::MaxPool2d(step)) => rows!(MaxPool2d, step),
+        (_, Kernel::MaxPool2dNumber(step)) => rows!(MaxPool2dNumber, step),
+        (_, Kernel::Convolution(step)) => convolution(step, Activations::Over(memory)),
+        (_, kernel) => unreachable!("{kernel:?} has no parts"),
+    }
 }
 
 /// Calls a kernel that moves elements of this type.
@@ -86,57 +136,84 @@ fn cast([from, to]: [ElementType; 2], input: &[u8], output: &mut [u8]) {
     });
 }
 
-/// Calls the kernel of a convolution with a step of the fields that all have and those of its window.
-macro_rules! call {
-    ($kernel:ident, $Step:ident { $($field:ident),* }, $layer:expr, $input:expr, $output:expr) => {{
+/// Memory of a convolution's input and result.
+enum Activations<'a> {
+    Apart(&'a [u8], &'a mut [u8]),
+    Over(InPlace<'a>),
+}
+
+impl Activations<'_> {
+    fn whole(self, kernel: impl FnOnce(&[u8], &mut [u8])) {
+        match self {
+            Self::Apart(input, output) => kernel(input, output),
+            Self::Over(_) => unreachable!("such a convolution has no parts"),
+        }
+    }
+
+    fn rows<S: ByRows>(self, step: &S, mut kernel: impl FnMut(&S, &[u8], &mut [u8])) {
+        match self {
+            Self::Apart(input, output) => kernel(step, input, output),
+            Self::Over(memory) => memory.by_rows(step, kernel),
+        }
+    }
+}
+
+/// The step of a convolution with the fields that all have and those of its window.
+macro_rules! step {
+    ($Step:ident { $($field:ident),* }, $layer:expr) => {{
         let (&Convolution { input, output, input_zero_point, .. }, weights, bias, epilogue) = $layer;
-        let step = steps::$Step { input, output, $($field,)* input_zero_point, weights, bias, epilogue };
-        kernels::$kernel(&step, $input, $output);
+        steps::$Step { input, output, $($field,)* input_zero_point, weights, bias, epilogue }
     }};
 }
 
-/// Calls the kernel of a convolution: the step with its weights, bias and epilogue as the kernel takes them, input and output.
+/// Calls the kernel of a convolution: the step with its weights, bias and epilogue as the kernel takes them, its memory, and
+/// the views of that as elements.
 macro_rules! convolve {
-    ($layer:expr, $input:expr, $output:expr) => {
+    ($layer:expr, $activations:expr, $view:path, $view_mut:path) => {
         match $layer.0.window {
             Window::Conv2d { kernel, stride, dilation, pad } => {
-                call!(conv2d, Conv2d { kernel, stride, dilation, pad }, $layer, $input, $output);
+                let step = step!(Conv2d { kernel, stride, dilation, pad }, $layer);
+                $activations.rows(&step, |step, x, output| kernels::conv2d(step, $view(x), $view_mut(output)));
             }
             Window::DepthwiseConv2d { kernel, stride, dilation, pad } => {
-                call!(depthwise_conv2d, DepthwiseConv2d { kernel, stride, dilation, pad }, $layer, $input, $output);
+                let step = step!(DepthwiseConv2d { kernel, stride, dilation, pad }, $layer);
+                $activations
+                    .rows(&step, |step, x, output| kernels::depthwise_conv2d(step, $view(x), $view_mut(output)));
             }
             Window::Conv3d { kernel, stride, dilation, pad } => {
-                call!(conv3d, Conv3d { kernel, stride, dilation, pad }, $layer, $input, $output);
+                let step = step!(Conv3d { kernel, stride, dilation, pad }, $layer);
+                $activations.whole(|x, output| kernels::conv3d(&step, $view(x), $view_mut(output)));
             }
             Window::TransposeConv2d { kernel, stride, out_pad } => {
-                call!(transpose_conv2d, TransposeConv2d { kernel, stride, out_pad }, $layer, $input, $output);
+                let step = step!(TransposeConv2d { kernel, stride, out_pad }, $layer);
+                $activations.whole(|x, output| kernels::transpose_conv2d(&step, $view(x), $view_mut(output)));
             }
         }
     };
 }
 
-fn convolution(step: &Convolution<'_>, input: &[u8], output: &mut [u8]) {
+fn convolution(step: &Convolution<'_>, activations: Activations<'_>) {
     let (weights, bias) = (step.weights, step.bias);
     match step.epilogue {
         Epilogue::Rescale(epilogue) => {
-            let (weights, bias) = (bytes::as_i8s(weights), bytes::as_words(bias));
-            convolve!((step, weights, bias, epilogue), bytes::as_i8s(input), bytes::as_i8s_mut(output));
+            let layer = (step, bytes::as_i8s(weights), bytes::as_words(bias), epilogue);
+            convolve!(layer, activations, bytes::as_i8s, bytes::as_i8s_mut);
         }
         Epilogue::GeneralRescale(epilogue) => {
-            let (weights, bias) = (bytes::as_i8s(weights), bytes::as_longs(bias));
-            convolve!((step, weights, bias, epilogue), bytes::as_halves(input), bytes::as_halves_mut(output));
+            let layer = (step, bytes::as_i8s(weights), bytes::as_longs(bias), epilogue);
+            convolve!(layer, activations, bytes::as_halves, bytes::as_halves_mut);
         }
         Epilogue::ToI32 => {
-            let (weights, bias) = (bytes::as_i8s(weights), bytes::as_words(bias));
-            convolve!((step, weights, bias, ToI32), bytes::as_i8s(input), bytes::as_words_mut(output));
+            let layer = (step, bytes::as_i8s(weights), bytes::as_words(bias), ToI32);
+            convolve!(layer, activations, bytes::as_i8s, bytes::as_words_mut);
         }
         Epilogue::ToI48 => {
-            let (weights, bias) = (bytes::as_i8s(weights), bytes::as_longs(bias));
-            convolve!((step, weights, bias, ToI48), bytes::as_halves(input), bytes::as_longs_mut(output));
+            let layer = (step, bytes::as_i8s(weights), bytes::as_longs(bias), ToI48);
+            convolve!(layer, activations, bytes::as_halves, bytes::as_longs_mut);
         }
         Epilogue::ToF32 => {
-            let (weights, bias) = (bytes::as_words(weights), bytes::as_words(bias));
-            convolve!((step, weights, bias, ToF32), bytes::as_words(input), bytes::as_words_mut(output));
+            let layer = (step, bytes::as_words(weights), bytes::as_words(bias), ToF32);
+            convolve!(layer, activations, bytes::as_words, bytes::as_words_mut);
         }
     }
 }
@@ -168,7 +245,7 @@ fn run(kernel: &Kernel<'_>, elements: [ElementType; 2], inputs: &[Vec<u8>], outp
     let halves = |i: usize| bytes::as_halves(&inputs[i]);
     let words = |i: usize| bytes::as_words(&inputs[i]);
     match kernel {
-        Kernel::Convolution(step) => convolution(step, &inputs[0], output),
+        Kernel::Convolution(step) => convolution(step, Activations::Apart(&inputs[0], output)),
         Kernel::MatMul(step) => {
             let &MatMul { a, b, zero_points, epilogue } = step;
             match epilogue {

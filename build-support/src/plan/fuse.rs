@@ -11,6 +11,7 @@ use quantize_runtime::shape::MAX_RANK;
 use quantize_runtime::{Shape, bytes, steps};
 
 /// A step whose tensors are still values of the graph, each with the shape that the kernel sees.
+#[derive(Clone)]
 pub(super) struct Selected<'a> {
     pub(super) kernel: Kernel<'a>,
     pub(super) inputs: Vec<(ValueId, Shape)>,

@@ -5,16 +5,20 @@ mod convolution;
 #[cfg(test)]
 pub(crate) mod execute;
 mod fuse;
+mod in_place;
+mod memory;
 mod operator;
 mod place;
 
 pub use convolution::{Convolution, Epilogue, MatMul, Window};
-use place::Buffer;
-use quantize_runtime::graph::{ElementType, Graph, Scalar, ValueId};
+pub use in_place::Parts;
+use memory::{Memory, Over, Views};
+use place::Overlap;
+use quantize_runtime::graph::{ElementType, Graph, Port, Scalar, ValueId};
 use quantize_runtime::operators::any;
-use quantize_runtime::ops::Op;
 use quantize_runtime::rescale::{GeneralRescale, Rescale};
 use quantize_runtime::{Shape, fourier, steps};
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// A program: straight-line steps over one arena.
@@ -22,7 +26,7 @@ use std::ops::Range;
 pub struct Plan<'a> {
     /// In execution order.
     pub steps: Vec<Step<'a>>,
-    /// By [`BufferId`]: bytes of the arena, from a multiple of 16.
+    /// By [`BufferId`]: bytes of the arena.
     pub places: Vec<Range<usize>>,
     /// Where the caller puts the inputs, in order; no two are the same.
     pub inputs: Vec<BufferId>,
@@ -30,8 +34,11 @@ pub struct Plan<'a> {
     pub outputs: Vec<BufferId>,
     /// Exact size of the arena.
     pub arena_bytes: usize,
-    /// The most bytes that live at one time: no placement of these steps needs less.
+    /// The most bytes that live at one time: no placement of these steps needs less. What a result may share with an operand
+    /// over which it can be written is counted once, whether it is or not.
     pub lower_bound: usize,
+    /// The tensors that live at the first time with so many bytes.
+    pub peak: Vec<Live>,
     /// Multiply-accumulates of one run.
     pub macs: u64,
 }
@@ -49,6 +56,8 @@ pub struct Step<'a> {
     pub inputs: Vec<Operand<'a>>,
     /// The tensors it writes, at least one.
     pub outputs: Vec<Operand<'a>>,
+    /// The operand that it writes its result over, by its index, and in which parts.
+    pub in_place: Option<(usize, Parts)>,
     /// The operator of the graph which stands for this step: a convolution rather than the rescale behind it.
     /// `None` for the copy of an output.
     pub node: Option<usize>,
@@ -61,6 +70,15 @@ impl<'a> Step<'a> {
     pub fn output(&self) -> &Operand<'a> {
         &self.outputs[0]
     }
+}
+
+/// A tensor that lives at the time at which the arena is fullest.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Live {
+    /// The tensor, of those in one buffer the first; `None` for the copy of an output.
+    pub value: Option<ValueId>,
+    /// Its size.
+    pub bytes: usize,
 }
 
 /// A tensor of a step.
@@ -184,65 +202,122 @@ pub enum Kernel<'a> {
 ///
 /// The operator that no step can compute, and why.
 pub fn plan<'a>(graph: &'a Graph<'a>) -> Result<Plan<'a>, String> {
-    let selected = fuse::select(graph)?;
-    let mut buffers = Buffers { graph, roots: roots(graph), ids: vec![None; graph.values.len()], list: Vec::new() };
+    let mut selected = fuse::select(graph)?;
+    let mut views = Views::new(graph);
+    views.extend(graph, &mut selected);
+    let memory = Memory::new(graph, &views, &selected);
+    let overlaps: Vec<Overlap> = memory.overlaps.iter().map(|over| over.overlap).collect();
+    let (buffer_places, over) = place(&memory);
 
-    // Time 0 is the caller's, who writes the inputs; step i runs at time i + 1; outputs are read when all are done.
-    let inputs: Vec<BufferId> = graph.inputs.iter().map(|port| buffers.write(port.value, 0)).collect();
-    let mut steps = Vec::with_capacity(selected.len());
-    for (time, step) in (1..).zip(selected) {
-        let operands = step.inputs.iter().map(|&(value, shape)| Operand {
-            source: buffers.read(value, time),
-            element: graph.values[value.0 as usize].element,
-            shape,
+    let mut places = Places { of_buffers: &buffer_places, ids: BTreeMap::new(), list: Vec::new() };
+    let mut operand = |&(value, shape): &(ValueId, Shape)| Operand {
+        source: match (memory.part(graph, &views, value), &graph.values[views.root(value).0.0 as usize].constant) {
+            (Some((buffer, part)), _) => Source::Buffer(places.id(buffer, part)),
+            (None, Some(constant)) => Source::Constant(&constant.data),
+            (None, None) => unreachable!("a valid graph makes operands before their use"),
+        },
+        element: graph.values[value.0 as usize].element,
+        shape,
+    };
+    let whole = |port: &Port| (port.value, graph.values[port.value.0 as usize].shape);
+    let mut steps: Vec<Step<'_>> = Vec::with_capacity(selected.len());
+    for (index, step) in selected.into_iter().enumerate() {
+        let in_place = over.iter().find(|over| over.step == index);
+        let in_place = in_place.and_then(|over| Some((over.operand, in_place::parts(&step.kernel)?)));
+        steps.push(Step {
+            inputs: step.inputs.iter().map(&mut operand).collect(),
+            outputs: step.outputs.iter().map(&mut operand).collect(),
+            in_place,
+            kernel: step.kernel,
+            node: Some(step.node),
+            macs: step.macs,
         });
-        let inputs = operands.collect();
-        let operands = step.outputs.iter().map(|&(value, shape)| Operand {
-            source: Source::Buffer(buffers.write(value, time)),
-            element: graph.values[value.0 as usize].element,
-            shape,
+    }
+    let inputs: Vec<Operand<'_>> = graph.inputs.iter().map(|port| operand(&whole(port))).collect();
+    let mut outputs: Vec<Operand<'_>> = graph.outputs.iter().map(|port| operand(&whole(port))).collect();
+    for (output, copy) in outputs.iter_mut().zip(&memory.copies) {
+        let &Some(buffer) = copy else { continue };
+        let id = places.id(buffer, 0..memory.buffers[buffer].bytes);
+        let copied = Operand { source: Source::Buffer(id), ..output.clone() };
+        steps.push(Step {
+            kernel: Kernel::Copy,
+            inputs: vec![std::mem::replace(output, copied.clone())],
+            outputs: vec![copied],
+            in_place: None,
+            node: None,
+            macs: 0,
         });
-        let outputs = operands.collect();
-        steps.push(Step { kernel: step.kernel, inputs, outputs, node: Some(step.node), macs: step.macs });
     }
 
-    let mut outputs: Vec<BufferId> = Vec::new();
-    for port in &graph.outputs {
-        let value = &graph.values[port.value.0 as usize];
-        let time = steps.len() + 1;
-        let id = match buffers.read(port.value, time) {
-            Source::Buffer(id) if !inputs.contains(&id) && !outputs.contains(&id) => id,
-            // An input, a constant, or what another output already is: each output has memory of its own.
-            source => {
-                let id = buffers.add(value.shape.len() * value.element.size(), time);
-                let operand = |source| Operand { source, element: value.element, shape: value.shape };
-                let (input, output) = (operand(source), operand(Source::Buffer(id)));
-                steps.push(Step {
-                    kernel: Kernel::Copy,
-                    inputs: vec![input],
-                    outputs: vec![output],
-                    node: None,
-                    macs: 0,
-                });
-                id
-            }
+    let ids = |operands: Vec<Operand<'_>>| {
+        let id = |operand: Operand<'_>| match operand.source {
+            Source::Buffer(id) => id,
+            Source::Constant(_) => unreachable!("inputs are written, and constants among the outputs copied"),
         };
-        outputs.push(id);
-    }
-    for id in &outputs {
-        buffers.extend(*id, steps.len() + 1);
-    }
-
-    let places = place::place(&buffers.list);
+        operands.into_iter().map(id).collect()
+    };
     Ok(Plan {
         macs: steps.iter().map(|step| step.macs).sum(),
-        arena_bytes: places.iter().map(|place| place.end).max().unwrap_or(0),
-        lower_bound: place::lower_bound(&buffers.list),
+        arena_bytes: buffer_places.iter().map(|place| place.end).max().unwrap_or(0),
+        lower_bound: place::lower_bound(&memory.buffers, &overlaps),
+        peak: peak(graph, &views, &memory, &overlaps),
         steps,
-        places,
-        inputs,
-        outputs,
+        inputs: ids(inputs),
+        outputs: ids(outputs),
+        places: places.list,
     })
+}
+
+/// Places by buffer, and the steps whose result lies over an operand there: no more of them than make the arena smaller, as
+/// a kernel takes longer in parts.
+fn place(memory: &Memory) -> (Vec<Range<usize>>, Vec<Over>) {
+    let of = |overs: &[Over]| overs.iter().map(|over| over.overlap).collect::<Vec<Overlap>>();
+    let end = |places: &[Range<usize>]| places.iter().map(|place| place.end).max();
+    let bound = place::aligned_bound(&memory.buffers, &of(&memory.overlaps));
+    let mut overs = memory.needed_overlaps();
+    let mut places = place::place(&memory.buffers, &of(&overs));
+    if end(&places) > Some(bound) && overs.len() < memory.overlaps.len() {
+        let others = place::place(&memory.buffers, &of(&memory.overlaps));
+        if end(&others) < end(&places) {
+            (places, overs) = (others, memory.overlaps.clone());
+        }
+    }
+    overs.retain(|over| {
+        let [operand, result] = [over.overlap.operand, over.overlap.result].map(|buffer| &places[buffer]);
+        operand.start < result.end && result.start < operand.end
+    });
+    (places, overs)
+}
+
+/// The tensors that live at the first time at which most does.
+fn peak(graph: &Graph<'_>, views: &Views, memory: &Memory, overlaps: &[Overlap]) -> Vec<Live> {
+    let loads = place::loads(&memory.buffers, overlaps);
+    let most = loads.iter().max();
+    let time = loads.iter().position(|load| Some(load) == most).unwrap_or_default();
+    let value = |index: usize| {
+        let values = (0..).map(ValueId).take(graph.values.len());
+        let mut roots = values.filter(|&value| views.root(value).0 == value);
+        roots.find(|&value| memory.part(graph, views, value).is_some_and(|(buffer, _)| buffer == index))
+    };
+    let live = memory.buffers.iter().enumerate().filter(|(_, buffer)| buffer.live.contains(&time));
+    live.map(|(index, buffer)| Live { value: value(index), bytes: buffer.bytes }).collect()
+}
+
+/// Numbers the parts of buffers that operands are.
+struct Places<'a> {
+    of_buffers: &'a [Range<usize>],
+    ids: BTreeMap<(usize, usize, usize), BufferId>,
+    list: Vec<Range<usize>>,
+}
+
+impl Places<'_> {
+    fn id(&mut self, buffer: usize, part: Range<usize>) -> BufferId {
+        let start = self.of_buffers[buffer].start;
+        *self.ids.entry((buffer, part.start, part.end)).or_insert_with(|| {
+            self.list.push(start + part.start..start + part.end);
+            BufferId(u32::try_from(self.list.len() - 1).expect("fewer parts than values"))
+        })
+    }
 }
 
 /// The table of a Fourier transform of tensors `[N, H, W]`.
@@ -251,72 +326,13 @@ pub(crate) fn cosines(shape: &Shape) -> Vec<f32> {
     fourier::cosines(h.max(w))
 }
 
-/// For each value the one whose memory it shares: a RESHAPE moves nothing.
-fn roots(graph: &Graph<'_>) -> Vec<ValueId> {
-    let mut roots: Vec<ValueId> = (0..).map(ValueId).take(graph.values.len()).collect();
-    for node in &graph.nodes {
-        if let Op::Reshape(op) = &node.op {
-            roots[node.output().0 as usize] = roots[op.input.0 as usize];
-        }
-    }
-    roots
-}
-
-/// The buffers of a graph and how long each lives, filled while the steps are gone through in order.
-struct Buffers<'a> {
-    graph: &'a Graph<'a>,
-    roots: Vec<ValueId>,
-    /// By root value.
-    ids: Vec<Option<BufferId>>,
-    list: Vec<Buffer>,
-}
-
-impl<'a> Buffers<'a> {
-    fn add(&mut self, bytes: usize, time: usize) -> BufferId {
-        self.list.push(Buffer { bytes, live: time..=time });
-        BufferId(u32::try_from(self.list.len() - 1).expect("fewer buffers than values"))
-    }
-
-    fn extend(&mut self, id: BufferId, time: usize) {
-        let live = &mut self.list[id.0 as usize].live;
-        *live = *live.start()..=time.max(*live.end());
-    }
-
-    fn read(&mut self, value: ValueId, time: usize) -> Source<'a> {
-        let root = self.roots[value.0 as usize].0 as usize;
-        match (&self.graph.values[root].constant, self.ids[root]) {
-            (Some(constant), _) => Source::Constant(&constant.data),
-            (None, Some(id)) => {
-                self.extend(id, time);
-                Source::Buffer(id)
-            }
-            (None, None) => unreachable!("a valid graph makes operands before their use"),
-        }
-    }
-
-    fn write(&mut self, value: ValueId, time: usize) -> BufferId {
-        let root = self.roots[value.0 as usize].0 as usize;
-        match self.ids[root] {
-            Some(id) => {
-                self.extend(id, time);
-                id
-            }
-            None => {
-                let value = &self.graph.values[root];
-                let id = self.add(value.shape.len() * value.element.size(), time);
-                self.ids[root] = Some(id);
-                id
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::tosa::samples::{self, Random, interpret};
     use crate::tosa::{Lowered, rewrite};
     use quantize_runtime::interpreter::Tensor;
+    use quantize_runtime::ops;
 
     fn check(seed: u64, lowered: &Lowered) -> Option<()> {
         let inputs = Random::new(seed).inputs(lowered);
@@ -372,6 +388,42 @@ mod tests {
             assert!(matches!(kernels[..], [Kernel::Dequantize(_), Kernel::Quantize(_)]), "{kernels:?}");
             check(0, &builder.lowered).unwrap();
         }
+    }
+
+    #[test]
+    fn parts_of_tensors_lie_in_their_memory() {
+        let mut builder = samples::Builder::new(0);
+        let x = builder.input("x", ElementType::I8, &[1, 6, 32]);
+        let slice = |first| ops::Slice { input: x, start: vec![0, first, 0], size: vec![1, 3, 32] };
+        let [input1, input2] = [0, 3].map(|start| builder.push(slice(start), ElementType::I8).unwrap());
+        let and = builder.push(ops::BitwiseAnd { input1, input2 }, ElementType::I8).unwrap();
+        let or = builder.push(ops::BitwiseOr { input1, input2 }, ElementType::I8).unwrap();
+        let joined = builder.push(ops::Concat { axis: 1, inputs: vec![and, or] }, ElementType::I8).unwrap();
+        builder.lowered.output("joined", joined);
+        let plan = plan(&builder.lowered.graph).unwrap();
+        let kernels: Vec<_> = plan.steps.iter().map(|step| &step.kernel).collect();
+        assert!(matches!(kernels[..], [Kernel::Binary(_), Kernel::Binary(_)]), "{kernels:?}");
+        assert_eq!((plan.arena_bytes, plan.lower_bound), (12 * 32, 12 * 32));
+        check(0, &builder.lowered).unwrap();
+    }
+
+    #[test]
+    fn results_are_written_over_operands_where_that_makes_the_arena_smaller() {
+        let mut builder = samples::Builder::new(0);
+        let x = builder.input("x", ElementType::I8, &[1, 8, 8, 4]);
+        let clamp = |input, max: i32| ops::Clamp { input, min: (-100).into(), max: max.into(), ..Default::default() };
+        let first = builder.push(clamp(x, 100), ElementType::I8).unwrap();
+        let second = builder.push(clamp(first, 90), ElementType::I8).unwrap();
+        let kernel = [3, 3];
+        let pool = ops::MaxPool2d { input: second, kernel, stride: [1, 1], pad: [1; 4], ..Default::default() };
+        let pooled = builder.push(pool, ElementType::I8).unwrap();
+        builder.lowered.output("pooled", pooled);
+        let plan = plan(&builder.lowered.graph).unwrap();
+        let parts: Vec<_> = plan.steps.iter().map(|step| step.in_place.map(|(operand, _)| operand)).collect();
+        assert_eq!(parts, [Some(0); 3]);
+        // A window is still in the row above when a row is written, so that two rows of 32 bytes more are needed.
+        assert_eq!((plan.arena_bytes, plan.lower_bound), (256 + 64, 256 + 64));
+        check(0, &builder.lowered).unwrap();
     }
 
     #[test]
