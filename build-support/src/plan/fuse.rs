@@ -2,7 +2,7 @@
 //! kernel computes as well.
 
 use super::boundary::Producers;
-use super::convolution::{self, Convolution, Epilogue, MatMul};
+use super::convolution::{self, Convolution, Epilogue, MatMul, Window};
 use super::{Kernel, operator};
 use quantize_runtime::graph::{ElementType, Graph, Scalar, ValueId};
 use quantize_runtime::ops::{self, NanMode, Op, ResizeMode, RoundingMode};
@@ -93,27 +93,31 @@ impl<'a> Selector<'a> {
                 return Ok(self.sums(index, output, epilogue)?.into_iter().collect());
             }
             Op::AvgPool2d(op) => {
+                let frame = Frame { kernel: sizes(op.kernel), stride: sizes(op.stride), dilation: [1, 1] };
+                let (input, pad) = self.framed(op.input, sizes(op.pad), frame, &output.1, None);
                 let step = steps::AvgPool2d {
-                    input: self.shape(op.input),
+                    input: self.shape(input),
                     output: output.1,
-                    kernel: sizes(op.kernel),
-                    stride: sizes(op.stride),
-                    pad: sizes(op.pad),
+                    kernel: frame.kernel,
+                    stride: frame.stride,
+                    pad,
                     input_zero_point: code(op.input_zero_point),
                     output_zero_point: code(op.output_zero_point),
                 };
-                (Kernel::AvgPool2d(step), vec![with(op.input)])
+                (Kernel::AvgPool2d(step), vec![with(input)])
             }
             Op::MaxPool2d(op) => {
-                let step = steps::MaxPool2d {
-                    input: self.shape(op.input),
-                    output: output.1,
-                    kernel: sizes(op.kernel),
-                    stride: sizes(op.stride),
-                    pad: sizes(op.pad),
+                let frame = Frame { kernel: sizes(op.kernel), stride: sizes(op.stride), dilation: [1, 1] };
+                let least = match self.element(op.input) {
+                    ElementType::I8 => Some(i8::MIN.into()),
+                    ElementType::I16 => Some(i16::MIN.into()),
+                    _ => None,
                 };
+                let (input, pad) = self.framed(op.input, sizes(op.pad), frame, &output.1, least);
+                let Frame { kernel, stride, .. } = frame;
+                let step = steps::MaxPool2d { input: self.shape(input), output: output.1, kernel, stride, pad };
                 let is_number = op.nan_mode == NanMode::Ignore && self.element(op.input) == ElementType::F32;
-                (if is_number { Kernel::MaxPool2dNumber(step) } else { Kernel::MaxPool2d(step) }, vec![with(op.input)])
+                (if is_number { Kernel::MaxPool2dNumber(step) } else { Kernel::MaxPool2d(step) }, vec![with(input)])
             }
             Op::ArgMax(op) => {
                 let step = steps::ArgMax { input: self.shape(op.input), axis: axis(op.axis) };
@@ -385,9 +389,17 @@ impl<'a> Selector<'a> {
             let inputs = vec![with(op.a), with(op.b)];
             return Ok(Some(Selected { kernel: Kernel::MatMul(kernel), inputs, outputs: vec![output], node, macs }));
         }
-        let Some(layer) = convolution::layer(op, |value| self.shape(value)) else { return Ok(None) };
+        let Some(mut layer) = convolution::layer(op, |value| self.shape(value)) else { return Ok(None) };
         if layer.weight_zero_point != 0 {
             return Err(format!("a weight zero point of {} is not supported", layer.weight_zero_point));
+        }
+        if let Window::Conv2d { kernel, stride, dilation, pad }
+        | Window::DepthwiseConv2d { kernel, stride, dilation, pad } = &mut layer.window
+        {
+            // A tap on the border adds nothing, in integers.
+            let zero = (self.element(layer.input) != ElementType::F32).then_some(layer.input_zero_point);
+            let frame = Frame { kernel: *kernel, stride: *stride, dilation: *dilation };
+            (layer.input, *pad) = self.framed(layer.input, *pad, frame, &output.1, zero);
         }
         let kernel = Convolution {
             window: layer.window,
@@ -401,6 +413,51 @@ impl<'a> Selector<'a> {
         let macs = kernel.window.macs(self.shape(layer.weight).len(), &kernel.input, &kernel.output);
         let inputs = vec![with(layer.input)];
         Ok(Some(Selected { kernel: Kernel::Convolution(kernel), inputs, outputs: vec![output], node, macs }))
+    }
+
+    /// The input and pads of a window that does itself what PAD and SLICE do for it: a border of integers that count as
+    /// nothing, and rows and columns at the end which no window reaches.
+    fn framed(
+        &self,
+        mut input: ValueId,
+        mut pad: [u16; 4],
+        frame: Frame,
+        output: &Shape,
+        border: Option<i32>,
+    ) -> (ValueId, [u16; 4]) {
+        while self.uses[input.0 as usize] == 1
+            && let Some(index) = self.producers[input.0 as usize]
+        {
+            match &self.graph.nodes[index].op {
+                Op::Pad(op) => {
+                    let &[0, 0, top, bottom, left, right, 0, 0] = &op.padding[..] else { break };
+                    let value = match self.element(input) {
+                        ElementType::I8 => i32::from(op.pad_const.to_bits() as i8),
+                        _ => i32::from(op.pad_const.to_bits() as i16), // of a valid graph, 8 or 16 bits
+                    };
+                    let sums = pad.iter().zip([top, bottom, left, right]).map(|(&pad, more)| i32::from(pad) + more);
+                    let sums: Option<Vec<u16>> = sums.map(|sum| u16::try_from(sum).ok()).collect();
+                    let Some(sums) = sums.filter(|_| border == Some(value)) else { break };
+                    (input, pad) = (op.input, std::array::from_fn(|side| sums[side]));
+                }
+                Op::Slice(op) => {
+                    let (whole, part) = (self.shape(op.input), self.shape(input));
+                    let ([n, _, _, c], [_, oh, ow, _]) = (whole.sizes::<4>(), output.sizes::<4>());
+                    let [part_n, ih, iw, part_c] = part.sizes();
+                    let is_inside = |axis: usize, results: usize, size: usize| {
+                        let taps = usize::from(frame.kernel[axis] - 1) * usize::from(frame.dilation[axis]) + 1;
+                        (results - 1) * usize::from(frame.stride[axis]) + taps <= size + usize::from(pad[2 * axis])
+                    };
+                    let keeps_rest = op.start.iter().all(|&start| start == 0) && [n, c] == [part_n, part_c];
+                    if !keeps_rest || !is_inside(0, oh, ih) || !is_inside(1, ow, iw) {
+                        break;
+                    }
+                    (input, pad) = (op.input, [pad[0], 0, pad[2], 0]);
+                }
+                _ => break,
+            }
+        }
+        (input, pad)
     }
 
     /// Whether a RESCALE is between signed i8 and i32, with single rounding.
@@ -483,6 +540,14 @@ impl<'a> Selector<'a> {
     fn element(&self, value: ValueId) -> ElementType {
         self.graph.values[value.0 as usize].element
     }
+}
+
+/// How a window moves: y, x.
+#[derive(Clone, Copy)]
+struct Frame {
+    kernel: [u16; 2],
+    stride: [u16; 2],
+    dilation: [u16; 2],
 }
 
 /// The kernel of a CLAMP of this element type.

@@ -332,7 +332,7 @@ mod tests {
     use crate::tosa::samples::{self, Random, interpret};
     use crate::tosa::{Lowered, rewrite};
     use quantize_runtime::interpreter::Tensor;
-    use quantize_runtime::ops;
+    use quantize_runtime::ops::{self, Op};
 
     fn check(seed: u64, lowered: &Lowered) -> Option<()> {
         let inputs = Random::new(seed).inputs(lowered);
@@ -388,6 +388,41 @@ mod tests {
             assert!(matches!(kernels[..], [Kernel::Dequantize(_), Kernel::Quantize(_)]), "{kernels:?}");
             check(0, &builder.lowered).unwrap();
         }
+    }
+
+    #[test]
+    fn windows_take_in_borders_and_what_is_cut_off() {
+        let mut fused = 0;
+        for seed in 0..300 {
+            let mut builder = samples::Builder::new(seed);
+            let x = builder.input("x", ElementType::I8, &[1, 6, 7, 2]);
+            let border = if seed % 3 == 0 { -128 } else { builder.random.between(-128, 127) };
+            let mut padding = vec![0; 8];
+            padding[2..6].fill_with(|| builder.random.between(0, 2));
+            let pad = ops::Pad { input: x, padding: padding.clone(), pad_const: border.into() };
+            let padded = builder.push(pad, ElementType::I8).unwrap();
+            let [h, w] = [6 + padding[2] + padding[3], 7 + padding[4] + padding[5]];
+            let [h, w] = [h, w].map(|size| size - builder.random.between(0, 1));
+            let slice = ops::Slice { input: padded, start: vec![0; 4], size: vec![1, h, w, 2] };
+            let cut = builder.push(slice, ElementType::I8).unwrap();
+            let result = match seed % 3 {
+                0 => builder.pool(cut, false),
+                remainder => builder.convolution(cut, remainder == 1),
+            };
+            let Some(result) = result else { continue };
+            for node in &mut builder.lowered.graph.nodes {
+                match &mut node.op {
+                    Op::Conv2d(op) => op.input_zero_point = border,
+                    Op::DepthwiseConv2d(op) => op.input_zero_point = border,
+                    _ => {}
+                }
+            }
+            builder.lowered.output("result", result);
+            check(seed, &builder.lowered);
+            let plan = plan(&builder.lowered.graph).unwrap();
+            fused += usize::from(plan.steps.len() == 1);
+        }
+        assert!(fused > 30, "{fused}");
     }
 
     #[test]
