@@ -13,7 +13,7 @@ pub(super) fn may_decompose(graph: &Graph, id: NodeId) -> bool {
     is_given && matches!(node.op, Op::AdaptiveAvgPool2d(_) | Op::AvgPool2d(_) | Op::MatMul(_))
 }
 
-/// One group for each tensor with parameters; a node whose tensors all have some works on codes.
+/// One group for each tensor with parameters; a node whose tensors all have some works on codes, unless it is composite.
 pub(super) fn annotate(graph: &Graph, recipe: &Recipe) -> Annotation {
     let config =
         recipe.rules.first().and_then(|rule| rule.config).expect("the recipe of a quantized model has its rule");
@@ -69,7 +69,8 @@ pub(super) fn annotate(graph: &Graph, recipe: &Recipe) -> Annotation {
         }
         let is_complete = operands.iter().all(|&operand| annotator.is_given(node.inputs[operand]))
             && results.iter().all(|&value| annotator.is_given(value));
-        if is_layer || !is_complete {
+        // The pieces of a composite operator would have parameters that the model does not give.
+        if is_layer || !is_complete || node.op.is_composite() {
             float.push(id);
             continue;
         }
@@ -86,7 +87,8 @@ pub(super) fn annotate(graph: &Graph, recipe: &Recipe) -> Annotation {
             made[value.index()] = annotator.group(value);
         }
     }
-    let returned = graph.outputs.iter().map(|output| made[output.value.index()]).collect();
+    // An output has the parameters that the model gives it, also where it is computed in float.
+    let returned = graph.outputs.iter().map(|output| annotator.group(output.value)).collect();
     Annotation {
         made,
         read,

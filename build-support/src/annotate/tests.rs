@@ -1,6 +1,6 @@
 use super::*;
 use crate::config::{Config, Rule, Target};
-use crate::graph::{Node, Output, Scope, Tensor, Type};
+use crate::graph::{Given, Node, Output, Scope, Tensor, Type};
 use crate::ops::Op;
 use crate::ops::binary::Binary;
 use crate::ops::cat::Cat;
@@ -441,4 +441,19 @@ fn in_the_older_quantizer_some_operators_take_over_their_operands_parameters() {
     net.output(v);
     let rules = [(module("a"), SNORM), (GLOBAL, INT8)];
     assert_eq!(net.annotate(Precedence::Legacy, &rules).observers(), ["x>a", "a a>p p", "p>v v"]);
+}
+
+#[test]
+fn composite_operators_stay_in_float_between_given_parameters() {
+    let mut net = Net::default();
+    let x = net.input("x");
+    let y = net.push("softmax", "", Softmax { axis: 3, log: false, safe: false }, &[x]);
+    net.output(y);
+    for value in [x, y] {
+        net.0.give(value, Given { scales: vec![0.125], axis: 0, zero_point: 0 });
+    }
+    let annotation = annotate(&net.0, &Recipe::given());
+    assert_eq!(annotation.float, [NodeId(0)]);
+    assert_eq!([annotation.read[0][0], annotation.made[y.index()]], [None, None]);
+    assert!(annotation.returned[0].is_some());
 }

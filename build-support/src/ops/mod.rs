@@ -18,6 +18,9 @@ pub(crate) trait Room {
     /// Whether codes with common parameters go through it like the real numbers that they stand for.
     const EXACT_ON_CODES: bool = false;
 
+    /// Whether passes take it apart where it is quantized, as it has no integer form of its own.
+    const COMPOSITE: bool = false;
+
     /// Shape of the only result, or why these operands do not fit.
     fn infer(&self, inputs: &[&[usize]]) -> Result<Vec<usize>, String>;
 
@@ -102,6 +105,8 @@ macro_rules! rearrangement {
 /// The part of a [`Room`] whose operator upstream takes apart before it observes: a pass replaces it where it is quantized.
 macro_rules! composite {
     () => {
+        const COMPOSITE: bool = true;
+
         fn pattern(&self) -> Pattern {
             Pattern::Own
         }
@@ -115,6 +120,8 @@ macro_rules! composite {
 /// Like [`composite!`], for an operator that upstream leaves whole and in float.
 macro_rules! float_composite {
     () => {
+        const COMPOSITE: bool = true;
+
         fn pattern(&self) -> Pattern {
             Pattern::Float
         }
@@ -242,6 +249,11 @@ macro_rules! rooms {
             /// Whether codes with common parameters go through the operator like the real numbers that they stand for.
             pub(crate) fn is_exact_on_codes(&self) -> bool {
                 match self { $(Self::$room(_) => <$module::$room as Room>::EXACT_ON_CODES,)* }
+            }
+
+            /// Whether passes take the operator apart where it is quantized, as it has no integer form of its own.
+            pub(crate) fn is_composite(&self) -> bool {
+                match self { $(Self::$room(_) => <$module::$room as Room>::COMPOSITE,)* }
             }
 
             /// How the quantizer treats the operator.
