@@ -5,6 +5,7 @@ mod layers;
 mod onnx;
 mod package;
 mod report;
+mod tflite;
 
 use crate::core::{CORES, Core, Run, Size};
 use package::{Generated, Workspace};
@@ -37,6 +38,8 @@ enum Source {
     Layer(&'static layers::Layer),
     /// A folder of the corpus.
     Corpus,
+    /// A model in the package of microflow.
+    Microflow,
 }
 
 /// What a network costs on a core.
@@ -53,12 +56,15 @@ struct Measured {
     name: &'static str,
     generated: Generated,
     costs: Vec<Costs>,
+    /// The same network by microflow on the same cores, where it comes from there.
+    peer: Vec<(Size, Run)>,
 }
 
 fn networks() -> Vec<Network> {
     let layers = layers::LAYERS.iter().map(|layer| Network { name: layer.name, source: Source::Layer(layer) });
     let corpus = ["mlperf_kws_dscnn", "mlperf_vww"].map(|name| Network { name, source: Source::Corpus });
-    layers.chain(corpus).collect()
+    let peers = ["sine", "speech", "person_detect"].map(|name| Network { name, source: Source::Microflow });
+    layers.chain(corpus).chain(peers).collect()
 }
 
 impl Network {
@@ -72,6 +78,10 @@ impl Network {
                 let [Some(model), Some(samples)] = files else { return false };
                 let arguments = ", calibration = \"calib.npy\", global = int8(per_channel)";
                 workspace.network(self.name, arguments, &[("model.onnx", &model), ("calib.npy", &samples)]);
+            }
+            Source::Microflow => {
+                let model = workspace.peer(self.name);
+                workspace.network(self.name, "", &[("model.onnx", &tflite::convert(&model))]);
             }
         }
         true
@@ -97,12 +107,21 @@ impl Network {
                 regions[1..=generated.steps.len()].to_vec()
             });
             let costs = Costs { core, size: core::size(&built.program), run, steps };
-            let measured = measured.get_or_insert_with(|| Measured { name: self.name, generated, costs: Vec::new() });
+            let measured = measured.get_or_insert_with(|| Measured {
+                name: self.name,
+                generated,
+                costs: Vec::new(),
+                peer: Vec::new(),
+            });
             if let Some(first) = measured.costs.first() {
                 let (on, at) = (first.core.name, core.name);
                 assert_eq!(first.run.checksum, costs.run.checksum, "{} on {on} and {at}", self.name);
             }
             measured.costs.push(costs);
+            if let Source::Microflow = self.source {
+                let built = workspace.build(&package::peer_name(self.name), core);
+                measured.peer.push((core::size(&built.program), core.run(&built.program)));
+            }
         }
         measured
     }

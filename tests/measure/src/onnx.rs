@@ -1,11 +1,14 @@
 //! Writes ONNX files of networks that are quantized already, in QDQ form.
 
+use std::collections::BTreeMap;
+
 /// `TensorProto.DataType`.
 #[derive(Clone, Copy)]
 enum DataType {
     Float = 1,
     Int8 = 3,
     Int32 = 6,
+    Int64 = 7,
 }
 
 /// An attribute of an operator.
@@ -28,13 +31,16 @@ pub(crate) struct Network {
     initializers: Vec<Vec<u8>>,
     /// Values so far.
     count: usize,
+    /// Operators so far, by name.
+    operators: BTreeMap<String, usize>,
 }
 
 impl Network {
     /// A network with an input of this shape, and the name of the input with its parameters.
     pub(crate) fn new(shape: &[usize], codes: Codes) -> (Self, String) {
         let input = value_info("input", Some(shape));
-        let mut network = Self { input, nodes: Vec::new(), initializers: Vec::new(), count: 0 };
+        let mut network =
+            Self { input, nodes: Vec::new(), initializers: Vec::new(), count: 0, operators: BTreeMap::new() };
         let input = network.quantized("input", codes);
         (network, input)
     }
@@ -73,13 +79,26 @@ impl Network {
         self.initializer(DataType::Float, if numbers.len() == 1 { &[] } else { &shape }, &bytes)
     }
 
+    /// A real number.
+    pub(crate) fn number(&mut self, number: f32) -> String {
+        self.floats(&[number])
+    }
+
+    /// A list of integers, such as a shape.
+    pub(crate) fn integers(&mut self, integers: &[i64]) -> String {
+        let bytes: Vec<u8> = integers.iter().flat_map(|integer| integer.to_le_bytes()).collect();
+        self.initializer(DataType::Int64, &[integers.len()], &bytes)
+    }
+
     /// An operator with one result.
     pub(crate) fn node(&mut self, operator: &str, inputs: &[&str], attributes: &[(&str, Attribute<'_>)]) -> String {
         let result = self.name();
         let mut node = Vec::new();
         inputs.iter().for_each(|input| bytes(&mut node, 1, input.as_bytes()));
         bytes(&mut node, 2, result.as_bytes());
-        bytes(&mut node, 3, format!("{operator}_{result}").as_bytes());
+        let number = self.operators.entry(operator.to_owned()).or_default();
+        bytes(&mut node, 3, format!("{operator}_{number}").as_bytes());
+        *number += 1;
         bytes(&mut node, 4, operator.as_bytes());
         attributes.iter().for_each(|(name, value)| bytes(&mut node, 5, &attribute(name, value)));
         self.nodes.push(node);

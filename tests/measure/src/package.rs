@@ -2,6 +2,7 @@
 
 use crate::core::{Core, output};
 use crate::repository;
+use crate::tflite;
 use quantize_syntax::manifest::{FOLDER, Manifest};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -127,7 +128,7 @@ impl Workspace {
         self.add(name, &dependencies, &all);
     }
 
-    /// A package of the same program with a marker before the first and after each step.
+    /// A package of the same program with a marker before each step and after the last.
     pub(crate) fn marked(&self, name: &str, generated: &Generated) {
         let network = "//! The network.\n\nuse quantize_runtime::Model;\n\n/// The network.\npub struct Network {\n    \
                        memory: &'static mut <Self as Model>::Memory,\n}\n\n#[allow(warnings)]\nmod steps {\n    \
@@ -141,6 +142,40 @@ impl Workspace {
             ("Network.vgf", &generated.file),
         ];
         self.add(name, &format!("quantize-runtime = {{ path = {runtime:?}, features = [\"libm\"] }}\n"), &files);
+    }
+
+    /// Adds a package of one of microflow's own models, run by microflow; the bytes of the model.
+    pub(crate) fn peer(&self, name: &str) -> Vec<u8> {
+        let peer = "microflow = \"=0.1.3\"\nmicroflow-macros = \"=0.1.1\"\n\
+                    nalgebra = { version = \"0.32\", default-features = false, features = [\"macros\"] }\n";
+        // Without the model, which only the package that this one needs has.
+        let package = peer_name(name);
+        if !self.folder.join("programs").join(&package).exists() {
+            self.add(&package, peer, &[("src/main.rs", b"")]);
+        }
+        let mut cargo = Command::new("cargo");
+        let said = output(cargo.args(["metadata", "--format-version", "1"]).current_dir(&self.folder));
+        let metadata: Value = serde_json::from_str(&said).expect("metadata");
+        let packages = metadata["packages"].as_array().expect("a list");
+        let manifest = packages.iter().find(|package| package["name"] == "microflow").expect("a dependency");
+        let manifest = Path::new(manifest["manifest_path"].as_str().expect("a path"));
+        let path = manifest.with_file_name("models").join(format!("{name}.tflite"));
+        let model = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+
+        let shape = tflite::input_shape(&model);
+        let input = match shape[..] {
+            [1, rows, columns, channels] => format!(
+                "[Buffer2D::<_, {rows}, {columns}>::from_fn(|row, column| \
+                 core::array::from_fn::<_, {channels}, _>(|channel| INPUT[(row * {columns} + column) * {channels} + channel]))]"
+            ),
+            _ => "Buffer2D::from_fn(|row, column| INPUT[row + column])".to_owned(), // one of both is 0
+        };
+        let main = include_str!("../programs/microflow.rs")
+            .replace("/* MODEL */", &format!("{:?}", path.display().to_string()))
+            .replace("/* ELEMENTS */", &shape.iter().product::<usize>().to_string())
+            .replace("/* INPUT */", &input);
+        self.add(&package, peer, &[("src/main.rs", main.as_bytes())]);
+        model
     }
 
     /// Compiles a package.
@@ -181,6 +216,11 @@ impl Generated {
     }
 }
 
+/// The package of a network that microflow runs.
+pub(crate) fn peer_name(network: &str) -> String {
+    format!("microflow-{network}")
+}
+
 /// The table of steps in the documentation of a network.
 fn steps(docs: &str) -> Vec<Step> {
     let rows = docs.lines().skip_while(|line| !line.starts_with("| step |")).skip(2);
@@ -199,26 +239,21 @@ fn steps(docs: &str) -> Vec<Step> {
     .collect()
 }
 
-/// Generated code that splits regions before its first step and after each.
+/// Generated code that splits regions before each step, whose first statement borrows its parts of the arena, and at the end.
 fn mark(code: &str, steps: usize) -> String {
+    let split = "        measure_board::split();\n";
     let mut marked = String::new();
-    let (mut is_inside, mut is_call, mut calls) = (false, false, 0);
+    let (mut is_inside, mut found) = (false, 0);
     for line in code.lines() {
+        let begins = is_inside && line.starts_with("        let (");
+        found += usize::from(begins);
+        if begins || is_inside && line == "    }" {
+            marked += split;
+        }
         _ = writeln!(marked, "{line}");
-        if line.starts_with("    fn infer(") {
-            is_inside = true;
-            marked += "        measure_board::split();\n";
-        }
-        let statement = line.strip_prefix("        ").filter(|rest| !rest.starts_with(' '));
-        is_call |= is_inside && statement.is_some_and(|statement| statement.starts_with("kernels::"));
-        if is_call && statement.is_some_and(|statement| statement.ends_with(';')) {
-            is_call = false;
-            calls += 1;
-            marked += "        measure_board::split();\n";
-        }
-        is_inside &= line != "    }";
+        is_inside = (is_inside || line.starts_with("    fn infer(")) && line != "    }";
     }
-    assert_eq!(calls, steps, "calls of kernels in generated code");
+    assert_eq!(found, steps, "steps in generated code");
     marked
 }
 

@@ -22,8 +22,33 @@ pub(crate) fn lines(measured: &Measured) -> String {
             run.stack
         );
     }
+    if !measured.peer.is_empty() {
+        text += &peers([measured]);
+    }
     if measured.costs.iter().any(|costs| costs.steps.is_some()) {
         text += &steps(measured);
+    }
+    text
+}
+
+/// A table of networks that microflow runs too: instructions, flash, and RAM with the stack.
+fn peers<'a>(measured: impl IntoIterator<Item = &'a Measured>) -> String {
+    let mut text = "\
+| network | core | instructions | microflow | times fewer | flash | microflow | RAM and stack | microflow |
+| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+"
+    .to_owned();
+    for Measured { name, costs, peer, .. } in measured {
+        for (Costs { core, size, run, .. }, (peer_size, peer_run)) in costs.iter().zip(peer) {
+            let numbers = [
+                [run.instructions, peer_run.instructions],
+                [size.flash, peer_size.flash],
+                [size.ram + run.stack, peer_size.ram + peer_run.stack],
+            ];
+            let [instructions, flash, ram] = numbers.map(|pair| pair.map(thousands).join(" | "));
+            let times = peer_run.instructions as f64 / run.instructions as f64;
+            _ = writeln!(text, "| {name} | {} | {instructions} | {times:.1} | {flash} | {ram} |", core.name);
+        }
     }
     text
 }
@@ -71,7 +96,7 @@ Flash is all of the program: start-up, code, VGF file and one input. RAM is the 
 | network | core | MACs | instructions | per MAC | loads | stores | flash | VGF | code | RAM | bound | stack |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 ";
-    for Measured { name, generated, costs } in measured {
+    for Measured { name, generated, costs, .. } in measured {
         for Costs { core, size, run, .. } in costs {
             let [loads, stores] = run.accesses.map(thousands);
             _ = writeln!(
@@ -90,6 +115,14 @@ Flash is all of the program: start-up, code, VGF file and one input. RAM is the 
             );
         }
     }
+    text += "
+## Beside microflow
+
+microflow 0.1.3 on the models of its package, compiled and counted the same way; it works on the stack. Ours are the same models, with
+the same parameters.
+
+";
+    text += &peers(measured);
     text += "
 ## Steps
 
