@@ -1,6 +1,8 @@
 //! The arithmetic of convolutions and matrix products, and what becomes of their sums.
 
+use crate::kernels::{self, portable};
 use crate::rescale::{GeneralRescale, Rescale};
+use crate::steps::Conv2d;
 use core::fmt::Debug;
 
 /// Element types of a sum of products, and how it is formed; integers wrap, so that a sum that fits is exact even where a
@@ -96,7 +98,7 @@ impl Arithmetic for Float {
 }
 
 /// What becomes of a sum of products before it is stored.
-pub trait Epilogue {
+pub trait Epilogue: Sized {
     /// How the sum is formed.
     type Arithmetic: Arithmetic;
     /// Element of the result.
@@ -104,6 +106,11 @@ pub trait Epilogue {
 
     /// The element to be stored for the sum of an output channel.
     fn finish(&self, sum: <Self::Arithmetic as Arithmetic>::Sum, channel: usize) -> Self::Output;
+
+    /// The kernel of CONV2D.
+    fn conv2d(step: &Conv2d<'_, Self>, input: &[Input<Self>], output: &mut [Self::Output]) {
+        portable::conv2d::conv2d(step, input, output);
+    }
 }
 
 /// Element of an activation before this epilogue.
@@ -121,6 +128,10 @@ impl Epilogue for Rescale<'_> {
     #[inline(always)]
     fn finish(&self, sum: i32, channel: usize) -> i8 {
         self.to_i8(sum, channel)
+    }
+
+    fn conv2d(step: &Conv2d<'_, Self>, input: &[i8], output: &mut [i8]) {
+        kernels::conv2d_i8(step, input, output);
     }
 }
 

@@ -1,12 +1,32 @@
 //! Kernels of the [`steps`](crate::steps): free functions of a step, the slices it reads and the slices it writes.
 //!
-//! Slices hold exactly the elements of the step's shapes. All sets of kernels give the same bytes; so far there is the
-//! portable one.
+//! Slices hold exactly the elements of the step's shapes. All sets of kernels give the same bytes. The build script chooses
+//! one for the target; what it does not have is the portable one's.
 
-mod portable;
+#[cfg(kernels = "armv7em")]
+mod armv7em;
+pub(crate) mod int8;
+pub(crate) mod portable;
+
+#[cfg(kernels = "armv7em")]
+use armv7em as target;
+#[cfg(not(kernels = "armv7em"))]
+use portable as target;
+
+#[cfg(kernels = "armv7em")]
+pub(crate) use armv7em::conv2d::conv2d as conv2d_i8;
+#[cfg(not(kernels = "armv7em"))]
+pub(crate) use int8::conv2d::conv2d as conv2d_i8;
+
+use crate::epilogue::{Epilogue, Input};
+use crate::steps::Conv2d;
+
+/// Convolves an activation.
+pub fn conv2d<E: Epilogue>(step: &Conv2d<'_, E>, input: &[Input<E>], output: &mut [E::Output]) {
+    E::conv2d(step, input, output);
+}
 
 pub use portable::arg_max::{arg_max, arg_max_number};
-pub use portable::conv2d::conv2d;
 pub use portable::conv3d::conv3d;
 pub use portable::depthwise_conv2d::depthwise_conv2d;
 pub use portable::elementwise::{

@@ -5,7 +5,7 @@ use crate::epilogue::{Arithmetic, Epilogue, Input};
 use crate::steps::Conv2d;
 
 /// Convolves an activation.
-pub fn conv2d<E: Epilogue>(step: &Conv2d<'_, E>, input: &[Input<E>], output: &mut [E::Output]) {
+pub(crate) fn conv2d<E: Epilogue>(step: &Conv2d<'_, E>, input: &[Input<E>], output: &mut [E::Output]) {
     let [_, ih, iw, ic] = step.input.sizes();
     let [n, oh, ow, oc] = step.output.sizes();
     let [rows, columns] = Axis::pair([ih, iw], step.kernel, step.stride, step.dilation, step.pad);
@@ -46,7 +46,7 @@ pub fn conv2d<E: Epilogue>(step: &Conv2d<'_, E>, input: &[Input<E>], output: &mu
 
 /// The bias of a channel: the first one where there is one for all.
 #[inline(always)]
-pub(super) fn bias<B: Copy + Default>(bias: &[B], channel: usize) -> B {
+pub(in crate::kernels) fn bias<B: Copy + Default>(bias: &[B], channel: usize) -> B {
     bias.get(if bias.len() == 1 { 0 } else { channel }).copied().unwrap_or_default()
 }
 

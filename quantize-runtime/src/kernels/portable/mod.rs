@@ -1,9 +1,11 @@
 //! Kernels for any target, in safe Rust.
 
 pub(super) mod arg_max;
-pub(super) mod conv2d;
+pub(crate) mod conv2d;
 pub(super) mod conv3d;
 pub(super) mod depthwise_conv2d;
+#[cfg(not(kernels = "armv7em"))]
+pub(super) mod dot;
 pub(super) mod elementwise;
 pub(super) mod fft2d;
 pub(super) mod indexing;
@@ -16,4 +18,4 @@ pub(super) mod reduce;
 pub(super) mod resize;
 mod rows;
 pub(super) mod transpose_conv2d;
-mod window;
+pub(super) mod window;

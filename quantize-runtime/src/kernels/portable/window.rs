@@ -4,17 +4,17 @@ use core::ops::Range;
 
 /// One axis of a sliding window.
 #[derive(Clone, Copy)]
-pub(super) struct Axis {
-    pub(super) input: usize,
-    pub(super) kernel: usize,
-    pub(super) stride: usize,
-    pub(super) dilation: usize,
-    pub(super) before: usize,
+pub(in crate::kernels) struct Axis {
+    pub(in crate::kernels) input: usize,
+    pub(in crate::kernels) kernel: usize,
+    pub(in crate::kernels) stride: usize,
+    pub(in crate::kernels) dilation: usize,
+    pub(in crate::kernels) before: usize,
 }
 
 impl Axis {
     /// Both axes of a window over an NHWC input.
-    pub(super) fn pair(
+    pub(in crate::kernels) fn pair(
         input: [usize; 2],
         kernel: [u16; 2],
         stride: [u16; 2],
@@ -34,7 +34,7 @@ impl Axis {
     ///
     /// Tap `k` reads position `at · stride + k · dilation − before`, which [`position`](Self::position) gives.
     #[inline]
-    pub(super) fn taps(self, at: usize) -> Range<usize> {
+    pub(in crate::kernels) fn taps(self, at: usize) -> Range<usize> {
         let origin = at * self.stride;
         let first = self.before.saturating_sub(origin).div_ceil(self.dilation);
         let end = (self.input + self.before).saturating_sub(origin).div_ceil(self.dilation);
@@ -43,7 +43,7 @@ impl Axis {
 
     /// The input's position under a tap of [`taps`](Self::taps).
     #[inline]
-    pub(super) fn position(self, at: usize, tap: usize) -> usize {
+    pub(in crate::kernels) fn position(self, at: usize, tap: usize) -> usize {
         at * self.stride + tap * self.dilation - self.before
     }
 }

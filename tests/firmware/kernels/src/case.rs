@@ -1,0 +1,183 @@
+//! A random convolution and the memory for its tensors.
+
+use crate::naive;
+use crate::random::Random;
+use quantize_runtime::steps::{Conv2d, DepthwiseConv2d};
+use quantize_runtime::{Aligned, Rescale, Shape, kernels};
+
+/// Most elements of a tensor.
+const ELEMENTS: usize = 6144;
+/// Most channels of a result.
+const CHANNELS: usize = 80;
+/// Elements before and after a tensor, which tell whether a kernel writes beyond it.
+const MARGIN: usize = 16;
+
+/// Attributes of a convolution.
+#[derive(Debug)]
+pub struct Case {
+    depthwise: bool,
+    input: [usize; 4],
+    output: [usize; 4],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    dilation: [usize; 2],
+    /// Before and after, on each axis.
+    pad: [[usize; 2]; 2],
+    one_bias: bool,
+    one_factor: bool,
+    large_scale: bool,
+    /// What tensors start at, in elements after a multiple of 16.
+    misaligned: [usize; 3],
+    zero_points: [i8; 2],
+}
+
+impl Case {
+    /// A case whose tensors fit the buffers.
+    pub fn new(random: &mut Random, depthwise: bool) -> Self {
+        loop {
+            let case = Self::any(random, depthwise);
+            let weights = case.weights();
+            if [case.input.iter().product(), case.output.iter().product(), weights].iter().all(|&len| len <= ELEMENTS) {
+                return case;
+            }
+        }
+    }
+
+    fn any(random: &mut Random, depthwise: bool) -> Self {
+        let pointwise = random.range(0, 2) == 0;
+        let is_rare = |random: &mut Random| random.range(0, 3) == 0;
+        let [mut kernel, mut stride, mut dilation] = [[1; 2]; 3];
+        let mut pad = [[0; 2]; 2];
+        let [mut input, mut output] = [[random.range(1, 2), 1, 1, random.range(1, CHANNELS)]; 2];
+        for axis in 0..2 {
+            if !pointwise {
+                kernel[axis] = random.range(1, 4);
+                stride[axis] = random.range(1, 2);
+                dilation[axis] = if is_rare(random) { random.range(1, 3) } else { 1 };
+            }
+            output[1 + axis] = random.range(1, 6);
+            let size = (output[1 + axis] - 1) * stride[axis] + (kernel[axis] - 1) * dilation[axis] + 1;
+            if !pointwise && size > 1 {
+                let before = random.range(0, (size - 1).min(kernel[axis]));
+                pad[axis] = [before, random.range(0, (size - 1 - before).min(kernel[axis]))];
+            }
+            input[1 + axis] = size - pad[axis][0] - pad[axis][1];
+        }
+        if depthwise {
+            let multiplier = if is_rare(random) { random.range(1, 3) } else { 1 };
+            input[3] = random.range(1, CHANNELS / multiplier);
+            output[3] = input[3] * multiplier;
+        } else {
+            output[3] = random.range(1, 24);
+            if is_rare(random) {
+                // Windows that are larger than what kernels copy.
+                (input[3], output[3]) = (random.range(100, 400), random.range(1, 9));
+            }
+        }
+        let misaligned = if is_rare(random) { [0; 3].map(|_| random.range(0, 15)) } else { [0; 3] };
+        let zero_points = [0; 2].map(|_| if is_rare(random) { -128 } else { random.next() as i8 });
+        let [one_bias, one_factor, large_scale] = [(); 3].map(|()| is_rare(random));
+        Self {
+            depthwise,
+            input,
+            output,
+            kernel,
+            stride,
+            dilation,
+            pad,
+            one_bias,
+            one_factor,
+            large_scale,
+            misaligned,
+            zero_points,
+        }
+    }
+
+    fn weights(&self) -> usize {
+        let inputs = if self.depthwise { 1 } else { self.input[3] };
+        self.kernel[0] * self.kernel[1] * inputs * self.output[3]
+    }
+}
+
+/// The tensors.
+pub struct Buffers {
+    input: Aligned<[i8; ELEMENTS + MARGIN]>,
+    weights: Aligned<[i8; ELEMENTS + MARGIN]>,
+    bias: Aligned<[[u8; 4]; CHANNELS]>,
+    multiplier: Aligned<[[u8; 4]; CHANNELS]>,
+    shift: Aligned<[i8; CHANNELS]>,
+    outputs: [Aligned<[i8; ELEMENTS + 2 * MARGIN]>; 2],
+}
+
+impl Buffers {
+    pub const fn new() -> Self {
+        Self {
+            input: Aligned([0; ELEMENTS + MARGIN]),
+            weights: Aligned([0; ELEMENTS + MARGIN]),
+            bias: Aligned([[0; 4]; CHANNELS]),
+            multiplier: Aligned([[0; 4]; CHANNELS]),
+            shift: Aligned([0; CHANNELS]),
+            outputs: [Aligned([0; ELEMENTS + 2 * MARGIN]), Aligned([0; ELEMENTS + 2 * MARGIN])],
+        }
+    }
+
+    /// Random constants and activations.
+    pub fn fill(&mut self, random: &mut Random, case: &Case) {
+        random.fill(&mut self.input.0);
+        random.fill(&mut self.weights.0);
+        for output in &mut self.outputs {
+            output.0.fill(0x55);
+        }
+        for channel in 0..CHANNELS {
+            self.bias.0[channel] = (random.next() as i32 >> 14).to_le_bytes();
+            self.multiplier.0[channel] = (random.next() >> 1 | 1 << 30).to_le_bytes();
+            let shift = if case.large_scale { random.range(24, 34) } else { random.range(33, 46) };
+            self.shift.0[channel] = shift as i8;
+        }
+    }
+
+    /// The first element at which the kernels differ.
+    pub fn difference(&mut self, case: &Case) -> Option<usize> {
+        let [input, weights, result] = case.misaligned;
+        let input = &self.input.0[input..][..case.input.iter().product()];
+        let step = Conv2d {
+            input: shape(case.input),
+            output: shape(case.output),
+            kernel: case.kernel.map(|size| size as u16),
+            stride: case.stride.map(|size| size as u16),
+            dilation: case.dilation.map(|size| size as u16),
+            pad: [case.pad[0][0], case.pad[0][1], case.pad[1][0], case.pad[1][1]].map(|size| size as u16),
+            input_zero_point: case.zero_points[0],
+            weights: &self.weights.0[weights..][..case.weights()],
+            bias: &self.bias.0[..if case.one_bias { 1 } else { case.output[3] }],
+            epilogue: Rescale {
+                multiplier: &self.multiplier.0[..if case.one_factor { 1 } else { case.output[3] }],
+                shift: &self.shift.0[..if case.one_factor { 1 } else { case.output[3] }],
+                input_zero_point: 0,
+                output_zero_point: case.zero_points[1],
+            },
+        };
+        let len = case.output.iter().product();
+        let [fast, specified] = self.outputs.each_mut().map(|output| &mut output.0[result..]);
+        if case.depthwise {
+            let step = depthwise(&step);
+            kernels::depthwise_conv2d(&step, input, &mut fast[..len]);
+            naive::depthwise_conv2d(&step, input, &mut specified[..len]);
+        } else {
+            kernels::conv2d(&step, input, &mut fast[..len]);
+            naive::conv2d(&step, input, &mut specified[..len]);
+        }
+        let [fast, specified] = &self.outputs;
+        fast.0.iter().zip(&specified.0).position(|(fast, specified)| fast != specified)
+    }
+}
+
+fn shape(sizes: [usize; 4]) -> Shape {
+    let [n, h, w, c] = sizes.map(|size| size as u32);
+    Shape::new(&[n, h, w, c]).expect("sizes are small")
+}
+
+fn depthwise<'a>(step: &Conv2d<'a, Rescale<'a>>) -> DepthwiseConv2d<'a> {
+    let Conv2d { input, output, kernel, stride, dilation, pad, input_zero_point, weights, bias, epilogue } = *step;
+    DepthwiseConv2d { input, output, kernel, stride, dilation, pad, input_zero_point, weights, bias, epilogue }
+}
