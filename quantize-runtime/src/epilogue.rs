@@ -2,7 +2,7 @@
 
 use crate::kernels::{self, portable};
 use crate::rescale::{GeneralRescale, Rescale};
-use crate::steps::Conv2d;
+use crate::steps::{Conv2d, DepthwiseConv2d};
 use core::fmt::Debug;
 
 /// Element types of a sum of products, and how it is formed; integers wrap, so that a sum that fits is exact even where a
@@ -111,6 +111,11 @@ pub trait Epilogue: Sized {
     fn conv2d(step: &Conv2d<'_, Self>, input: &[Input<Self>], output: &mut [Self::Output]) {
         portable::conv2d::conv2d(step, input, output);
     }
+
+    /// The kernel of DEPTHWISE_CONV2D.
+    fn depthwise_conv2d(step: &DepthwiseConv2d<'_, Self>, input: &[Input<Self>], output: &mut [Self::Output]) {
+        portable::depthwise_conv2d::depthwise_conv2d(step, input, output);
+    }
 }
 
 /// Element of an activation before this epilogue.
@@ -132,6 +137,10 @@ impl Epilogue for Rescale<'_> {
 
     fn conv2d(step: &Conv2d<'_, Self>, input: &[i8], output: &mut [i8]) {
         kernels::conv2d_i8(step, input, output);
+    }
+
+    fn depthwise_conv2d(step: &DepthwiseConv2d<'_, Self>, input: &[i8], output: &mut [i8]) {
+        kernels::depthwise_conv2d_i8(step, input, output);
     }
 }
 

@@ -73,7 +73,20 @@ impl Factor {
     /// `round(value · multiplier / 2^shift)`.
     #[inline]
     pub(crate) fn apply(self, value: i32) -> i32 {
-        apply_scale_32(value, self.multiplier, self.shift)
+        match self.high() {
+            // Two shifts instead of one in 64 bits, for cores of 32.
+            Some((multiplier, shift)) if cfg!(target_pointer_width = "32") => {
+                let high = (i64::from(value) * i64::from(multiplier)) >> 32;
+                ((high as i32 >> (shift - 1)) + 1) >> 1 // the high word
+            }
+            _ => apply_scale_32(value, self.multiplier, self.shift),
+        }
+    }
+
+    /// The multiplier, and by how much the high word of a product is shifted; `None` where the low word counts as well.
+    #[inline]
+    pub(crate) fn high(self) -> Option<(i32, u32)> {
+        (self.shift > 32).then(|| (self.multiplier, self.shift - 32))
     }
 }
 

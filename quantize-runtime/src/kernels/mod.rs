@@ -18,17 +18,23 @@ pub(crate) use armv7em::conv2d::conv2d as conv2d_i8;
 #[cfg(not(kernels = "armv7em"))]
 pub(crate) use int8::conv2d::conv2d as conv2d_i8;
 
+pub(crate) use int8::depthwise_conv2d::depthwise_conv2d as depthwise_conv2d_i8;
+
 use crate::epilogue::{Epilogue, Input};
-use crate::steps::Conv2d;
+use crate::steps::{Conv2d, DepthwiseConv2d};
 
 /// Convolves an activation.
 pub fn conv2d<E: Epilogue>(step: &Conv2d<'_, E>, input: &[Input<E>], output: &mut [E::Output]) {
     E::conv2d(step, input, output);
 }
 
+/// Convolves each channel of an activation.
+pub fn depthwise_conv2d<E: Epilogue>(step: &DepthwiseConv2d<'_, E>, input: &[Input<E>], output: &mut [E::Output]) {
+    E::depthwise_conv2d(step, input, output);
+}
+
 pub use portable::arg_max::{arg_max, arg_max_number};
 pub use portable::conv3d::conv3d;
-pub use portable::depthwise_conv2d::depthwise_conv2d;
 pub use portable::elementwise::{
     cast, cast_from_f32, cast_to_f32, clamp, clamp_f32, clamp_i16, clamp_number, dequantize, quantize, rescale,
     rescale_i8, rescale_i8_to_i32, rescale_i32, rescale_i32_to_i8, table, table_i16, unary, unary_f32,

@@ -6,23 +6,23 @@ use crate::steps::Conv2d;
 use core::arch::{asm, naked_asm};
 
 /// Words of memory for activations.
-const WORDS: usize = 128;
+pub(super) const WORDS: usize = 128;
 
 /// The activations of `N` windows without their zero point, four of each window in turn as halves: the first and third, then the
 /// second and fourth.
-pub(super) struct Columns<const N: usize> {
-    halves: [u32; WORDS],
+pub(super) struct Columns<'m, const N: usize> {
+    halves: &'m mut [u32; WORDS],
     len: usize,
 }
 
-impl<const N: usize> Columns<N> {
+impl<'m, const N: usize> Columns<'m, N> {
     /// Activations of the longest windows.
     pub(super) const MAX_LEN: usize = WORDS / N * 2;
 
-    /// Memory for windows of a length, up to the longest.
-    pub(super) fn new(len: usize) -> Self {
+    /// For windows of a length, up to the longest.
+    pub(super) fn new(halves: &'m mut [u32; WORDS], len: usize) -> Self {
         assert!(len <= Self::MAX_LEN, "a window fits");
-        Self { halves: [0; WORDS], len }
+        Self { halves, len }
     }
 
     /// Stores the activations of a window.
@@ -80,7 +80,7 @@ struct Call {
     stride: usize,
 }
 
-impl<const N: usize> Columns<N> {
+impl<const N: usize> Columns<'_, N> {
     /// Computes the results of all channels and windows.
     pub(super) fn store(&self, step: &Conv2d<'_, Rescale<'_>>, results: &mut [i8]) {
         let stride = results.len() / N;

@@ -1,7 +1,7 @@
 //! CONV2D from i8 to i8: some windows at a time, widened once for all channels.
 
 use super::Channels;
-use super::columns::Columns;
+use super::columns::{Columns, WORDS};
 use crate::kernels::int8;
 use crate::kernels::int8::patch::Windows;
 use crate::rescale::Rescale;
@@ -26,17 +26,19 @@ pub(crate) fn conv2d(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut 
 #[inline(never)] // its memory is on the stack
 fn by_columns<const N: usize>(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
     let [.., oc] = step.output.sizes::<4>();
-    let windows = Windows::new(step, input);
-    let mut columns = Columns::<N>::new(windows.len());
+    let mut windows = Windows::new(step, input);
+    let len = windows.len();
+    let mut halves = [0; WORDS];
+    let mut columns = Columns::<N>::new(&mut halves, len);
     let mut patch = [0; Columns::<2>::MAX_LEN];
-    let patch = &mut patch[..windows.len()];
-    let mut places = windows.places(step);
+    let patch = &mut patch[..len];
     let mut blocks = output.chunks_exact_mut(N * oc);
     for results in blocks.by_ref() {
-        for (column, window) in places.by_ref().take(N).enumerate() {
-            columns.widen(column, window.activations(patch), step.input_zero_point);
+        for column in 0..N {
+            let Some(place) = windows.next() else { return };
+            columns.widen(column, windows.activations(place, patch), step.input_zero_point);
         }
         columns.store(step, results);
     }
-    int8::conv2d::places(step, places, Some(patch), blocks.into_remainder());
+    int8::conv2d::remaining(step, windows, Some(patch), blocks.into_remainder());
 }

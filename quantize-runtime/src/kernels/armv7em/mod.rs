@@ -5,9 +5,11 @@
 mod columns;
 pub(crate) mod conv2d;
 pub(crate) mod dot;
+pub(crate) mod lanes;
 
 use crate::rescale::Rescale;
 use crate::steps::Conv2d;
+use core::arch::asm;
 
 /// The constants of the next output channels, for assembly.
 #[repr(C)]
@@ -60,4 +62,35 @@ fn distance(words: usize, channels: usize) -> Option<usize> {
 fn negated(zero_point: i8) -> u32 {
     let half = u32::from((-i16::from(zero_point)).cast_unsigned());
     half << 16 | half
+}
+
+/// Copies a run of activations, without the start of a `memcpy`.
+pub(crate) fn copy(from: &[i8], to: &mut [i8]) {
+    let len = from.len().min(to.len());
+    // SAFETY: both slices have at least `len` elements.
+    unsafe {
+        asm!(
+            "subs {len}, {len}, #4",
+            "blt 3f",
+            "2:",
+            "ldr {word}, [{from}], #4",
+            "str {word}, [{to}], #4",
+            "subs {len}, {len}, #4",
+            "bge 2b",
+            "3:",
+            "adds {len}, {len}, #4",
+            "beq 5f",
+            "4:",
+            "ldrb {word}, [{from}], #1",
+            "strb {word}, [{to}], #1",
+            "subs {len}, {len}, #1",
+            "bne 4b",
+            "5:",
+            len = inout(reg) len => _,
+            from = inout(reg) from.as_ptr() => _,
+            to = inout(reg) to.as_mut_ptr() => _,
+            word = out(reg) _,
+            options(nostack),
+        );
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::ROWS;
 use super::channel::row;
-use super::patch::{Window, Windows};
+use super::patch::{Place, Windows};
 use crate::kernels::portable::conv2d::bias;
 use crate::kernels::target::dot;
 use crate::rescale::Rescale;
@@ -15,35 +15,39 @@ const PATCH: usize = 256;
 pub(crate) fn conv2d(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
     let windows = Windows::new(step, input);
     let mut patch = [0; PATCH];
-    places(step, windows.places(step), patch.get_mut(..windows.len()), output);
+    let len = windows.len();
+    remaining(step, windows, patch.get_mut(..len), output);
 }
 
-/// Computes the results at some places, with memory for the activations under a window if these fit the stack.
-pub(in crate::kernels) fn places<'a>(
+/// Computes the results at the places that are left, with memory for the activations under a window if these fit the stack.
+pub(in crate::kernels) fn remaining(
     step: &Conv2d<'_, Rescale<'_>>,
-    places: impl Iterator<Item = Window<'a>>,
+    mut windows: Windows<'_>,
     mut patch: Option<&mut [i8]>,
     output: &mut [i8],
 ) {
     let [.., oc] = step.output.sizes::<4>();
-    for (result, window) in output.chunks_exact_mut(oc).zip(places) {
-        match (window.run(), patch.as_deref_mut()) {
+    for result in output.chunks_exact_mut(oc) {
+        let Some(place) = windows.next() else { return };
+        match (windows.run(place), patch.as_deref_mut()) {
             (Some(run), _) => dot::channels(step, run, result),
-            (None, Some(patch)) => dot::channels(step, window.activations(patch), result),
-            (None, None) => by_runs(step, window, result),
+            (None, Some(patch)) => dot::channels(step, windows.activations(place, patch), result),
+            (None, None) => by_runs(step, &windows, place, result),
         }
     }
 }
 
 /// Computes the results of all channels at a place from runs of activations.
-fn by_runs(step: &Conv2d<'_, Rescale<'_>>, window: Window<'_>, result: &mut [i8]) {
-    let len = step.weights.len() / result.len();
+fn by_runs(step: &Conv2d<'_, Rescale<'_>>, windows: &Windows<'_>, place: Place, result: &mut [i8]) {
+    let len = windows.len();
     let (groups, rest) = result.as_chunks_mut::<ROWS>();
     let grouped = groups.len() * ROWS;
     for (group, (result, weights)) in groups.iter_mut().zip(step.weights.chunks_exact(ROWS * len)).enumerate() {
         let first = group * ROWS;
         let mut sums = core::array::from_fn(|row| i32::from_le_bytes(bias(step.bias, first + row)));
-        window.for_each_run(|run, tap| dot::rows(&mut sums, run, step.input_zero_point, &weights[tap..], len));
+        windows.for_each_run(place, |run, tap| {
+            dot::rows(&mut sums, run, step.input_zero_point, &weights[tap..], len);
+        });
         for (row, (result, sum)) in result.iter_mut().zip(sums).enumerate() {
             *result = step.epilogue.to_i8(sum, first + row);
         }
@@ -51,7 +55,7 @@ fn by_runs(step: &Conv2d<'_, Rescale<'_>>, window: Window<'_>, result: &mut [i8]
     let weights = step.weights.chunks_exact(len).skip(grouped);
     for (channel, (result, weights)) in (grouped..).zip(rest.iter_mut().zip(weights)) {
         let mut sum = i32::from_le_bytes(bias(step.bias, channel));
-        window.for_each_run(|run, tap| {
+        windows.for_each_run(place, |run, tap| {
             sum = row(sum, run, step.input_zero_point, &weights[tap..][..run.len()]);
         });
         *result = step.epilogue.to_i8(sum, channel);

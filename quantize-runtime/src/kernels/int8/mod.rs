@@ -2,6 +2,7 @@
 
 pub(super) mod channel;
 pub(crate) mod conv2d;
+pub(crate) mod depthwise_conv2d;
 pub(super) mod patch;
 
 /// Rows of weights that are multiplied together.

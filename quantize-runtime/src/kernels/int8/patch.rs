@@ -1,32 +1,48 @@
 //! The activations under a window, in the order of a row of weights.
 
 use crate::kernels::portable::window::Axis;
+use crate::kernels::target;
 use crate::rescale::Rescale;
 use crate::steps::Conv2d;
+use core::ops::Range;
 
-/// How the window of a convolution moves over its input.
-#[derive(Clone, Copy)]
+/// The window of a convolution on its way over the input, in the order of the results.
 pub(in crate::kernels) struct Windows<'a> {
     input: &'a [i8],
     rows: Axis,
     columns: Axis,
     channels: usize,
     zero_point: i8,
+    /// Whether the activations under a window that is inside the input are one run.
+    is_run: bool,
+    /// Results in a row whose columns are inside the input.
+    inside: Range<usize>,
+    /// Whether the rows of the last place are inside the input.
+    is_row_inside: bool,
+    output: [usize; 3],
+    next: [usize; 3],
 }
 
 /// One place of the window.
 #[derive(Clone, Copy)]
-pub(in crate::kernels) struct Window<'a> {
-    windows: Windows<'a>,
+pub(in crate::kernels) struct Place {
     batch: usize,
     at: [usize; 2],
+    /// Whether the window is inside the input.
+    is_inside: bool,
 }
 
 impl<'a> Windows<'a> {
     pub(in crate::kernels) fn new(step: &Conv2d<'_, Rescale<'_>>, input: &'a [i8]) -> Self {
         let [_, ih, iw, channels] = step.input.sizes();
+        let output = step.output.sizes();
         let [rows, columns] = Axis::pair([ih, iw], step.kernel, step.stride, step.dilation, step.pad);
-        Self { input, rows, columns, channels, zero_point: step.input_zero_point }
+        let is_row = columns.dilation == 1 || columns.kernel == 1;
+        let is_run = is_row && (rows.kernel == 1 || rows.dilation == 1 && columns.kernel == columns.input);
+        let inside = columns.inside(output[2]);
+        let zero_point = step.input_zero_point;
+        let next = [0; 3];
+        Self { input, rows, columns, channels, zero_point, is_run, inside, is_row_inside: false, output, next }
     }
 
     /// Elements of a window, and of a row of weights.
@@ -34,55 +50,68 @@ impl<'a> Windows<'a> {
         self.rows.kernel * self.columns.kernel * self.channels
     }
 
-    /// The places in the order of the results.
-    pub(in crate::kernels) fn places(self, step: &Conv2d<'_, Rescale<'_>>) -> impl Iterator<Item = Window<'a>> {
-        let [n, oh, ow] = step.output.sizes();
-        (0..n).flat_map(move |batch| {
-            (0..oh).flat_map(move |oy| (0..ow).map(move |ox| Window { windows: self, batch, at: [oy, ox] }))
-        })
-    }
-}
-
-impl<'a> Window<'a> {
-    /// The activations where they are one run of the input.
-    pub(in crate::kernels) fn run(self) -> Option<&'a [i8]> {
-        let Windows { input, rows, columns, .. } = self.windows;
-        let [ky, kx] = [rows.taps(self.at[0]), columns.taps(self.at[1])];
-        let is_inside = ky.len() == rows.kernel && kx.len() == columns.kernel;
-        let is_row = columns.dilation == 1 || columns.kernel == 1;
-        let is_run = rows.kernel == 1 || (rows.dilation == 1 && columns.kernel == columns.input);
-        (is_inside && is_row && is_run).then(|| &input[self.start(0, 0)..][..self.windows.len()])
+    /// The next place.
+    pub(in crate::kernels) fn next(&mut self) -> Option<Place> {
+        let ([n, oh, ow], [batch, oy, ox]) = (self.output, self.next);
+        if batch == n {
+            return None;
+        }
+        if ox == 0 {
+            self.is_row_inside = self.rows.taps(oy).len() == self.rows.kernel;
+        }
+        self.next = match (ox + 1 < ow, oy + 1 < oh) {
+            (true, _) => [batch, oy, ox + 1],
+            (false, true) => [batch, oy + 1, 0],
+            (false, false) => [batch + 1, 0, 0],
+        };
+        Some(Place { batch, at: [oy, ox], is_inside: self.is_row_inside && self.inside.contains(&ox) })
     }
 
-    /// The activations, copied to `patch` where they are no run, with the zero point for those in the padding.
-    pub(in crate::kernels) fn activations<'p>(self, patch: &'p mut [i8]) -> &'p [i8]
+    /// The activations at a place where they are one run of the input.
+    pub(in crate::kernels) fn run(&self, place: Place) -> Option<&'a [i8]> {
+        (place.is_inside && self.is_run).then(|| &self.input[self.start(place, 0, 0)..][..self.len()])
+    }
+
+    /// The activations at a place, copied to `patch` where they are no run, with the zero point for those in the padding.
+    pub(in crate::kernels) fn activations<'p>(&self, place: Place, patch: &'p mut [i8]) -> &'p [i8]
     where
         'a: 'p,
     {
-        self.run().unwrap_or_else(|| {
-            patch.fill(self.windows.zero_point);
-            self.for_each_run(|run, tap| patch[tap..][..run.len()].copy_from_slice(run));
-            patch
-        })
+        if let Some(run) = self.run(place) {
+            return run;
+        }
+        if !place.is_inside {
+            patch.fill(self.zero_point);
+        }
+        self.for_each_run(place, |run, tap| target::copy(run, &mut patch[tap..][..run.len()]));
+        patch
     }
 
     /// Calls a function with each run of activations inside the input and its place in a row of weights.
-    pub(in crate::kernels) fn for_each_run(self, mut run: impl FnMut(&'a [i8], usize)) {
-        let Windows { input, rows, columns, channels, .. } = self.windows;
-        let kx = columns.taps(self.at[1]);
+    pub(in crate::kernels) fn for_each_run(&self, place: Place, mut run: impl FnMut(&'a [i8], usize)) {
+        let Self { rows, columns, channels, .. } = *self;
+        let [ky, kx] = match place.is_inside {
+            true => [0..rows.kernel, 0..columns.kernel],
+            false => [rows.taps(place.at[0]), columns.taps(place.at[1])],
+        };
         // Without dilation a row of taps is one run.
-        let (count, step) = if columns.dilation == 1 { (kx.len(), kx.len().max(1)) } else { (1, 1) };
-        for ky in rows.taps(self.at[0]) {
-            for kx in kx.clone().step_by(step) {
-                run(&input[self.start(ky, kx)..][..count * channels], (ky * columns.kernel + kx) * channels);
+        let taps = if columns.dilation == 1 { kx.len() } else { 1 };
+        for ky in ky {
+            let mut kx = kx.clone();
+            while !kx.is_empty() {
+                let first = kx.start;
+                kx.start += taps;
+                run(
+                    &self.input[self.start(place, ky, first)..][..taps * channels],
+                    (ky * columns.kernel + first) * channels,
+                );
             }
         }
     }
 
     /// Where the activations under a tap start.
-    fn start(self, ky: usize, kx: usize) -> usize {
-        let Windows { rows, columns, channels, .. } = self.windows;
-        let [oy, ox] = self.at;
-        ((self.batch * rows.input + rows.position(oy, ky)) * columns.input + columns.position(ox, kx)) * channels
+    fn start(&self, Place { batch, at: [oy, ox], .. }: Place, ky: usize, kx: usize) -> usize {
+        let Self { rows, columns, channels, .. } = *self;
+        ((batch * rows.input + rows.position(oy, ky)) * columns.input + columns.position(ox, kx)) * channels
     }
 }

@@ -9,7 +9,11 @@ use crate::steps::DepthwiseConv2d;
 const LANES: usize = 8;
 
 /// Convolves each channel of an activation.
-pub fn depthwise_conv2d<E: Epilogue>(step: &DepthwiseConv2d<'_, E>, input: &[Input<E>], output: &mut [E::Output]) {
+pub(crate) fn depthwise_conv2d<E: Epilogue>(
+    step: &DepthwiseConv2d<'_, E>,
+    input: &[Input<E>],
+    output: &mut [E::Output],
+) {
     let [_, ih, iw, ic] = step.input.sizes();
     let [n, oh, ow, oc] = step.output.sizes();
     let multiplier = oc / ic; // a dimension of a shape is never 0

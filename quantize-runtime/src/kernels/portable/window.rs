@@ -41,6 +41,21 @@ impl Axis {
         first..end.min(self.kernel)
     }
 
+    /// The results, of so many, whose taps all lie inside the input.
+    pub(in crate::kernels) fn inside(self, output: usize) -> Range<usize> {
+        let stride = self.stride.max(1);
+        let last = (self.kernel - 1) * self.dilation;
+        let end = (self.input + self.before).checked_sub(last + 1).map_or(0, |room| room / stride + 1);
+        self.before.div_ceil(stride)..end.min(output)
+    }
+
+    /// Places from one on, whose taps all lie inside, for which that holds.
+    #[inline]
+    pub(in crate::kernels) fn whole_from(self, at: usize) -> usize {
+        let last = self.position(at, self.kernel - 1);
+        (self.input - 1 - last) / self.stride.max(1) + 1
+    }
+
     /// The input's position under a tap of [`taps`](Self::taps).
     #[inline]
     pub(in crate::kernels) fn position(self, at: usize, tap: usize) -> usize {
