@@ -9,22 +9,20 @@ const DSP_CORES: [&str; 3] = ["cortex-m33", "cortex-m35p", "star-mc1"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-check-cfg=cfg(kernels, values(\"armv6m\", \"armv7em\", \"mve\"))");
+    println!("cargo:rustc-check-cfg=cfg(kernels, values(\"armv6m\", \"armv7em\", \"mve\", \"portable\"))");
     let target = env::var("TARGET").unwrap_or_default();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    if let Some(set) = kernels(&target, &flags) {
-        println!("cargo:rustc-cfg=kernels=\"{set}\"");
-    }
+    println!("cargo:rustc-cfg=kernels=\"{}\"", kernels(&target, &flags));
 }
 
-/// The folder of `src/kernels` for a target that is compiled with these flags; `None` where the portable kernels are it.
-fn kernels(target: &str, flags: &str) -> Option<&'static str> {
-    match target.split('-').next()? {
-        "thumbv6m" | "thumbv8m.base" => Some("armv6m"),
-        "thumbv7em" => Some("armv7em"),
-        "thumbv8m.main" if has(flags, "mve", &MVE_CORES) => Some("mve"),
-        "thumbv8m.main" if has(flags, "dsp", &DSP_CORES) => Some("armv7em"),
-        _ => None,
+/// The folder of `src/kernels` for a target that is compiled with these flags.
+fn kernels(target: &str, flags: &str) -> &'static str {
+    match target.split('-').next() {
+        Some("thumbv6m" | "thumbv8m.base") => "armv6m",
+        Some("thumbv7em") => "armv7em",
+        Some("thumbv8m.main") if has(flags, "mve", &MVE_CORES) => "mve",
+        Some("thumbv8m.main") if has(flags, "dsp", &DSP_CORES) => "armv7em",
+        _ => "portable",
     }
 }
 
@@ -32,11 +30,9 @@ fn kernels(target: &str, flags: &str) -> Option<&'static str> {
 fn has(flags: &str, feature: &str, cores: &[&str]) -> bool {
     // A flag and its value are two arguments, or one.
     let options = || flags.split('\x1f').map(|flag| flag.strip_prefix("-C").unwrap_or(flag).trim());
-    let features =
+    let mut features =
         options().filter_map(|option| option.strip_prefix("target-feature=")).flat_map(|list| list.split(','));
-    let switches =
-        features.filter(|switch| switch.get(1..).is_some_and(|name| name.split('.').next() == Some(feature)));
-    match switches.last() {
+    match features.rfind(|switch| switch.get(1..).is_some_and(|name| name.split('.').next() == Some(feature))) {
         Some(switch) => switch.starts_with('+'),
         None => options().filter_map(|option| option.strip_prefix("target-cpu=")).any(|core| cores.contains(&core)),
     }

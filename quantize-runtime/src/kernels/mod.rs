@@ -3,22 +3,26 @@
 //! Slices hold exactly the elements of the step's shapes. All sets of kernels give the same bytes. The build script chooses
 //! one for the target; what it does not have is the portable one's.
 
+#[cfg(kernels = "armv6m")]
+mod armv6m;
 #[cfg(kernels = "armv7em")]
 mod armv7em;
 pub(crate) mod int8;
+#[cfg(kernels = "mve")]
+mod mve;
 pub(crate) mod portable;
 
+#[cfg(kernels = "armv6m")]
+use armv6m as target;
 #[cfg(kernels = "armv7em")]
 use armv7em as target;
-#[cfg(not(kernels = "armv7em"))]
+#[cfg(kernels = "mve")]
+use mve as target;
+#[cfg(kernels = "portable")]
 use portable as target;
 
-#[cfg(kernels = "armv7em")]
-pub(crate) use armv7em::conv2d::conv2d as conv2d_i8;
-#[cfg(not(kernels = "armv7em"))]
-pub(crate) use int8::conv2d::conv2d as conv2d_i8;
-
 pub(crate) use int8::depthwise_conv2d::depthwise_conv2d as depthwise_conv2d_i8;
+pub(crate) use target::conv2d_i8;
 
 use crate::epilogue::{Epilogue, Input};
 use crate::steps::{Conv2d, DepthwiseConv2d};

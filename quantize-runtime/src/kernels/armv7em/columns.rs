@@ -1,9 +1,9 @@
 //! Products of a row of weights and some windows, whose activations have been widened to halves.
 
-use super::{Channels, negated};
+use super::{Channels, assembly, negated};
 use crate::rescale::Rescale;
 use crate::steps::Conv2d;
-use core::arch::{asm, naked_asm};
+use core::arch::asm;
 
 /// Words of memory for activations.
 pub(super) const WORDS: usize = 128;
@@ -171,11 +171,13 @@ macro_rules! store_columns {
         ///
         /// # Safety
         /// Weights, constants and results must be there for all of them, and the count not 0.
-        #[unsafe(naked)]
-        unsafe extern "C" fn $name(call: &mut Call) {
-            naked_asm!(
-                "push {{r0, r4-r11, lr}}",
-                "2:",
+        #[inline(never)]
+        unsafe fn $name(call: &mut Call) {
+            // SAFETY: as for this function; all registers that change are named.
+            unsafe {
+            assembly!(
+        call,
+                        "2:",
                 "ldrd r9, r10, [r0, #20]",
                 "ldr r4, [r9]",
                 "add r9, r9, r10",
@@ -240,7 +242,7 @@ macro_rules! store_columns {
                 "subs r1, r1, #1",
                 "str r1, [r0, #28]",
                 "bne 2b",
-                "pop {{r0, r4-r11, pc}}",
+                "b 60f",
                 "40:",
                 store_slowly!("r4", "[r9]"),
                 store_slowly!("r5", "[r9, r10]"),
@@ -263,7 +265,9 @@ macro_rules! store_columns {
                 "qadd r1, r1, r2",
                 "ssat r1, #8, r1",
                 "bx lr",
-            )
+                "60:",
+            );
+}
         }
     };
 }

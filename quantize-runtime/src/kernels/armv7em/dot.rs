@@ -1,11 +1,10 @@
 //! Products of a run of activations and four rows of weights.
 
-use super::{Channels, negated};
+use super::{Channels, assembly, negated};
 use crate::kernels::int8::ROWS;
 use crate::kernels::int8::channel::single_channels;
 use crate::rescale::Rescale;
 use crate::steps::Conv2d;
-use core::arch::naked_asm;
 
 /// Activations and weights, for assembly.
 #[repr(C)]
@@ -208,71 +207,77 @@ macro_rules! store_slowly {
 ///
 /// # Safety
 /// The pointers of the products must be those of slices as [`Products::new`] takes them.
-#[unsafe(naked)]
-unsafe extern "C" fn add_rows(call: &mut Rows) {
-    naked_asm!(
-        "push {{r0, r4-r11, lr}}",
-        "add r1, r0, #24",
-        "ldm r1, {{r4-r7}}",
-        add_products!("#0", "#20"),
-        "ldr r0, [sp]",
-        "add r0, r0, #24",
-        "stm r0, {{r4-r7}}",
-        "pop {{r0, r4-r11, pc}}",
-    )
+#[inline(never)]
+unsafe fn add_rows(call: &mut Rows) {
+    // SAFETY: as for this function; all registers that change are named.
+    unsafe {
+        assembly!(
+            call,
+            "add r1, r0, #24",
+            "ldm r1, {{r4-r7}}",
+            add_products!("#0", "#20"),
+            "ldr r0, [sp]",
+            "add r0, r0, #24",
+            "stm r0, {{r4-r7}}",
+        );
+    }
 }
 
 /// Computes the results of `count` groups of four channels.
 ///
 /// # Safety
 /// As for [`add_rows`], for all rows; the constants and results of the channels must be there as well, and the count not 0.
-#[unsafe(naked)]
-unsafe extern "C" fn store_groups(call: &mut Groups) {
-    naked_asm!(
-        "push {{r0, r4-r11, lr}}",
-        "2:",
-        "ldrd r9, r10, [r0, #20]",
-        "ldr r4, [r9]",
-        "ldr r5, [r9, r10]",
-        "add r9, r9, r10, lsl #1",
-        "ldr r6, [r9]",
-        "ldr r7, [r9, r10]",
-        "add r9, r9, r10, lsl #1",
-        "str r9, [r0, #20]",
-        add_products!("#32", "#52"),
-        "ldr r0, [sp]",
-        "str lr, [r0, #36]",
-        "ldm r0, {{r2, r9, r10, r11, r12}}",
-        store!("r4", "41", "42"),
-        store!("r5", "43", "44"),
-        store!("r6", "45", "46"),
-        store!("r7", "47", "48"),
-        "add r1, r0, #4",
-        "stm r1, {{r9, r10, r11}}",
-        "ldr r1, [r0, #28]",
-        "subs r1, r1, #1",
-        "str r1, [r0, #28]",
-        "bne 2b",
-        "pop {{r0, r4-r11, pc}}",
-        store_slowly!("r4", "41", "42"),
-        store_slowly!("r5", "43", "44"),
-        store_slowly!("r6", "45", "46"),
-        store_slowly!("r7", "47", "48"),
-        // The sum of r8 times r1, shifted by r3 + 32 in 64 bits, and the zero point.
-        "50:",
-        "smull r1, r8, r8, r1",
-        "add r3, r3, #31",
-        "mov r0, #1",
-        "lsl r0, r0, r3",
-        "adds r1, r1, r0",
-        "adc r8, r8, #0",
-        "add r3, r3, #1",
-        "lsr r1, r1, r3",
-        "rsb r3, r3, #32",
-        "lsl r8, r8, r3",
-        "orr r8, r8, r1",
-        "qadd r8, r8, r2",
-        "ldr r0, [sp]",
-        "bx lr",
-    )
+#[inline(never)]
+unsafe fn store_groups(call: &mut Groups) {
+    // SAFETY: as for this function; all registers that change are named.
+    unsafe {
+        assembly!(
+            call,
+            "2:",
+            "ldrd r9, r10, [r0, #20]",
+            "ldr r4, [r9]",
+            "ldr r5, [r9, r10]",
+            "add r9, r9, r10, lsl #1",
+            "ldr r6, [r9]",
+            "ldr r7, [r9, r10]",
+            "add r9, r9, r10, lsl #1",
+            "str r9, [r0, #20]",
+            add_products!("#32", "#52"),
+            "ldr r0, [sp]",
+            "str lr, [r0, #36]",
+            "ldm r0, {{r2, r9, r10, r11, r12}}",
+            store!("r4", "41", "42"),
+            store!("r5", "43", "44"),
+            store!("r6", "45", "46"),
+            store!("r7", "47", "48"),
+            "add r1, r0, #4",
+            "stm r1, {{r9, r10, r11}}",
+            "ldr r1, [r0, #28]",
+            "subs r1, r1, #1",
+            "str r1, [r0, #28]",
+            "bne 2b",
+            "b 60f",
+            store_slowly!("r4", "41", "42"),
+            store_slowly!("r5", "43", "44"),
+            store_slowly!("r6", "45", "46"),
+            store_slowly!("r7", "47", "48"),
+            // The sum of r8 times r1, shifted by r3 + 32 in 64 bits, and the zero point.
+            "50:",
+            "smull r1, r8, r8, r1",
+            "add r3, r3, #31",
+            "mov r0, #1",
+            "lsl r0, r0, r3",
+            "adds r1, r1, r0",
+            "adc r8, r8, #0",
+            "add r3, r3, #1",
+            "lsr r1, r1, r3",
+            "rsb r3, r3, #32",
+            "lsl r8, r8, r3",
+            "orr r8, r8, r1",
+            "qadd r8, r8, r2",
+            "ldr r0, [sp]",
+            "bx lr",
+            "60:",
+        );
+    }
 }

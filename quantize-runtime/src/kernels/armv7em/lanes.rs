@@ -1,13 +1,14 @@
 //! DEPTHWISE_CONV2D from i8 to i8, four channels at a time.
 
-use super::negated;
-use crate::kernels::int8::depthwise_conv2d::{Distances, LANES, Segment, for_each_segment};
+use super::{assembly, negated};
+use crate::kernels::int8::depthwise_conv2d::{Distances, Segment, for_each_segment};
 use crate::kernels::portable;
 use crate::kernels::portable::conv2d::bias;
 use crate::rescale::Rescale;
 use crate::steps::DepthwiseConv2d;
-use core::arch::naked_asm;
 
+/// Channels that are computed together.
+pub(crate) const LANES: usize = 4;
 /// Taps of the largest window whose weights are widened on the stack.
 const TAPS: usize = 32;
 
@@ -96,76 +97,79 @@ struct Call {
 ///
 /// # Safety
 /// Activations, weights and results must be there.
-#[unsafe(naked)]
-unsafe extern "C" fn store_places(call: &mut Call) {
-    naked_asm!(
-        "push {{r0, r4-r11, lr}}",
-        "2:",
-        "add r1, r0, #52",
-        "ldm r1, {{r4-r7}}",
-        "ldr r8, [r0, #44]",
-        "ldr lr, [r0, #16]",
-        "ldrd r1, r2, [r0]",
-        "ldr r0, [r0, #8]",
-        "cbz r0, 5f",
-        "3:",
-        "ldr r3, [sp]",
-        "ldr r3, [r3, #12]",
-        "4:",
-        "ldr r10, [r1]",
-        "add r1, r1, lr",
-        "ldm r2!, {{r11, r12}}",
-        "sxtab16 r9, r8, r10",
-        "sxtab16 r10, r8, r10, ror #8",
-        "smlabb r4, r9, r11, r4",
-        "smlabb r5, r10, r12, r5",
-        "smlatt r6, r9, r11, r6",
-        "smlatt r7, r10, r12, r7",
-        "subs r3, r3, #1",
-        "bne 4b",
-        "ldr r3, [sp]",
-        "ldrd r9, r10, [r3, #20]",
-        "add r1, r1, r9",
-        "add r2, r2, r10",
-        "subs r0, r0, #1",
-        "bne 3b",
-        "5:",
-        "ldr r0, [sp]",
-        "ldr lr, [r0, #48]",
-        "add r1, r0, #68",
-        "ldm r1!, {{r8-r11}}",
-        "ldm r1, {{r1, r2, r3, r12}}",
-        "smmul r4, r4, r8",
-        "asrs r4, r4, r1",
-        "adc r4, r4, lr",
-        "ssat r4, #8, r4",
-        "smmul r5, r5, r9",
-        "asrs r5, r5, r2",
-        "adc r5, r5, lr",
-        "ssat r5, #8, r5",
-        "smmul r6, r6, r10",
-        "asrs r6, r6, r3",
-        "adc r6, r6, lr",
-        "ssat r6, #8, r6",
-        "smmul r7, r7, r11",
-        "asrs r7, r7, r12",
-        "adc r7, r7, lr",
-        "ssat r7, #8, r7",
-        "ldrd r1, r2, [r0, #32]",
-        "strb r4, [r1]",
-        "strb r5, [r1, #1]",
-        "strb r6, [r1, #2]",
-        "strb r7, [r1, #3]",
-        "add r1, r1, r2",
-        "str r1, [r0, #32]",
-        "ldr r1, [r0]",
-        "ldr r2, [r0, #28]",
-        "add r1, r1, r2",
-        "str r1, [r0]",
-        "ldr r1, [r0, #40]",
-        "subs r1, r1, #1",
-        "str r1, [r0, #40]",
-        "bne 2b",
-        "pop {{r0, r4-r11, pc}}",
-    )
+#[inline(never)]
+unsafe fn store_places(call: &mut Call) {
+    // SAFETY: as for this function; all registers that change are named.
+    unsafe {
+        assembly!(
+            call,
+            "2:",
+            "add r1, r0, #52",
+            "ldm r1, {{r4-r7}}",
+            "ldr r8, [r0, #44]",
+            "ldr lr, [r0, #16]",
+            "ldrd r1, r2, [r0]",
+            "ldr r0, [r0, #8]",
+            "cmp r0, #0",
+            "beq 5f",
+            "3:",
+            "ldr r3, [sp]",
+            "ldr r3, [r3, #12]",
+            "4:",
+            "ldr r10, [r1]",
+            "add r1, r1, lr",
+            "ldm r2!, {{r11, r12}}",
+            "sxtab16 r9, r8, r10",
+            "sxtab16 r10, r8, r10, ror #8",
+            "smlabb r4, r9, r11, r4",
+            "smlabb r5, r10, r12, r5",
+            "smlatt r6, r9, r11, r6",
+            "smlatt r7, r10, r12, r7",
+            "subs r3, r3, #1",
+            "bne 4b",
+            "ldr r3, [sp]",
+            "ldrd r9, r10, [r3, #20]",
+            "add r1, r1, r9",
+            "add r2, r2, r10",
+            "subs r0, r0, #1",
+            "bne 3b",
+            "5:",
+            "ldr r0, [sp]",
+            "ldr lr, [r0, #48]",
+            "add r1, r0, #68",
+            "ldm r1!, {{r8-r11}}",
+            "ldm r1, {{r1, r2, r3, r12}}",
+            "smmul r4, r4, r8",
+            "asrs r4, r4, r1",
+            "adc r4, r4, lr",
+            "ssat r4, #8, r4",
+            "smmul r5, r5, r9",
+            "asrs r5, r5, r2",
+            "adc r5, r5, lr",
+            "ssat r5, #8, r5",
+            "smmul r6, r6, r10",
+            "asrs r6, r6, r3",
+            "adc r6, r6, lr",
+            "ssat r6, #8, r6",
+            "smmul r7, r7, r11",
+            "asrs r7, r7, r12",
+            "adc r7, r7, lr",
+            "ssat r7, #8, r7",
+            "ldrd r1, r2, [r0, #32]",
+            "strb r4, [r1]",
+            "strb r5, [r1, #1]",
+            "strb r6, [r1, #2]",
+            "strb r7, [r1, #3]",
+            "add r1, r1, r2",
+            "str r1, [r0, #32]",
+            "ldr r1, [r0]",
+            "ldr r2, [r0, #28]",
+            "add r1, r1, r2",
+            "str r1, [r0]",
+            "ldr r1, [r0, #40]",
+            "subs r1, r1, #1",
+            "str r1, [r0, #40]",
+            "bne 2b",
+        );
+    }
 }

@@ -1,8 +1,27 @@
-//! Products of a run of activations and one row of weights, for channels that are no whole group.
+//! The output channels at one place: groups of them, then single ones.
 
 use crate::kernels::portable::conv2d::bias;
+#[cfg(not(kernels = "armv7em"))]
+use crate::kernels::{int8::ROWS, target::dot::rows};
 use crate::rescale::Rescale;
 use crate::steps::Conv2d;
+
+/// Computes the results of all channels from the activations under their window.
+#[cfg(not(kernels = "armv7em"))]
+pub(crate) fn channels(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], result: &mut [i8]) {
+    let len = input.len();
+    let (groups, _) = result.as_chunks_mut::<ROWS>();
+    let grouped = groups.len() * ROWS;
+    for (group, (result, weights)) in groups.iter_mut().zip(step.weights.chunks_exact(ROWS * len)).enumerate() {
+        let first = group * ROWS;
+        let mut sums = core::array::from_fn(|row| i32::from_le_bytes(bias(step.bias, first + row)));
+        rows(&mut sums, input, step.input_zero_point, weights, len);
+        for (row, (result, sum)) in result.iter_mut().zip(sums).enumerate() {
+            *result = step.epilogue.to_i8(sum, first + row);
+        }
+    }
+    single_channels(step, input, result, grouped);
+}
 
 /// Computes the results of the channels from `first` on, one by one.
 pub(crate) fn single_channels(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], result: &mut [i8], first: usize) {

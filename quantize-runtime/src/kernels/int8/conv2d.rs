@@ -4,7 +4,7 @@ use super::ROWS;
 use super::channel::row;
 use super::patch::{Place, Windows};
 use crate::kernels::portable::conv2d::bias;
-use crate::kernels::target::dot;
+use crate::kernels::target::{channels, dot};
 use crate::rescale::Rescale;
 use crate::steps::Conv2d;
 
@@ -30,8 +30,8 @@ pub(in crate::kernels) fn remaining(
     for result in output.chunks_exact_mut(oc) {
         let Some(place) = windows.next() else { return };
         match (windows.run(place), patch.as_deref_mut()) {
-            (Some(run), _) => dot::channels(step, run, result),
-            (None, Some(patch)) => dot::channels(step, windows.activations(place, patch), result),
+            (Some(run), _) => channels(step, run, result),
+            (None, Some(patch)) => channels(step, windows.activations(place, patch), result),
             (None, None) => by_runs(step, &windows, place, result),
         }
     }

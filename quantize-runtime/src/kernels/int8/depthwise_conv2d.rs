@@ -1,13 +1,11 @@
 //! DEPTHWISE_CONV2D from i8 to i8: the places of a window that have the same taps, one after another.
 
+use crate::kernels::portable;
 use crate::kernels::portable::window::Axis;
-use crate::kernels::{portable, target};
+use crate::kernels::target::lanes::{LANES, channels as convolve};
 use crate::rescale::Rescale;
 use crate::steps::DepthwiseConv2d;
 use core::ops::Range;
-
-/// Channels that are computed together.
-pub(in crate::kernels) const LANES: usize = 4;
 
 /// Convolves each channel of an activation.
 pub(crate) fn depthwise_conv2d(step: &DepthwiseConv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
@@ -17,7 +15,7 @@ pub(crate) fn depthwise_conv2d(step: &DepthwiseConv2d<'_, Rescale<'_>>, input: &
     }
     let grouped = channels / LANES * LANES;
     for first in (0..grouped).step_by(LANES) {
-        target::lanes::channels(step, first, input, output);
+        convolve(step, first, input, output);
     }
     for channel in grouped..channels {
         portable::lanes::lanes::<1>(step, channel, input, output);

@@ -77,14 +77,18 @@ impl<'a> Windows<'a> {
     where
         'a: 'p,
     {
-        if let Some(run) = self.run(place) {
-            return run;
-        }
+        self.run(place).unwrap_or_else(|| {
+            self.copy(place, patch);
+            patch
+        })
+    }
+
+    /// Copies the activations at a place, with the zero point for those in the padding.
+    pub(in crate::kernels) fn copy(&self, place: Place, patch: &mut [i8]) {
         if !place.is_inside {
             patch.fill(self.zero_point);
         }
         self.for_each_run(place, |run, tap| target::copy(run, &mut patch[tap..][..run.len()]));
-        patch
     }
 
     /// Calls a function with each run of activations inside the input and its place in a row of weights.

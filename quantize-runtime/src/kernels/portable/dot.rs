@@ -1,10 +1,6 @@
 //! Products of a run of activations and four rows of weights.
 
-use super::conv2d::bias;
 use crate::kernels::int8::ROWS;
-use crate::kernels::int8::channel::single_channels;
-use crate::rescale::Rescale;
-use crate::steps::Conv2d;
 
 /// Products written out in a row, for targets whose compiler unrolls no loop.
 const BLOCK: usize = if cfg!(target_arch = "riscv32") { 8 } else { 1 };
@@ -34,20 +30,4 @@ fn add(sums: &mut [i32; ROWS], input: i8, zero_point: i8, weights: [i8; ROWS]) {
     for (sum, weight) in sums.iter_mut().zip(weights) {
         *sum = sum.wrapping_add(input * i32::from(weight));
     }
-}
-
-/// Computes the results of all channels from the activations under their window.
-pub(crate) fn channels(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], result: &mut [i8]) {
-    let len = input.len();
-    let (groups, _) = result.as_chunks_mut::<ROWS>();
-    let grouped = groups.len() * ROWS;
-    for (group, (result, weights)) in groups.iter_mut().zip(step.weights.chunks_exact(ROWS * len)).enumerate() {
-        let first = group * ROWS;
-        let mut sums = core::array::from_fn(|row| i32::from_le_bytes(bias(step.bias, first + row)));
-        rows(&mut sums, input, step.input_zero_point, weights, len);
-        for (row, (result, sum)) in result.iter_mut().zip(sums).enumerate() {
-            *result = step.epilogue.to_i8(sum, first + row);
-        }
-    }
-    single_channels(step, input, result, grouped);
 }

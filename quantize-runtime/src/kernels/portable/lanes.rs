@@ -1,22 +1,19 @@
 //! DEPTHWISE_CONV2D from i8 to i8, some channels at a time.
 
 use super::conv2d::bias;
-#[cfg(not(kernels = "armv7em"))]
-use crate::kernels::int8::depthwise_conv2d::LANES;
 use crate::kernels::int8::depthwise_conv2d::{Distances, Segment, for_each_segment};
 use crate::rescale::Rescale;
 use crate::steps::DepthwiseConv2d;
 
+/// Channels that are computed together.
+#[cfg(any(kernels = "armv6m", kernels = "portable"))]
+pub(crate) const LANES: usize = 4;
+
 /// Computes the results of four channels from `first` on at all places.
 ///
 /// The step has as many channels in its input as in its result.
-#[cfg(not(kernels = "armv7em"))]
-pub(in crate::kernels) fn channels(
-    step: &DepthwiseConv2d<'_, Rescale<'_>>,
-    first: usize,
-    input: &[i8],
-    output: &mut [i8],
-) {
+#[cfg(any(kernels = "armv6m", kernels = "portable"))]
+pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, first: usize, input: &[i8], output: &mut [i8]) {
     lanes::<LANES>(step, first, input, output);
 }
 

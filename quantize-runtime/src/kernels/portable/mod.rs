@@ -4,13 +4,13 @@ pub(super) mod arg_max;
 pub(crate) mod conv2d;
 pub(super) mod conv3d;
 pub(crate) mod depthwise_conv2d;
-#[cfg(not(kernels = "armv7em"))]
-pub(super) mod dot;
+#[cfg(any(kernels = "mve", kernels = "portable"))]
+pub(crate) mod dot;
 pub(super) mod elementwise;
 pub(super) mod fft2d;
 pub(super) mod indexing;
 pub(super) mod integer;
-pub(super) mod lanes;
+pub(crate) mod lanes;
 pub(super) mod layout;
 pub(super) mod matmul;
 pub(super) mod pairs;
@@ -21,8 +21,11 @@ mod rows;
 pub(super) mod transpose_conv2d;
 pub(super) mod window;
 
+#[cfg(any(kernels = "armv6m", kernels = "portable"))]
+pub(crate) use super::int8::{channel::channels, conv2d::conv2d as conv2d_i8};
+
 /// Copies a run of activations.
-#[cfg(not(kernels = "armv7em"))]
+#[cfg(any(kernels = "armv6m", kernels = "portable"))]
 pub(crate) fn copy(from: &[i8], to: &mut [i8]) {
     to.copy_from_slice(from);
 }

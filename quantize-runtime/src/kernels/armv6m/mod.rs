@@ -1,0 +1,5 @@
+//! Kernels for Armv6-M, whose compiler uses its eight registers badly.
+
+pub(crate) mod dot;
+
+pub(crate) use crate::kernels::portable::{channels, conv2d_i8, copy, lanes};
