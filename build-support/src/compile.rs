@@ -397,7 +397,15 @@ fn generate(
     let interface = interface(site, &network);
     let program = emit::Program { file: image.as_bytes(), graph: &decoded, labels: valid.labels(), plan: &plan };
     let emitted = emit::emit(&interface, program, &format!("{}.vgf", site.stem));
-    let body = manifest::body(&network, &annotation, &params, &recipe, &plan, &decoded, image.as_bytes().len());
+    let body = manifest::body(
+        &network,
+        &annotation,
+        &params,
+        &recipe,
+        &plan,
+        (&decoded, valid.labels()),
+        image.as_bytes().len(),
+    );
     Outcome::Complete(Box::new(Product { vgf: image.as_bytes().to_vec(), emitted, body, lock }))
 }
 

@@ -3,10 +3,10 @@
 use crate::annotate::{Annotation, Observed};
 use crate::config::{Recipe, Rule};
 use crate::graph::{Graph, NodeId};
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::quantize::{Params, QuantGraph, QuantParams};
-use quantize_runtime::graph::Graph as TosaGraph;
-use quantize_syntax::manifest::{Body, Decided, Size, Tensor};
+use quantize_runtime::graph::{Graph as TosaGraph, Node};
+use quantize_syntax::manifest::{Body, Decided, Live, Size, Tensor};
 
 /// Everything below the head.
 pub(crate) fn body(
@@ -15,7 +15,7 @@ pub(crate) fn body(
     params: &Params,
     recipe: &Recipe,
     plan: &Plan<'_>,
-    decoded: &TosaGraph<'_>,
+    (decoded, labels): (&TosaGraph<'_>, &[String]),
     vgf: usize,
 ) -> Body {
     let constants = decoded.values.iter().filter_map(|value| value.constant.as_ref());
@@ -25,6 +25,7 @@ pub(crate) fn body(
         lower_bound: plan.lower_bound,
         macs: plan.macs,
         vgf,
+        peak: plan.peak.iter().map(|live| Live { tensor: tensor(decoded, labels, live), bytes: live.bytes }).collect(),
     };
     Body {
         rules: rules(&network.graph, annotation, recipe),
@@ -32,6 +33,14 @@ pub(crate) fn body(
         weights: weights(network, annotation, recipe),
         size: Some(size),
     }
+}
+
+/// The name of a tensor: that of an input, or the label of the operator that makes it.
+fn tensor(decoded: &TosaGraph<'_>, labels: &[String], live: &plan::Live) -> String {
+    let input = decoded.inputs.iter().find(|port| Some(port.value) == live.value).map(|port| &port.name);
+    let is_made = |node: &Node| live.value.is_some_and(|value| node.outputs.contains(&value));
+    let node = || decoded.nodes.iter().position(is_made).map(|node| &labels[node]);
+    input.or_else(node).cloned().unwrap_or_else(|| "the copy of an output".to_owned())
 }
 
 /// One entry per rule.

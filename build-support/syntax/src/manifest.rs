@@ -132,18 +132,31 @@ pub struct Tensor {
 }
 
 /// Sizes in bytes, and the work of one run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Size {
     /// Bytes of the arena.
     pub arena: usize,
     /// Bytes of constants in the VGF.
     pub constants: usize,
-    /// Bytes that any arena needs: the most that is live at one step.
+    /// Bytes that any arena needs: the most that is live at one step. What a result can share with an operand over which it
+    /// can be written counts once.
     pub lower_bound: usize,
     /// Multiply-accumulate operations of one run.
     pub macs: u64,
     /// Bytes of the VGF file.
     pub vgf: usize,
+    /// The tensors that are live at the step that needs most.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub peak: Vec<Live>,
+}
+
+/// A tensor in the arena.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// The model's name of an input, or that of the operator that makes it.
+    pub tensor: String,
+    /// Its size.
+    pub bytes: usize,
 }
 
 impl Manifest {
@@ -326,7 +339,8 @@ mod tests {
             diagnostics: diagnostics.into_vec(),
         };
         let weight = Tensor { axis: Some(0), scale: vec![0.5, 0.25], zero_point: vec![0, 0], ..tensor.clone() };
-        let size = Size { arena: 16, constants: 32, lower_bound: 16, macs: 1 << 40, vgf: 64 };
+        let peak = vec![Live { tensor: "x".to_owned(), bytes: 16 }];
+        let size = Size { arena: 16, constants: 32, lower_bound: 16, macs: 1 << 40, vgf: 64, peak };
         let rule = Decided {
             argument: "module[0]".to_owned(),
             nodes: vec!["relu".to_owned()],

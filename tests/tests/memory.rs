@@ -1,0 +1,59 @@
+//! `docs/memory.md`: the arena of each network of the corpus, and the least that any arena needs.
+
+use std::fmt::Write;
+
+use quantize_build::config::{Profile, Recipe};
+use quantize_build::plan::plan;
+use quantize_build::quantize::QuantParams;
+use quantize_runtime::graph::{Graph, ValueId};
+use quantize_runtime::vgf::Vgf;
+use quantize_syntax::attr::Attr;
+use quantize_tests::golden::Annotated;
+use quantize_tests::golden::execute::Program;
+use quantize_tests::{outside, texts};
+
+const INTRODUCTION: &str = "\
+# Memory
+
+Written by `BLESS=1 cargo test -p quantize-tests --test memory`: bytes of the arena of networks with
+`global = int8(per_channel)`, inputs and outputs included. Sizes do not hang on what calibration finds.
+
+The lower bound is the most that lives at one time. A tensor lives from the step that writes it to the last that reads it, an
+input from the beginning and an output to the end; tensors that are contiguous parts of another one are not counted beside it.
+Where a result can be written over an operand that no later step reads, the bytes that both can share count once. The tensors
+that live at the time of the bound are beside it.
+
+| model | arena | lower bound | arena / bound | live at the bound |
+| --- | --- | --- | --- | --- |
+";
+
+#[test]
+fn every_arena_reaches_its_lower_bound() {
+    let Some(corpus) = outside::shared("corpus") else { return };
+    let mut folders: Vec<_> = std::fs::read_dir(&corpus).unwrap().map(|entry| entry.unwrap().path()).collect();
+    folders.sort();
+    let mut text = INTRODUCTION.to_owned();
+    for folder in folders.iter().filter(|folder| folder.join("model.onnx").is_file()) {
+        let name = folder.file_name().unwrap().to_string_lossy();
+        let attribute = "model = \"model.onnx\", calibration = \"calib.npy\", global = int8(per_channel)";
+        let recipe = Recipe::new(&Attr::parse(attribute.parse().unwrap()).unwrap());
+        let network = Annotated::new(folder, "model.onnx", &recipe).unwrap();
+        let params = vec![QuantParams::int8(0.05, -128); network.annotation.observers.len()];
+        let program = Program::new(&network.quantized(params), Profile::Int).unwrap();
+        let graph = Vgf::new(program.image.as_bytes()).and_then(|file| file.graph()).unwrap();
+        let plan = plan(&graph).unwrap();
+        let ratio = plan.arena_bytes as f64 / plan.lower_bound as f64;
+        assert!((1.0..=1.02).contains(&ratio), "{name}: {} of {}", plan.arena_bytes, plan.lower_bound);
+        let live: Vec<String> = plan.peak.iter().map(|live| shape(&graph, live.value)).collect();
+        let (arena, bound) = (plan.arena_bytes, plan.lower_bound);
+        writeln!(text, "| {name} | {arena} | {bound} | {ratio:.4} | {} |", live.join(", ")).unwrap();
+    }
+    texts::compare("docs/memory.md", &text).unwrap_or_else(|difference| panic!("{difference}"));
+}
+
+/// `1×8×8×16`
+fn shape(graph: &Graph<'_>, value: Option<ValueId>) -> String {
+    let Some(value) = value else { return "copy of an output".to_owned() };
+    let dims: Vec<String> = graph.values[value.0 as usize].shape.dims().iter().map(ToString::to_string).collect();
+    dims.join("×")
+}
