@@ -1,10 +1,12 @@
-//! Static memory for a model, and the disjoint parts of it that a step reads and writes.
+//! Static memory for models, and the disjoint parts of it that a step reads and writes.
 
 use crate::bytes;
-#[cfg(target_has_atomic = "8")]
+#[cfg(any(target_has_atomic = "8", feature = "critical-section"))]
 use core::cell::UnsafeCell;
+use core::marker::PhantomData;
+use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ops::Range;
-#[cfg(target_has_atomic = "8")]
+#[cfg(any(target_has_atomic = "8", feature = "critical-section"))]
 use core::sync::atomic::{AtomicBool, Ordering};
 
 /// A model that generated code implements: how much memory it needs.
@@ -32,19 +34,24 @@ pub trait Model {
 /// # memory[0] = 1;
 /// ```
 ///
-/// `take` and `try_take` need an atomic swap. On targets without one, such as `thumbv6m-none-eabi`, they do not exist:
-/// keep a `Memory` of [`Model::EMPTY`] in memory of your own there.
-#[cfg(target_has_atomic = "8")]
+/// A static lies where its attribute `link_section` says, which may be any memory that is zeroed or loaded before `main`:
+/// `#[unsafe(link_section = ".bss.dtcm")]` for a section of the linker script that takes `.bss.dtcm`, for example.
+///
+/// `take` and `try_take` need an atomic swap. On targets without one, such as `thumbv6m-none-eabi` and
+/// `riscv32imc-unknown-none-elf`, an arena needs the feature `critical-section` and an implementation of that crate, which
+/// those of the processors have. Without it keep a `Memory` of [`Model::EMPTY`] in memory of your own, such as a `static mut`
+/// inside the `#[entry]` function of `cortex-m-rt`, which is a safe reference there.
+#[cfg(any(target_has_atomic = "8", feature = "critical-section"))]
 pub struct Arena<M: Model> {
     taken: AtomicBool,
     memory: UnsafeCell<M::Memory>,
 }
 
 // SAFETY: the memory is reached through `try_take` only, which gives it to one caller ever, on whichever thread.
-#[cfg(target_has_atomic = "8")]
+#[cfg(any(target_has_atomic = "8", feature = "critical-section"))]
 unsafe impl<M: Model> Sync for Arena<M> where M::Memory: Send {}
 
-#[cfg(target_has_atomic = "8")]
+#[cfg(any(target_has_atomic = "8", feature = "critical-section"))]
 impl<M: Model> Arena<M> {
     /// Memory that nobody has taken.
     #[expect(clippy::new_without_default, reason = "an arena is a static, which `default` cannot make")]
@@ -63,11 +70,93 @@ impl<M: Model> Arena<M> {
     /// Takes the memory; `None` when it was taken before.
     #[expect(clippy::mut_from_ref, reason = "the flag lets one caller through")]
     pub fn try_take(&'static self) -> Option<&'static mut M::Memory> {
-        if self.taken.swap(true, Ordering::AcqRel) {
+        if self.was_taken() {
             return None;
         }
-        // SAFETY: the swap gave `false` to this call alone, so no other reference to the memory exists or will exist.
+        // SAFETY: `was_taken` gave `false` to this call alone, so no other reference to the memory exists or will exist.
         Some(unsafe { &mut *self.memory.get() })
+    }
+
+    /// Whether this is not the first call.
+    #[cfg(target_has_atomic = "8")]
+    fn was_taken(&self) -> bool {
+        self.taken.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether this is not the first call.
+    #[cfg(all(not(target_has_atomic = "8"), feature = "critical-section"))]
+    fn was_taken(&self) -> bool {
+        // Nothing else runs meanwhile, on no core.
+        critical_section::with(|_| {
+            let was_taken = self.taken.load(Ordering::Relaxed);
+            self.taken.store(true, Ordering::Relaxed);
+            was_taken
+        })
+    }
+}
+
+/// Two models that share memory, of which one is in use at a time: a model whose memory is as large as the larger one's.
+///
+/// ```
+/// use quantize_runtime::{Arena, arena::{Either, Model}};
+/// # struct Kws;
+/// # impl Model for Kws {
+/// #     type Memory = [u8; 16];
+/// #     const EMPTY: [u8; 16] = [0; 16];
+/// # }
+/// # struct Vww;
+/// # impl Model for Vww {
+/// #     type Memory = [u8; 64];
+/// #     const EMPTY: [u8; 64] = [0; 64];
+/// # }
+///
+/// static ARENA: Arena<Either<Kws, Vww>> = Arena::new();
+///
+/// let memory = ARENA.take();
+/// assert_eq!(size_of_val(memory), 64);
+/// let for_kws: &mut [u8; 16] = memory.first();
+/// for_kws[0] = 1;
+/// let for_vww: &mut [u8; 64] = memory.second();
+/// assert_eq!(for_vww[0], 0);
+/// ```
+///
+/// Three models share by `Either<A, Either<B, C>>`. Using the memory of one while that of the other is borrowed does not
+/// compile:
+///
+/// ```compile_fail,E0499
+/// # use quantize_runtime::arena::{Either, Model};
+/// # fn both<A: Model + 'static, B: Model + 'static>(memory: &mut <Either<A, B> as Model>::Memory) {
+/// let first = memory.first();
+/// let second = memory.second();
+/// drop(first);
+/// # }
+/// ```
+pub struct Either<A, B> {
+    models: PhantomData<(A, B)>,
+}
+
+/// Memory of [`Either`].
+pub union EitherMemory<A: Model, B: Model> {
+    first: ManuallyDrop<MaybeUninit<A::Memory>>,
+    second: ManuallyDrop<MaybeUninit<B::Memory>>,
+}
+
+impl<A: Model + 'static, B: Model + 'static> Model for Either<A, B> {
+    type Memory = EitherMemory<A, B>;
+    const EMPTY: Self::Memory = EitherMemory { first: ManuallyDrop::new(MaybeUninit::uninit()) };
+}
+
+impl<A: Model, B: Model> EitherMemory<A, B> {
+    /// Empties the memory for the first model.
+    pub fn first(&mut self) -> &mut A::Memory {
+        // SAFETY: whatever the other model left is a value of `MaybeUninit`.
+        unsafe { &mut self.first }.write(A::EMPTY)
+    }
+
+    /// Empties the memory for the second model.
+    pub fn second(&mut self) -> &mut B::Memory {
+        // SAFETY: as in `first`.
+        unsafe { &mut self.second }.write(B::EMPTY)
     }
 }
 

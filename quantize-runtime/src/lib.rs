@@ -30,9 +30,9 @@ pub mod steps;
 mod tensor;
 pub mod vgf;
 
-#[cfg(target_has_atomic = "8")]
+#[cfg(any(target_has_atomic = "8", feature = "critical-section"))]
 pub use arena::Arena;
-pub use arena::Model;
+pub use arena::{Either, Model};
 pub use bytes::Aligned;
 pub use error::Error;
 pub use port::PlainInfo;

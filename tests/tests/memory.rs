@@ -1,4 +1,4 @@
-//! `docs/memory.md`: the arena of each network of the corpus, and the least that any arena needs.
+//! `docs/memory.md`: the arena of each network of the corpus, and the least that any arena needs; memory that models share.
 
 use std::fmt::Write;
 
@@ -7,10 +7,11 @@ use quantize_build::plan::plan;
 use quantize_build::quantize::QuantParams;
 use quantize_runtime::graph::{Graph, ValueId};
 use quantize_runtime::vgf::Vgf;
+use quantize_runtime::{Arena, Either, Model};
 use quantize_syntax::attr::Attr;
 use quantize_tests::golden::Annotated;
 use quantize_tests::golden::execute::Program;
-use quantize_tests::{outside, texts};
+use quantize_tests::{ConvNet, Digits, Mlp, outside, texts};
 
 const INTRODUCTION: &str = "\
 # Memory
@@ -56,4 +57,27 @@ fn shape(graph: &Graph<'_>, value: Option<ValueId>) -> String {
     let Some(value) = value else { return "copy of an output".to_owned() };
     let dims: Vec<String> = graph.values[value.0 as usize].shape.dims().iter().map(ToString::to_string).collect();
     dims.join("×")
+}
+
+#[test]
+fn models_share_memory_in_a_section_of_the_users() {
+    static ALONE: Arena<Digits> = Arena::new();
+    #[unsafe(link_section = ".models")]
+    static SHARED: Arena<Either<Digits, Either<Mlp, ConvNet>>> = Arena::new();
+
+    let image: [f32; 64] = std::array::from_fn(|pixel| pixel as f32 / 8.0);
+    let mut alone = Digits::new(ALONE.take());
+    let memory = SHARED.take();
+    let sizes = [
+        size_of::<<Digits as Model>::Memory>(),
+        size_of::<<Mlp as Model>::Memory>(),
+        size_of::<<ConvNet as Model>::Memory>(),
+    ];
+    assert_eq!(size_of_val(memory), sizes.into_iter().max().unwrap());
+    let mut results = Vec::new();
+    for _ in 0..2 {
+        assert_eq!(Digits::run_in(memory.first(), &image), alone.run(&image));
+        results.push(Mlp::run_in(memory.second().first(), &[0.5; 64]).to_vec());
+    }
+    assert_eq!(results[0], results[1]);
 }

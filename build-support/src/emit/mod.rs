@@ -265,19 +265,26 @@ fn runner(
     let arena_bytes = literal(arena_bytes);
     let info = inputs.ports.iter().chain(&outputs.ports).map(Port::constant);
     let (real_inputs, quantized_inputs) = (inputs.argument(Form::Real), inputs.argument(Form::Quantized));
-    let (real_outputs, quantized_outputs) = (outputs.result(Form::Real), outputs.result(Form::Quantized));
+    let (real_outputs, quantized_outputs) = (outputs.result(Form::Real, None), outputs.result(Form::Quantized, None));
     let is_quantized = inputs.is_needed_quantized;
     let run_docs = match is_quantized {
         true => " Quantizes the inputs, runs the network and dequantizes its outputs.",
         false => " Runs the network.",
     };
-    let run = body(Form::Real);
+    let lent_outputs = |form: Form| outputs.result(form, Some(&quote!('m)));
+    let (run, lent) = (body(Form::Real), lent_outputs(Form::Real));
+    let given = inputs.given();
     // Without anything quantized it would be `run` again.
     let run_quantized = is_quantized.then(|| {
-        let run_quantized = body(Form::Quantized);
+        let (run_quantized, lent) = (body(Form::Quantized), lent_outputs(Form::Quantized));
         quote! {
             /// Runs the network on inputs as the VGF file has them, and gives its outputs likewise: what is quantized as codes.
             pub fn run_quantized(&mut self, #quantized_inputs) -> #quantized_outputs {
+                Self::run_quantized_in(self.memory, #given)
+            }
+
+            /// [`Self::run_quantized`] in memory that is lent to it.
+            pub fn run_quantized_in<'m>(memory: &'m mut <Self as Model>::Memory, #quantized_inputs) -> #lent {
                 #run_quantized
             }
         }
@@ -301,6 +308,11 @@ fn runner(
         /// Elements are in the exporter's layout, row-major. Where an input is quantized, NaN counts as 0 and values out of
         /// range saturate.
         pub fn run(&mut self, #real_inputs) -> #real_outputs {
+            Self::run_in(self.memory, #given)
+        }
+
+        /// [`Self::run`] in memory that is lent to it, such as that which models share by `arena::Either`.
+        pub fn run_in<'m>(memory: &'m mut <Self as Model>::Memory, #real_inputs) -> #lent {
             #run
         }
 
@@ -324,7 +336,7 @@ fn run_body(inputs: &Side<'_>, outputs: &Side<'_>, form: Form) -> TokenStream {
     });
     quote! {
         #(#store)*
-        Self::infer(&mut self.memory.arena.0);
+        Self::infer(&mut memory.arena.0);
         #(#load)*
         #result
     }
@@ -360,7 +372,13 @@ struct Port<'a> {
 
 impl<'a> Side<'a> {
     fn new(struct_name: &'a str, what: &'static str, infos: &'a [PortInfo], places: Vec<Range<usize>>) -> Self {
-        let fields = names::fields(infos.iter().map(|info| info.name.as_str()));
+        let mut fields = names::fields(infos.iter().map(|info| info.name.as_str()));
+        // A single one is a parameter beside that of the memory.
+        if let [field] = &mut fields[..]
+            && field == "memory"
+        {
+            *field = format_ident!("{}", what.to_lowercase());
+        }
         let ports = infos.iter().zip(fields).zip(places);
         let ports = ports.map(|((info, field), place)| Port { info, field, what, is_alone: infos.len() == 1, place });
         Self { struct_name, what, ports: ports.collect(), is_needed_quantized: false }
@@ -442,16 +460,24 @@ impl<'a> Side<'a> {
         if self.is_struct() { quote!(inputs.#field) } else { quote!(#field) }
     }
 
-    /// The type of a function's result.
-    fn result(&self, form: Form) -> TokenStream {
+    /// The inputs as a function hands them on.
+    fn given(&self) -> TokenStream {
+        match self.ports.as_slice() {
+            [port] => port.field.to_token_stream(),
+            _ => quote!(inputs),
+        }
+    }
+
+    /// The type of a function's result, which borrows for this lifetime, or for the only one that there is.
+    fn result(&self, form: Form, lifetime: Option<&TokenStream>) -> TokenStream {
         match self.ports.as_slice() {
             [port] => {
                 let (element, len) = (port.info.content.element(form), port.len());
-                quote!(&[#element; #len])
+                quote!(&#lifetime [#element; #len])
             }
             _ => {
-                let name = self.type_name(form);
-                quote!(#name<'_>)
+                let (name, lifetime) = (self.type_name(form), lifetime.cloned().unwrap_or_else(|| quote!('_)));
+                quote!(#name<#lifetime>)
             }
         }
     }
@@ -532,34 +558,34 @@ impl Port<'_> {
         match (self.info.content, form) {
             (Content::Quantized(_), Form::Real) => {
                 let constant = self.constant_name();
-                quote!(Self::#constant.params().load(&self.memory.arena.0[#place], &mut self.memory.#result);)
+                quote!(Self::#constant.params().load(&memory.arena.0[#place], &mut memory.#result);)
             }
             (content @ Content::Quantized(_), Form::Quantized) if content.is_wide() => {
                 let codes = self.codes();
-                quote!(port::load(&self.memory.arena.0[#place], &mut self.memory.#codes);)
+                quote!(port::load(&memory.arena.0[#place], &mut memory.#codes);)
             }
             (Content::Quantized(_), Form::Quantized) => TokenStream::new(),
             (Content::Real | Content::Integers | Content::Truths, _) => {
-                quote!(port::load(&self.memory.arena.0[#place], &mut self.memory.#result);)
+                quote!(port::load(&memory.arena.0[#place], &mut memory.#result);)
             }
         }
     }
 
     /// A reference to a field of `Memory`.
     fn reference(&self, field: &Ident) -> TokenStream {
-        quote!(&self.memory.#field)
+        quote!(&memory.#field)
     }
 
     /// Its quantized elements in the arena, as an array that this function of the runtime's `arena` gives.
     fn place(&self, view: Ident) -> TokenStream {
         let (at, len) = (literal(self.place.start), self.len());
-        quote!(arena::#view::<{ Self::ARENA_BYTES }, #at, #len>(&self.memory.arena.0))
+        quote!(arena::#view::<{ Self::ARENA_BYTES }, #at, #len>(&memory.arena.0))
     }
 
     /// Its bytes in the arena, to be written.
     fn place_mut(&self) -> TokenStream {
         let place = literal(&self.place);
-        quote!(&mut self.memory.arena.0[#place])
+        quote!(&mut memory.arena.0[#place])
     }
 }
 
