@@ -429,6 +429,24 @@ mod tests {
     }
 
     #[test]
+    fn windows_take_in_borders_that_are_added_in_another_layout() {
+        let mut builder = samples::Builder::new(0);
+        let x = builder.input("x", ElementType::I8, &[1, 2, 6, 6]);
+        let padding = vec![0, 0, 0, 0, 0, 1, 0, 1];
+        let padded = builder.push(ops::Pad { input: x, padding, pad_const: (-128).into() }, ElementType::I8).unwrap();
+        let perms = vec![0, 2, 3, 1];
+        let moved = builder.push(ops::Transpose { input: padded, perms }, ElementType::I8).unwrap();
+        let pool = ops::MaxPool2d { input: moved, kernel: [3, 3], stride: [2, 2], ..Default::default() };
+        let pooled = builder.push(pool, ElementType::I8).unwrap();
+        builder.lowered.output("pooled", pooled);
+        let lowered = rewrite(&builder.lowered);
+        let plan = plan(&lowered.graph).unwrap();
+        let kernels: Vec<_> = plan.steps.iter().map(|step| &step.kernel).collect();
+        assert!(matches!(kernels[..], [Kernel::Transpose(_), Kernel::MaxPool2d(_)]), "{kernels:?}");
+        check(0, &lowered).unwrap();
+    }
+
+    #[test]
     fn parts_of_tensors_lie_in_their_memory() {
         let mut builder = samples::Builder::new(0);
         let x = builder.input("x", ElementType::I8, &[1, 6, 32]);

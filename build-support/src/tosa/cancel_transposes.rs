@@ -184,10 +184,20 @@ impl Rewriter {
 
     /// The view as a value.
     fn materialize(&mut self, view: &View, label: &str) -> ValueId {
-        self.free(view, label).unwrap_or_else(|| {
+        self.free(view, label).or_else(|| self.padded(view, label)).unwrap_or_else(|| {
             let shape = permuted(&self.new.shape(view.base), &view.perms);
             self.shared(transpose(view), view.base, shape, label)
         })
+    }
+
+    /// The view of a PAD as the PAD of a view: that moves less, and a window that follows can take the border in.
+    fn padded(&mut self, view: &View, label: &str) -> Option<ValueId> {
+        let Some(Op::Pad(mut op)) = self.producer(view.base).cloned() else { return None };
+        let shape = permuted(&self.new.shape(view.base), &view.perms);
+        let sides = op.padding.as_chunks::<2>().0.to_vec();
+        op.padding = view.perms.iter().flat_map(|&axis| sides[axis]).collect();
+        op.input = self.materialize(&View { base: op.input, perms: view.perms.clone() }, label);
+        Some(self.shared(Op::Pad(op), view.base, shape, label))
     }
 
     /// The value in another shape: of a chain of RESHAPEs only the last stays.
