@@ -9,7 +9,7 @@ const DSP_CORES: [&str; 3] = ["cortex-m33", "cortex-m35p", "star-mc1"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-check-cfg=cfg(kernels, values(\"armv6m\", \"armv7em\", \"mve\", \"portable\"))");
+    println!("cargo:rustc-check-cfg=cfg(kernels, values(\"armv6m\", \"armv7em\", \"mve\", \"portable\", \"riscv32\"))");
     let target = env::var("TARGET").unwrap_or_default();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     println!("cargo:rustc-cfg=kernels=\"{}\"", kernels(&target, &flags));
@@ -22,6 +22,7 @@ fn kernels(target: &str, flags: &str) -> &'static str {
         Some("thumbv7em") => "armv7em",
         Some("thumbv8m.main") if has(flags, "mve", &MVE_CORES) => "mve",
         Some("thumbv8m.main") if has(flags, "dsp", &DSP_CORES) => "armv7em",
+        Some(name) if name.starts_with("riscv32im") || name.starts_with("riscv32gc") => "riscv32",
         _ => "portable",
     }
 }

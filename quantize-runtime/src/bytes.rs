@@ -113,6 +113,21 @@ pub const fn as_words_mut(bytes: &mut [u8]) -> &mut [[u8; 4]] {
     bytes.as_chunks_mut().0
 }
 
+/// `N` little-endian words from an index on; the only one for each where there is one.
+#[inline]
+pub(crate) fn words_from<const N: usize>(words: &[[u8; 4]], first: usize) -> Option<[i32; N]> {
+    if let [word] = words {
+        return Some([i32::from_le_bytes(*word); N]);
+    }
+    let chunk: &[[u8; 4]; N] = words.get(first..)?.first_chunk()?;
+    // Cores without unaligned accesses would put together four bytes, where nearly all constants are aligned.
+    if cfg!(any(target_arch = "arm", target_arch = "riscv32")) && chunk.as_ptr().cast::<i32>().is_aligned() {
+        // SAFETY: the words are there, and their address is a multiple of four.
+        return Some(unsafe { chunk.as_ptr().cast::<[i32; N]>().read() }.map(i32::from_le));
+    }
+    Some(chunk.map(i32::from_le_bytes))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,7 @@
 //! Brings integers from one scale to another: the only place that rounds an accumulator.
 
+use crate::bytes::words_from;
+
 /// A change of scale as generated code uses it: `round((value − input_zero_point) · multiplier / 2^shift) +
 /// output_zero_point`, ties towards +∞, saturated to the result's type.
 ///
@@ -73,20 +75,7 @@ impl Factor {
     /// `round(value · multiplier / 2^shift)`.
     #[inline]
     pub(crate) fn apply(self, value: i32) -> i32 {
-        match self.high() {
-            // Two shifts instead of one in 64 bits, for cores of 32.
-            Some((multiplier, shift)) if cfg!(target_pointer_width = "32") => {
-                let high = (i64::from(value) * i64::from(multiplier)) >> 32;
-                ((high as i32 >> (shift - 1)) + 1) >> 1 // the high word
-            }
-            _ => apply_scale_32(value, self.multiplier, self.shift),
-        }
-    }
-
-    /// The multiplier, and by how much the high word of a product is shifted; `None` where the low word counts as well.
-    #[inline]
-    pub(crate) fn high(self) -> Option<(i32, u32)> {
-        (self.shift > 32).then(|| (self.multiplier, self.shift - 32))
+        apply_scale_32(value, self.multiplier, self.shift)
     }
 }
 
@@ -95,9 +84,9 @@ impl Rescale<'_> {
     #[inline]
     pub(crate) fn factor(&self, channel: usize) -> Factor {
         let channel = if self.multiplier.len() == 1 { 0 } else { channel };
-        let multiplier = self.multiplier.get(channel).copied().unwrap_or_default();
+        let [multiplier] = words_from(self.multiplier, channel).unwrap_or_default();
         let shift = self.shift.get(channel).copied().unwrap_or_default();
-        Factor { multiplier: i32::from_le_bytes(multiplier), shift: shift.clamp(2, 62) as u32 } // in range after the clamp
+        Factor { multiplier, shift: shift.clamp(2, 62) as u32 } // in range after the clamp
     }
 
     /// Rescales an i32 value of a channel to i8.
@@ -106,11 +95,60 @@ impl Rescale<'_> {
         saturate_i8(self.factor(channel).apply(value), i32::from(self.output_zero_point))
     }
 
+    /// Multipliers and shifts of `N` channels from one on.
+    #[inline]
+    pub(crate) fn factors<const N: usize>(&self, first: usize) -> ([i32; N], [i8; N]) {
+        let shifts = match *self.shift {
+            [shift] => [shift; N],
+            _ => self.shift.get(first..).and_then(|shifts| shifts.first_chunk()).copied().unwrap_or([0; N]),
+        };
+        (words_from(self.multiplier, first).unwrap_or([0; N]), shifts)
+    }
+
+    /// Whether all shifts are of high words of products, whose low words do not count.
+    #[cfg(any(kernels = "armv7em", kernels = "mve"))]
+    pub(crate) fn is_of_high_words(&self) -> bool {
+        self.shift.iter().all(|shift| (33..=62).contains(shift))
+    }
+
+    /// Rescales the sums of `N` channels from `first` on to i8.
+    #[inline]
+    pub(crate) fn requantize<const N: usize>(&self, sums: [i32; N], first: usize, results: &mut [i8; N]) {
+        let (multipliers, shifts): ([_; N], [_; N]) = self.factors(first);
+        let factors = multipliers.into_iter().zip(shifts);
+        for (lane, ((result, sum), (multiplier, shift))) in results.iter_mut().zip(sums).zip(factors).enumerate() {
+            *result = match shift {
+                33..=62 => {
+                    // Below 2^30: nothing can overflow.
+                    let scaled = ((high_word(sum, multiplier) >> (shift - 33)) + 1) >> 1;
+                    (scaled + i32::from(self.output_zero_point)).clamp(-128, 127) as i8 // in range after the clamp
+                }
+                _ => self.to_i8(sum, first + lane),
+            };
+        }
+    }
+
     /// Rescales an i8 value of a channel to i32.
     #[inline]
     pub(crate) fn to_i32(self, value: i8, channel: usize) -> i32 {
         self.factor(channel).apply(i32::from(value) - i32::from(self.input_zero_point))
     }
+}
+
+/// The high 32 bits of a product.
+#[inline]
+const fn high_word(value: i32, multiplier: i32) -> i32 {
+    if cfg!(kernels = "armv6m") {
+        // Four products of halves, as a core without a long multiplication would else call a function for it. Their sums
+        // need 33 bits, so that halves are added.
+        let (value_high, value_low) = (value >> 16, value & 0xFFFF);
+        let (multiplier_high, multiplier_low) = (multiplier >> 16, multiplier & 0xFFFF);
+        let low = (value_low as u32).wrapping_mul(multiplier_low as u32) >> 16;
+        let (first, second) = (value_high * multiplier_low, value_low * multiplier_high + low as i32);
+        let carry = ((first & 0xFFFF) + (second & 0xFFFF)) >> 16;
+        return value_high * multiplier_high + (first >> 16) + (second >> 16) + carry;
+    }
+    ((value as i64 * multiplier as i64) >> 32) as i32 // the high bits
 }
 
 /// `round(value · multiplier / 2^shift)`, ties towards +∞.

@@ -11,6 +11,8 @@ pub(crate) mod int8;
 #[cfg(kernels = "mve")]
 mod mve;
 pub(crate) mod portable;
+#[cfg(kernels = "riscv32")]
+mod riscv32;
 
 #[cfg(kernels = "armv6m")]
 use armv6m as target;
@@ -20,6 +22,8 @@ use armv7em as target;
 use mve as target;
 #[cfg(kernels = "portable")]
 use portable as target;
+#[cfg(kernels = "riscv32")]
+use riscv32 as target;
 
 pub(crate) use int8::depthwise_conv2d::depthwise_conv2d as depthwise_conv2d_i8;
 pub(crate) use target::conv2d_i8;

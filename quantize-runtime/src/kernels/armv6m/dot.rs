@@ -1,6 +1,6 @@
 //! Products of a run of activations and four rows of weights, two rows at a time.
 
-use crate::kernels::int8::ROWS;
+use crate::kernels::target::ROWS;
 use core::arch::asm;
 
 /// Adds to each sum Σ (input − zero_point) · weight over a row of weights; rows start `stride` elements apart.

@@ -3,3 +3,6 @@
 pub(crate) mod dot;
 
 pub(crate) use crate::kernels::portable::{channels, conv2d_i8, copy, lanes};
+
+/// Rows of weights that are multiplied together.
+pub(crate) const ROWS: usize = 4;

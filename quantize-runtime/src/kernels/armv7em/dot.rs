@@ -1,8 +1,8 @@
 //! Products of a run of activations and four rows of weights.
 
 use super::{Channels, assembly, negated};
-use crate::kernels::int8::ROWS;
 use crate::kernels::int8::channel::single_channels;
+use crate::kernels::target::ROWS;
 use crate::rescale::Rescale;
 use crate::steps::Conv2d;
 

@@ -1,9 +1,9 @@
 //! DEPTHWISE_CONV2D from i8 to i8, four channels at a time.
 
 use super::{assembly, negated};
+use crate::kernels::int8::biases;
 use crate::kernels::int8::depthwise_conv2d::{Distances, Segment, for_each_segment};
 use crate::kernels::portable;
-use crate::kernels::portable::conv2d::bias;
 use crate::rescale::Rescale;
 use crate::steps::DepthwiseConv2d;
 
@@ -12,17 +12,22 @@ pub(crate) const LANES: usize = 4;
 /// Taps of the largest window whose weights are widened on the stack.
 const TAPS: usize = 32;
 
-/// Computes the results of four channels from `first` on at all places.
+/// Computes the results of some groups of four channels, the first ones, at all places.
 ///
 /// The step has as many channels in its input as in its result.
-pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, first: usize, input: &[i8], output: &mut [i8]) {
+pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, groups: usize, input: &[i8], output: &mut [i8]) {
+    for group in 0..groups {
+        four_channels(step, group * LANES, input, output);
+    }
+}
+
+/// Computes the results of four channels from `first` on at all places.
+fn four_channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, first: usize, input: &[i8], output: &mut [i8]) {
     let [.., channels] = step.output.sizes::<4>();
     let [rows, columns] = step.kernel.map(usize::from);
-    let factors: [_; LANES] = core::array::from_fn(|lane| step.epilogue.factor(first + lane).high());
-    let [Some(factor0), Some(factor1), Some(factor2), Some(factor3)] = factors else {
-        return portable::lanes::lanes::<LANES>(step, first, input, output);
-    };
-    if rows * columns > TAPS || input.len() < step.input.len() || output.len() < step.output.len() {
+    let (multipliers, shifts) = step.epilogue.factors(first);
+    let is_small = rows * columns <= TAPS && input.len() >= step.input.len() && output.len() >= step.output.len();
+    if !is_small || !step.epilogue.is_of_high_words() {
         return portable::lanes::lanes::<LANES>(step, first, input, output);
     }
     let mut weights = [[0; 2]; TAPS];
@@ -31,7 +36,6 @@ pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, first: usize, in
         *widened = [w2 << 16 | w0, w3 << 16 | w1];
     }
     let distances = Distances::new(step);
-    let factors = [factor0, factor1, factor2, factor3];
     let mut call = Call {
         input: input.as_ptr(),
         weights: weights.as_ptr(),
@@ -46,9 +50,9 @@ pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, first: usize, in
         count: 0,
         zero_point: negated(step.input_zero_point),
         output_zero_point: step.epilogue.output_zero_point.into(),
-        bias: core::array::from_fn(|lane| i32::from_le_bytes(bias(step.bias, first + lane))),
-        multipliers: factors.map(|(multiplier, _)| multiplier),
-        shifts: factors.map(|(_, shift)| shift),
+        bias: biases(step.bias, first),
+        multipliers,
+        shifts: shifts.map(|shift| i32::from(shift) - 32),
     };
     for_each_segment(step, |Segment { taps: [ky, kx], input: from, output: to, count }| {
         call.input = input[from + first..].as_ptr();
@@ -90,7 +94,7 @@ struct Call {
     bias: [i32; LANES],
     multipliers: [i32; LANES],
     /// Shifts of the high words of products.
-    shifts: [u32; LANES],
+    shifts: [i32; LANES],
 }
 
 /// Computes the results of four channels at `count` places, of which there is at least one.

@@ -122,3 +122,6 @@ macro_rules! assembly {
     };
 }
 use assembly;
+
+/// Rows of weights that are multiplied together.
+pub(crate) const ROWS: usize = 4;

@@ -1,8 +1,8 @@
 //! The output channels at one place: groups of them, then single ones.
 
-use crate::kernels::portable::conv2d::bias;
+use super::biases;
 #[cfg(not(kernels = "armv7em"))]
-use crate::kernels::{int8::ROWS, target::dot::rows};
+use crate::kernels::{target::ROWS, target::dot::rows};
 use crate::rescale::Rescale;
 use crate::steps::Conv2d;
 
@@ -14,11 +14,9 @@ pub(crate) fn channels(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], result: &mu
     let grouped = groups.len() * ROWS;
     for (group, (result, weights)) in groups.iter_mut().zip(step.weights.chunks_exact(ROWS * len)).enumerate() {
         let first = group * ROWS;
-        let mut sums = core::array::from_fn(|row| i32::from_le_bytes(bias(step.bias, first + row)));
+        let mut sums = biases(step.bias, first);
         rows(&mut sums, input, step.input_zero_point, weights, len);
-        for (row, (result, sum)) in result.iter_mut().zip(sums).enumerate() {
-            *result = step.epilogue.to_i8(sum, first + row);
-        }
+        step.epilogue.requantize(sums, first, result);
     }
     single_channels(step, input, result, grouped);
 }
@@ -27,7 +25,8 @@ pub(crate) fn channels(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], result: &mu
 pub(crate) fn single_channels(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], result: &mut [i8], first: usize) {
     let weights = step.weights.chunks_exact(input.len());
     for ((channel, result), weights) in result.iter_mut().enumerate().zip(weights).skip(first) {
-        let sum = row(i32::from_le_bytes(bias(step.bias, channel)), input, step.input_zero_point, weights);
+        let [bias] = biases(step.bias, channel);
+        let sum = row(bias, input, step.input_zero_point, weights);
         *result = step.epilogue.to_i8(sum, channel);
     }
 }

@@ -1,9 +1,9 @@
 //! CONV2D from i8 to i8: the activations under a window times rows of weights.
 
-use super::ROWS;
+use super::biases;
 use super::channel::row;
 use super::patch::{Place, Windows};
-use crate::kernels::portable::conv2d::bias;
+use crate::kernels::target::ROWS;
 use crate::kernels::target::{channels, dot};
 use crate::rescale::Rescale;
 use crate::steps::Conv2d;
@@ -12,6 +12,7 @@ use crate::steps::Conv2d;
 const PATCH: usize = 256;
 
 /// Convolves an activation.
+#[inline(never)] // its memory is on the stack
 pub(crate) fn conv2d(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
     let windows = Windows::new(step, input);
     let mut patch = [0; PATCH];
@@ -44,17 +45,15 @@ fn by_runs(step: &Conv2d<'_, Rescale<'_>>, windows: &Windows<'_>, place: Place, 
     let grouped = groups.len() * ROWS;
     for (group, (result, weights)) in groups.iter_mut().zip(step.weights.chunks_exact(ROWS * len)).enumerate() {
         let first = group * ROWS;
-        let mut sums = core::array::from_fn(|row| i32::from_le_bytes(bias(step.bias, first + row)));
+        let mut sums = biases(step.bias, first);
         windows.for_each_run(place, |run, tap| {
             dot::rows(&mut sums, run, step.input_zero_point, &weights[tap..], len);
         });
-        for (row, (result, sum)) in result.iter_mut().zip(sums).enumerate() {
-            *result = step.epilogue.to_i8(sum, first + row);
-        }
+        step.epilogue.requantize(sums, first, result);
     }
     let weights = step.weights.chunks_exact(len).skip(grouped);
     for (channel, (result, weights)) in (grouped..).zip(rest.iter_mut().zip(weights)) {
-        let mut sum = i32::from_le_bytes(bias(step.bias, channel));
+        let [mut sum] = biases(step.bias, channel);
         windows.for_each_run(place, |run, tap| {
             sum = row(sum, run, step.input_zero_point, &weights[tap..][..run.len()]);
         });

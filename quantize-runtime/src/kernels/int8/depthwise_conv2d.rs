@@ -13,11 +13,11 @@ pub(crate) fn depthwise_conv2d(step: &DepthwiseConv2d<'_, Rescale<'_>>, input: &
     if step.input.sizes::<4>()[3] != channels {
         return portable::depthwise_conv2d::depthwise_conv2d(step, input, output);
     }
-    let grouped = channels / LANES * LANES;
-    for first in (0..grouped).step_by(LANES) {
-        convolve(step, first, input, output);
+    let groups = channels / LANES;
+    if groups > 0 {
+        convolve(step, groups, input, output);
     }
-    for channel in grouped..channels {
+    for channel in groups * LANES..channels {
         portable::lanes::lanes::<1>(step, channel, input, output);
     }
 }

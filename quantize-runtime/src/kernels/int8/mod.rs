@@ -5,5 +5,10 @@ pub(crate) mod conv2d;
 pub(crate) mod depthwise_conv2d;
 pub(super) mod patch;
 
-/// Rows of weights that are multiplied together.
-pub(super) const ROWS: usize = 4;
+use crate::bytes::words_from;
+
+/// The biases of `N` channels from one on.
+#[inline]
+pub(super) fn biases<const N: usize>(bias: &[[u8; 4]], first: usize) -> [i32; N] {
+    words_from(bias, first).unwrap_or([0; N])
+}

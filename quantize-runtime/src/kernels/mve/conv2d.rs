@@ -2,9 +2,9 @@
 
 use super::{Factors, assembly};
 use crate::kernels::int8;
-use crate::kernels::int8::ROWS;
 use crate::kernels::int8::channel::single_channels;
 use crate::kernels::int8::patch::Windows;
+use crate::kernels::target::ROWS;
 use crate::rescale::Rescale;
 use crate::steps::Conv2d;
 
@@ -13,10 +13,9 @@ const PATCHES: usize = 640;
 
 /// Convolves an activation.
 pub(crate) fn conv2d(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
-    let [.., oc] = step.output.sizes::<4>();
     let is_pointwise = step.kernel == [1, 1] && step.stride == [1, 1] && step.pad == [0; 4];
     let len = Windows::new(step, input).len();
-    if !(0..oc).all(|channel| step.epilogue.factor(channel).high().is_some()) || (len > PATCHES && !is_pointwise) {
+    if !step.epilogue.is_of_high_words() || (len > PATCHES && !is_pointwise) {
         int8::conv2d::conv2d(step, input, output);
     } else if is_pointwise {
         block(step, input, len, output);
@@ -48,7 +47,6 @@ fn block(step: &Conv2d<'_, Rescale<'_>>, patches: &[i8], len: usize, results: &m
     let patches = &patches[..count * len];
     let grouped = oc / ROWS * ROWS;
     for (first, weights) in (0..grouped).step_by(ROWS).zip(step.weights.chunks_exact(ROWS * len)) {
-        let Some(factors) = Factors::new(&step.epilogue, step.bias, |row| first + row) else { return };
         let call = Call {
             input: patches.as_ptr(),
             weights: weights.as_ptr(),
@@ -60,7 +58,7 @@ fn block(step: &Conv2d<'_, Rescale<'_>>, patches: &[i8], len: usize, results: &m
             output_zero_point: step.epilogue.output_zero_point.into(),
             place: len,
             channels: oc,
-            factors,
+            factors: Factors::new(&step.epilogue, step.bias, first),
         };
         // SAFETY: `count` places have `len` activations each and a result of each of the four channels, whose weights are four
         // rows. There is at least one place, since a dimension is not 0, and a window has at least one element.

@@ -9,7 +9,7 @@ pub(crate) use crate::kernels::int8::channel::channels;
 pub(crate) use crate::kernels::portable::dot;
 pub(crate) use conv2d::conv2d as conv2d_i8;
 
-use crate::kernels::portable::conv2d::bias;
+use crate::kernels::int8::biases;
 use crate::rescale::Rescale;
 use core::arch::asm;
 
@@ -46,16 +46,10 @@ struct Factors<const N: usize> {
 }
 
 impl<const N: usize> Factors<N> {
-    /// Those of the channels that a lane stands for; `None` where a low word counts as well.
-    fn new(rescale: &Rescale<'_>, biases: &[[u8; 4]], channel: impl Fn(usize) -> usize) -> Option<Self> {
-        let mut factors = Self { bias: [0; N], multiplier: [0; N], shift: [0; N] };
-        for lane in 0..N {
-            let (multiplier, shift) = rescale.factor(channel(lane)).high()?;
-            factors.bias[lane] = i32::from_le_bytes(bias(biases, channel(lane)));
-            factors.multiplier[lane] = multiplier;
-            factors.shift[lane] = -(shift as i32); // at most 30
-        }
-        Some(factors)
+    /// Those of the channels from one on.
+    fn new(rescale: &Rescale<'_>, bias: &[[u8; 4]], first: usize) -> Self {
+        let (multiplier, shifts) = rescale.factors(first);
+        Self { bias: biases(bias, first), multiplier, shift: shifts.map(|shift| 32 - i32::from(shift)) }
     }
 }
 
@@ -99,3 +93,6 @@ macro_rules! assembly {
     };
 }
 use assembly;
+
+/// Rows of weights that are multiplied together.
+pub(crate) const ROWS: usize = 4;

@@ -1,20 +1,22 @@
 //! DEPTHWISE_CONV2D from i8 to i8, some channels at a time.
 
-use super::conv2d::bias;
+use crate::kernels::int8::biases;
 use crate::kernels::int8::depthwise_conv2d::{Distances, Segment, for_each_segment};
 use crate::rescale::Rescale;
 use crate::steps::DepthwiseConv2d;
 
 /// Channels that are computed together.
-#[cfg(any(kernels = "armv6m", kernels = "portable"))]
+#[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
 pub(crate) const LANES: usize = 4;
 
-/// Computes the results of four channels from `first` on at all places.
+/// Computes the results of some groups of four channels, the first ones, at all places.
 ///
 /// The step has as many channels in its input as in its result.
-#[cfg(any(kernels = "armv6m", kernels = "portable"))]
-pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, first: usize, input: &[i8], output: &mut [i8]) {
-    lanes::<LANES>(step, first, input, output);
+#[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
+pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, groups: usize, input: &[i8], output: &mut [i8]) {
+    for group in 0..groups {
+        lanes::<LANES>(step, group * LANES, input, output);
+    }
 }
 
 /// Computes the results of `N` channels from `first` on at all places.
@@ -27,15 +29,14 @@ pub(in crate::kernels) fn lanes<const N: usize>(
     output: &mut [i8],
 ) {
     let distances = Distances::new(step);
-    let biases: [i32; N] = core::array::from_fn(|lane| i32::from_le_bytes(bias(step.bias, first + lane)));
+    let biases: [i32; N] = biases(step.bias, first);
     for_each_segment(step, |segment| {
         for place in 0..segment.count {
             let sums =
                 sums(step, biases, &segment, first, &input[segment.input + place * distances.place..], distances);
-            let results = &mut output[segment.output + place * channels_of(step) + first..][..N];
-            for (lane, (result, sum)) in results.iter_mut().zip(sums).enumerate() {
-                *result = step.epilogue.to_i8(sum, first + lane);
-            }
+            let results = output[segment.output + place * channels_of(step) + first..].first_chunk_mut();
+            let Some(results) = results else { return };
+            step.epilogue.requantize(sums, first, results);
         }
     });
 }
@@ -53,16 +54,15 @@ fn sums<const N: usize>(
     let (channels, zero_point) = (channels_of(step), i32::from(step.input_zero_point));
     let [ky, kx] = &segment.taps;
     for (row, ky) in ky.clone().enumerate() {
-        let activations = input[row * distances.row + first..].chunks(distances.tap);
-        let weights = step.weights[(ky * usize::from(step.kernel[1]) + kx.start) * channels + first..].chunks(channels);
-        for (activations, weights) in activations.zip(weights).take(kx.len()) {
-            let (Some(activations), Some(weights)) = (activations.first_chunk::<N>(), weights.first_chunk::<N>())
-            else {
-                break;
-            };
+        let mut from = row * distances.row + first;
+        let mut tap = (ky * usize::from(step.kernel[1]) + kx.start) * channels + first;
+        for _ in kx.clone() {
+            let (activations, weights) = (&input[from..from + N], &step.weights[tap..tap + N]);
             for (sum, (&activation, &weight)) in sums.iter_mut().zip(activations.iter().zip(weights)) {
                 *sum = sum.wrapping_add((i32::from(activation) - zero_point) * i32::from(weight));
             }
+            from += distances.tap;
+            tap += channels;
         }
     }
     sums

@@ -21,11 +21,15 @@ mod rows;
 pub(super) mod transpose_conv2d;
 pub(super) mod window;
 
-#[cfg(any(kernels = "armv6m", kernels = "portable"))]
+#[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
 pub(crate) use super::int8::{channel::channels, conv2d::conv2d as conv2d_i8};
 
 /// Copies a run of activations.
-#[cfg(any(kernels = "armv6m", kernels = "portable"))]
+#[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
 pub(crate) fn copy(from: &[i8], to: &mut [i8]) {
     to.copy_from_slice(from);
 }
+
+/// Rows of weights that are multiplied together.
+#[cfg(kernels = "portable")]
+pub(crate) const ROWS: usize = 4;
