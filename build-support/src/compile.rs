@@ -7,7 +7,7 @@ use crate::files::{Folder, Outputs, hash_file, hex};
 use crate::frontend::{self, Model};
 use crate::graph::{Element, Graph, ValueId};
 use crate::lock::{self, LockFile, Origin};
-use crate::quantize::{QuantGraph, QuantParams, quantize};
+use crate::quantize::{Params, QuantGraph, QuantParams, quantize};
 use crate::scan::Site;
 use crate::{emit, lower, manifest, passes, plan, report, tosa, vgf};
 use quantize_runtime::vgf::Vgf;
@@ -178,7 +178,7 @@ pub(crate) fn site(site: &Site, sources: Sources, lock: &LockFile, folder: &Fold
     if is_from_samples {
         sources.are_unchanged()?;
     }
-    let mut head = Head {
+    let head = Head {
         version: VERSION,
         attribute: site.written.clone(),
         effective: site.attr.to_string(),
@@ -188,32 +188,36 @@ pub(crate) fn site(site: &Site, sources: Sources, lock: &LockFile, folder: &Fold
         diagnostics: as_written(site, diagnostics),
         ..Head::default()
     };
-    let (mut body, mut outputs) = (Body::default(), Outputs::default());
-    let code_file = format!("{}.rs", site.stem);
-    match outcome {
-        Outcome::Complete(product) => {
-            let Product { vgf, emitted: emit::Emitted { code, exports, docs }, body: all, lock } = *product;
-            outputs.code = Some(code.into_bytes());
-            outputs.vgf = Some(vgf);
-            outputs.lock = lock.as_ref().map(|model| schema::to_toml([model]).into_bytes());
-            head = Head { code: Some(code_file), exports, docs, ..head };
-            head.hashes.parameters = lock.as_ref().map(schema::Model::checksum);
-            body = all;
-        }
-        Outcome::Interface(emit::Emitted { code, exports, docs }) => {
-            outputs.code = Some(code.into_bytes());
-            head = Head { code: Some(code_file), exports, docs, ..head };
-        }
-        Outcome::Unknown => {
-            if let Some((last, files)) = last(site, &sources, folder) {
-                outputs = Outputs { lock: None, ..files };
-                head = Head { code: last.code, exports: last.exports, docs: last.docs, ..head };
-            }
-        }
-    }
-    outputs.manifest = Manifest { head: head.clone(), body }.to_toml().into_bytes();
+    let (head, outputs) = files(site, head, outcome, folder);
     folder.write(&site.stem, &outputs)?;
     Ok(built(head, outputs.lock.is_some(), sources))
+}
+
+/// What is written about a model, with the manifest's head as written. Where not even the interface is known it is what an
+/// earlier build left.
+fn files(site: &Site, mut head: Head, outcome: Outcome, folder: &Folder) -> (Head, Outputs) {
+    let (mut body, mut outputs) = (Body::default(), Outputs::default());
+    let emitted = match outcome {
+        Outcome::Complete(product) => {
+            let Product { vgf, emitted, body: all, lock } = *product;
+            head.hashes.parameters = lock.as_ref().map(schema::Model::checksum);
+            outputs.lock = lock.as_ref().map(|model| schema::to_toml([model]).into_bytes());
+            outputs.vgf = Some(vgf);
+            body = all;
+            Some(emitted)
+        }
+        Outcome::Interface(emitted) => Some(emitted),
+        Outcome::Unknown => None,
+    };
+    if let Some(emit::Emitted { code, exports, docs }) = emitted {
+        outputs.code = Some(code.into_bytes());
+        head = Head { code: Some(format!("{}.rs", site.stem)), exports, docs, ..head };
+    } else if let Some((last, files)) = last(site, &head, folder) {
+        outputs = Outputs { lock: None, ..files };
+        head = Head { code: last.code, exports: last.exports, docs: last.docs, ..head };
+    }
+    outputs.manifest = Manifest { head: head.clone(), body }.to_toml().into_bytes();
+    (head, outputs)
 }
 
 /// What is wrong with the attribute as written, in that of its arguments that users see.
@@ -243,8 +247,8 @@ fn current(site: &Site, sources: &Sources, origin: &Origin<'_>, folder: &Folder)
 }
 
 /// What an earlier build left for the struct: its code tells what the struct was like.
-fn last(site: &Site, sources: &Sources, folder: &Folder) -> Option<(Head, Outputs)> {
-    written(site, folder).filter(|(head, _)| head.source == site.source && head.hashes.tool == sources.hashes.tool)
+fn last(site: &Site, now: &Head, folder: &Folder) -> Option<(Head, Outputs)> {
+    written(site, folder).filter(|(head, _)| head.source == now.source && head.hashes.tool == now.hashes.tool)
 }
 
 fn written(site: &Site, folder: &Folder) -> Option<(Head, Outputs)> {
@@ -315,48 +319,18 @@ fn generate(
             None
         }
     };
-    let mut wrong_rules = Diagnostics::default();
-    recipe.complete_types(&graph, &mut wrong_rules);
-    let imported = Known::new(&graph);
-    let before = report::Decisions::new(&graph, &annotate(&graph, &recipe), &recipe);
-    passes::run(&mut graph, &recipe);
-    recipe.check(&imported, &graph, &mut wrong_rules);
-    let annotation = annotate(&graph, &recipe);
-    // What a misspelt rule was for would be reported as left in float, or as what cannot be lowered.
-    let are_rules_known = site.is_complete && !wrong_rules.has_errors();
-    if are_rules_known {
-        if annotation.observers.is_empty() {
-            let advice = site.spelling("global = int8", ".global(Config::int8())");
-            diagnostics.error(ArgPath::Attribute, format!("no rule quantizes anything: write `{advice}`"));
-        } else {
-            diagnostics.extend(report::float_operators(&graph, &annotation, &recipe));
-            diagnostics.extend(report::shadowed_rules(attr, &recipe, &before, (&graph, &annotation)));
-        }
-    }
-    diagnostics.extend(wrong_rules);
-
-    let entry = origin.entry().filter(|_| !is_quantized);
-    let (mut warnings, mut samples) = (Vec::new(), 0);
-    let params = match (dataset, entry) {
-        _ if diagnostics.has_errors() || !site.is_complete => None,
-        (Some(mut dataset), _) => observe(&graph, &annotation, &mut dataset)
-            .map(|calibrated| {
-                warnings = report::samples(&graph, &annotation, &calibrated);
-                samples = calibrated.samples;
-                calibrated.params
-            })
-            .map_err(|message| diagnostics.error(ArgPath::Calibration, message))
-            .ok(),
-        (None, Some(entry)) => lock::params(entry, &graph, &annotation)
-            .map_err(|message| diagnostics.error(ArgPath::Attribute, message))
-            .ok(),
-        (None, None) => Some(calibrate::given(&graph, &annotation)),
+    let Some(annotation) = decide(site, &mut graph, &mut recipe, diagnostics) else {
+        let annotation = annotate(&graph, recipe.default_global());
+        return Outcome::Interface(declare(site, &trial(graph, &annotation)));
     };
-    let Some(params) = params else {
-        if !are_rules_known || annotation.observers.is_empty() {
-            let annotation = annotate(&graph, recipe.default_global());
-            return Outcome::Interface(declare(site, &trial(graph, &annotation)));
+    let entry = origin.entry().filter(|_| !is_quantized);
+    let params = match diagnostics.has_errors() || !site.is_complete {
+        true => None,
+        false => {
+            parameters(&graph, &annotation, dataset, entry).map_err(|(at, message)| diagnostics.error(at, message)).ok()
         }
+    };
+    let Some(Parameters { params, warnings, samples }) = params else {
         let network = trial(graph, &annotation);
         if let Err(errors) = write_vgf(&network, attr.profile.unwrap_or_default()) {
             diagnostics.error(ArgPath::Model, errors.join("\n"));
@@ -375,38 +349,97 @@ fn generate(
     for warning in lock.iter().flat_map(|model| &model.warnings) {
         diagnostics.warning(warning.at.clone(), &warning.message);
     }
-    let (valid, image) = match write_vgf(&network, attr.profile.unwrap_or_default()) {
-        Ok(written) => written,
-        Err(errors) => {
-            diagnostics.error(ArgPath::Model, errors.join("\n"));
-            return Outcome::Interface(declare(site, &network));
+    match program(site, &network, (&annotation, &params, &recipe)) {
+        Ok(Program { vgf, emitted, body }) => {
+            let macs = body.size.as_ref().map_or(0, |size| size.macs);
+            report::unoptimized(&site.name, macs * samples);
+            Outcome::Complete(Box::new(Product { vgf, emitted, body, lock }))
         }
-    };
+        Err(message) => {
+            diagnostics.error(ArgPath::Model, message);
+            Outcome::Interface(declare(site, &network))
+        }
+    }
+}
 
-    // From here on only the file that was just written counts.
+/// What each rule decides about, after the passes; `None` where the rules do not tell how anything is quantized.
+fn decide(site: &Site, graph: &mut Graph, recipe: &mut Recipe, diagnostics: &mut Diagnostics) -> Option<Annotation> {
+    let mut wrong_rules = Diagnostics::default();
+    recipe.complete_types(graph, &mut wrong_rules);
+    let imported = Known::new(graph);
+    let before = report::Decisions::new(graph, &annotate(graph, recipe), recipe);
+    passes::run(graph, recipe);
+    recipe.check(&imported, graph, &mut wrong_rules);
+    let annotation = annotate(graph, recipe);
+    // What a misspelt rule was for would be reported as left in float, or as what cannot be lowered.
+    let are_rules_known = site.is_complete && !wrong_rules.has_errors();
+    let is_anything_quantized = !annotation.observers.is_empty();
+    if are_rules_known && is_anything_quantized {
+        diagnostics.extend(report::float_operators(graph, &annotation, recipe));
+        diagnostics.extend(report::shadowed_rules(&site.attr, recipe, &before, (graph, &annotation)));
+    } else if are_rules_known {
+        let advice = site.spelling("global = int8", ".global(Config::int8())");
+        diagnostics.error(ArgPath::Attribute, format!("no rule quantizes anything: write `{advice}`"));
+    }
+    diagnostics.extend(wrong_rules);
+    (are_rules_known && is_anything_quantized).then_some(annotation)
+}
+
+/// The parameters of a network, and what finding them has shown.
+struct Parameters {
+    params: Params,
+    warnings: Vec<schema::Warning>,
+    /// How many samples were computed.
+    samples: u64,
+}
+
+/// From the samples or the entry of the lock file; without either the model brings them.
+fn parameters(
+    graph: &Graph,
+    annotation: &Annotation,
+    dataset: Option<Dataset>,
+    entry: Option<&schema::Entry>,
+) -> Result<Parameters, (ArgPath, String)> {
+    let (mut warnings, mut samples) = (Vec::new(), 0);
+    let params = match (dataset, entry) {
+        (Some(mut dataset), _) => {
+            let calibrated =
+                observe(graph, annotation, &mut dataset).map_err(|message| (ArgPath::Calibration, message))?;
+            warnings = report::samples(graph, annotation, &calibrated);
+            samples = calibrated.samples;
+            calibrated.params
+        }
+        (None, Some(entry)) => {
+            lock::params(entry, graph, annotation).map_err(|message| (ArgPath::Attribute, message))?
+        }
+        (None, None) => calibrate::given(graph, annotation),
+    };
+    Ok(Parameters { params, warnings, samples })
+}
+
+/// What the network is for a device and for people.
+struct Program {
+    vgf: Vec<u8>,
+    emitted: emit::Emitted,
+    body: Body,
+}
+
+/// The stages behind quantization: once the file is written, only what is in it counts.
+fn program(
+    site: &Site,
+    network: &QuantGraph,
+    (annotation, params, recipe): (&Annotation, &Params, &Recipe),
+) -> Result<Program, String> {
+    let (valid, image) =
+        write_vgf(network, site.attr.profile.unwrap_or_default()).map_err(|errors| errors.join("\n"))?;
     let decoded = Vgf::new(image.as_bytes()).and_then(|file| file.graph());
     let decoded = decoded.expect("quantize-build writes files that quantize-runtime reads");
-    let plan = match plan::plan(&decoded) {
-        Ok(plan) => plan,
-        Err(error) => {
-            diagnostics.error(ArgPath::Model, error);
-            return Outcome::Interface(declare(site, &network));
-        }
-    };
-    report::unoptimized(&site.name, plan.macs * samples);
-    let interface = interface(site, &network);
-    let program = emit::Program { file: image.as_bytes(), graph: &decoded, labels: valid.labels(), plan: &plan };
-    let emitted = emit::emit(&interface, program, &format!("{}.vgf", site.stem));
-    let body = manifest::body(
-        &network,
-        &annotation,
-        &params,
-        &recipe,
-        &plan,
-        (&decoded, valid.labels()),
-        image.as_bytes().len(),
-    );
-    Outcome::Complete(Box::new(Product { vgf: image.as_bytes().to_vec(), emitted, body, lock }))
+    let plan = plan::plan(&decoded)?;
+    let vgf = image.as_bytes().to_vec();
+    let program = emit::Program { file: &vgf, graph: &decoded, labels: valid.labels(), plan: &plan };
+    let emitted = emit::emit(&interface(site, network), program, &format!("{}.vgf", site.stem));
+    let body = manifest::body(network, annotation, params, recipe, &plan, (&decoded, valid.labels()), vgf.len());
+    Ok(Program { vgf, emitted, body })
 }
 
 /// The network with scale 1 for every tensor: all that does not depend on samples is as it will be.

@@ -1,5 +1,6 @@
 //! The output folder: files are replaced as a whole, and used again only where they are what this program wrote.
 
+use quantize_syntax::lock::{Key, VARIANTS, variants_to_toml};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -83,6 +84,11 @@ impl Folder {
         format!("program {}\n{hashes}", self.program)
     }
 
+    /// Notes which models any build of the same sources may have.
+    pub(crate) fn write_variants(&self, variants: &[Key]) -> io::Result<()> {
+        replace(&self.path(VARIANTS), variants_to_toml(variants).as_bytes())
+    }
+
     /// Removes what other attributes left, files of other stems; the rest, sorted, is not newer than the newest of `sources`.
     ///
     /// Cargo takes what is newer than the start of the build script for a change. Files with a time before that can be watched,
@@ -93,7 +99,8 @@ impl Folder {
         let newest = times.max().unwrap_or(SystemTime::UNIX_EPOCH);
         let mut kept = Vec::new();
         for file in files(&self.path)? {
-            if !file.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| stems.contains(&stem)) {
+            let is_of_model = file.file_stem().and_then(|stem| stem.to_str()).is_some_and(|stem| stems.contains(&stem));
+            if !is_of_model && file != self.path(VARIANTS) {
                 remove(&file)?;
                 continue;
             }

@@ -12,6 +12,7 @@
 
 pub mod annotate;
 pub mod calibrate;
+mod cargo;
 pub mod compile;
 pub mod compiler;
 pub mod config;
@@ -36,7 +37,9 @@ pub use compiler::Compiler;
 use files::Folder;
 use lock::{LockFile, Mode};
 use quantize_syntax::diagnostic::list;
-use quantize_syntax::{Diagnostic, Level};
+use quantize_syntax::{Diagnostic, Level, manifest::FOLDER};
+use scan::{Scan, cfg::Cfg};
+use settings::Settings;
 use std::env;
 use std::path::{Path, PathBuf};
 
@@ -56,92 +59,91 @@ pub fn compile() {
 }
 
 fn run(compiler: &Compiler) {
-    let variable = |name| {
-        let value = env::var_os(name).unwrap_or_else(|| panic!("quantize_build compiles in build.rs only: no {name}"));
-        PathBuf::from(value)
-    };
     let crate_folder = variable("CARGO_MANIFEST_DIR");
-    let folder =
-        Folder::open(&variable("OUT_DIR").join(quantize_syntax::manifest::FOLDER)).unwrap_or_else(|error| fail(&error));
-
-    let cfg = scan::cfg::Cfg::from_env();
+    let folder = Folder::open(&variable("OUT_DIR").join(FOLDER)).unwrap_or_else(|error| fail(&error));
+    let cfg = Cfg::from_env();
     let mut scan = compiler.sites(&crate_folder, &cfg);
-    let settings = settings::Settings::read(&crate_folder, &cfg)
-        .unwrap_or_else(|error| panic!("cannot read quantize.toml: {error}"));
-    settings.variables.iter().for_each(|variable| println!("cargo::rerun-if-env-changed={variable}"));
-    for mistake in settings.mistakes() {
-        println!("cargo::error={}", one_line(&mistake));
-    }
-    let is_sound = settings.mistakes().next().is_none();
-    // What is misspelt may be a use.
-    for warning in settings.unused(&scan).iter().filter(|_| is_sound) {
-        println!("cargo::warning={}", one_line(warning));
-    }
-    for error in &scan.errors {
-        println!("cargo::error={}", one_line(error));
-    }
-    if scan.sites.is_empty() && scan.absent.is_empty() && scan.errors.is_empty() {
-        println!(
-            "cargo::warning=build.rs calls quantize_build, but no #[quantize(…)] was found in the crate and no model is named"
-        );
-    }
-    println!("cargo::rerun-if-env-changed={}", lock::VARIABLE);
-    let mode = Mode::from_env().unwrap_or_else(|error| {
-        println!("cargo::error={error}");
-        Mode::Use
-    });
-    let lock = LockFile::read(&crate_folder, mode);
+    let settings =
+        Settings::read(&crate_folder, &cfg).unwrap_or_else(|error| panic!("cannot read quantize.toml: {error}"));
+    let lock = read_lock(&crate_folder);
+    report_crate(&scan, &settings);
+
+    let variants = settings.variants(&scan);
     let mut watched = scan.files.clone();
     watched.extend(settings.path.clone());
     watched.extend(lock.watched().map(Path::to_owned));
     let (mut kept, mut calibrated) = (Vec::new(), Vec::new());
     for site in &mut scan.sites {
         kept.push(site.stem.clone());
-        if !is_sound && settings.concerns(site) {
+        if !settings.is_sound() && settings.concerns(site) {
             continue;
         }
         settings.apply(site);
         let sources = compile::Sources::read(&crate_folder, &site.attr);
         let built = compile::site(site, sources, &lock, &folder).unwrap_or_else(|error| fail(&error));
         watched.extend(built.watched);
-        if built.is_calibrated {
-            calibrated.push(format!("`{}`", site.name));
-        }
-        for Diagnostic { level, message, .. } in &built.head.diagnostics {
-            match level {
-                Level::Warning => println!("cargo::warning={}: {}", site.name, one_line(message)),
-                // After an error of the scan or of quantize.toml the compiler does not get as far as the macro, which would raise it.
-                Level::Error if !scan.errors.is_empty() || !is_sound => {
-                    println!("cargo::error={}: {}", site.name, one_line(message))
-                }
-                Level::Error => {}
-            }
-        }
+        calibrated.extend(built.is_calibrated.then(|| format!("`{}`", site.name)));
+        report_model(&site.name, &built.head.diagnostics, scan.errors.is_empty() && settings.is_sound());
     }
     if lock.is_wanted() && !calibrated.is_empty() {
-        println!(
-            "cargo::warning={}: no entry for {}, calibrated from samples; `cargo quantize lock` (package cargo-quantize) writes \
-             it, so that builds need no samples",
+        cargo::warning(&format!(
+            "{}: no entry for {}, calibrated from samples; `cargo quantize lock` (package cargo-quantize) writes it, so that \
+             builds need no samples",
             quantize_syntax::lock::FILE,
             list(&calibrated, 8)
-        );
+        ));
     }
     let kept: Vec<&str> = kept.iter().map(String::as_str).collect();
-    watched.extend(folder.finish(&kept, &watched).unwrap_or_else(|error| fail(&error)));
-    watched.iter().for_each(|file| rerun_if_changed(file));
+    let written = folder.write_variants(&variants).and_then(|()| folder.finish(&kept, &watched));
+    watched.extend(written.unwrap_or_else(|error| fail(&error)));
+    watched.iter().for_each(|file| cargo::rerun_if_changed(file));
 }
 
-fn rerun_if_changed(file: &Path) {
-    println!("cargo::rerun-if-changed={}", file.display());
+/// A folder that Cargo names.
+fn variable(name: &str) -> PathBuf {
+    let value = env::var_os(name).unwrap_or_else(|| panic!("quantize_build compiles in build.rs only: no {name}"));
+    PathBuf::from(value)
 }
 
-/// Cargo's directives end with the line.
-fn one_line(message: &str) -> String {
-    message.lines().map(str::trim).collect::<Vec<_>>().join("; ")
+/// The lock file, as far as the environment asks for it.
+fn read_lock(crate_folder: &Path) -> LockFile {
+    cargo::rerun_if_env_changed(lock::VARIABLE);
+    let mode = Mode::from_env().unwrap_or_else(|error| {
+        cargo::error(&error);
+        Mode::Use
+    });
+    LockFile::read(crate_folder, mode)
+}
+
+/// What concerns no model alone, which the macro cannot raise.
+fn report_crate(scan: &Scan, settings: &Settings) {
+    settings.variables.iter().for_each(|variable| cargo::rerun_if_env_changed(variable));
+    settings.mistakes().for_each(|mistake| cargo::error(&mistake));
+    // What is misspelt may be a use.
+    if settings.is_sound() {
+        settings.unused(scan).iter().for_each(|warning| cargo::warning(warning));
+    }
+    scan.errors.iter().for_each(|error| cargo::error(error));
+    if scan.sites.is_empty() && scan.absent.is_empty() && scan.errors.is_empty() {
+        cargo::warning(
+            "build.rs calls quantize_build, but no #[quantize(…)] was found in the crate and no model is named",
+        );
+    }
+}
+
+/// The warnings of a model; its errors too where the compiler does not get as far as the macro, which would raise them.
+fn report_model(name: &str, diagnostics: &[Diagnostic], is_compiled: bool) {
+    for Diagnostic { level, message, .. } in diagnostics {
+        match level {
+            Level::Warning => cargo::warning(&format!("{name}: {message}")),
+            Level::Error if !is_compiled => cargo::error(&format!("{name}: {message}")),
+            Level::Error => {}
+        }
+    }
 }
 
 /// Ends the build script, so that Cargo runs it again at the next build.
 fn fail(error: &std::io::Error) -> ! {
-    println!("cargo::error={}", one_line(&error.to_string()));
+    cargo::error(&error.to_string());
     std::process::exit(1)
 }

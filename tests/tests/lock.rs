@@ -153,13 +153,14 @@ fn the_environment_can_require_or_ignore_the_lock() {
 fn variants_of_other_features_are_kept() {
     let fixture = user_crate("lock/features");
     let toml = fs::read_to_string(fixture.path("Cargo.toml")).expect("the fixture has one");
-    fixture.write("Cargo.toml", toml + "\n[features]\nsmall = []\n");
+    fixture.write("Cargo.toml", toml + "\n[features]\nsmall = []\ntiny = []\n");
     let attribute = |condition: &str, config: &str| {
         let arguments = ARGUMENTS.replace("global = int8", &format!("global = {config}"));
         format!("#[cfg_attr({condition}, quantize_runtime::quantize({arguments}))]\n")
     };
     let attributes = attribute("feature = \"small\"", "a8w4") + &attribute("not(feature = \"small\")", "int8");
-    fixture.write("src/lib.rs", attributes + "pub struct Net;\n");
+    let source = attributes + "pub struct Net;\n";
+    fixture.write("src/lib.rs", &source);
     lock(&fixture, &[]);
     let said = lock(&fixture, &["--features", "small"]);
     assert!(said.contains("feature = \"small\"): new") && said.contains("not built now, kept"), "{said}");
@@ -168,10 +169,40 @@ fn variants_of_other_features_are_kept() {
     let small = fixture.build_with(&mut fixture.command(&["build", "--features", "small"])).output("Net.vgf");
     assert!(plain != small, "both variants are the same network");
 
-    fixture.write("src/lib.rs", structure("Net", ARGUMENTS));
+    // Conditions that no build of the sources has any more, although they still have the struct.
+    fixture.write("src/lib.rs", source.replace("small", "tiny"));
     fixture.write("models/calib.npy", samples(1.0));
     let said = lock(&fixture, &[]);
     assert_eq!(said.matches("): removed").count(), 2, "{said}");
+    assert!(said.contains("not(feature = \"tiny\")): new"), "{said}");
+}
+
+#[test]
+fn variants_of_other_profiles_are_kept() {
+    let fixture = user_crate("lock/profiles");
+    let attribute = structure("Net", "model = \"models/net.onnx\", calibration = \"models/calib.npy\"");
+    let script = "use quantize_build::compiler::{Compiler, Config, Model};\n\nfn main() {\n    \
+                  let mut models = Compiler::new().scan();\n    \
+                  if std::env::var(\"MODE\").is_ok() {\n        \
+                  let net = Model::new(\"models/net.onnx\").calibration(\"models/calib.npy\").profile_from(\"wide\");\n        \
+                  models = models.model(\"Named\", net);\n    }\n    models.compile();\n}\n";
+    let settings = "[profile.narrow]\nglobal = \"int8\"\n[profile.wide]\nglobal = \"a16w8\"\n\
+                    [[select]]\nenv = \"MODE\"\n[[select]]\nprofile = \"narrow\"\n";
+    fixture.write("build.rs", script);
+    fixture.write("src/lib.rs", &attribute);
+    fixture.write("quantize.toml", settings);
+    outside::run(lock_command(&fixture, &[]).env("MODE", "wide"));
+    let said = lock(&fixture, &[]);
+    for line in [
+        "`Net` (src/lib.rs, profile = \"narrow\"): new",
+        "`Net` (src/lib.rs, profile = \"wide\"): not built now, kept",
+        "`Named` (build.rs): not built now, kept",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    fixture.write("build.rs", script.replace("\"Named\"", "\"Other\""));
+    fixture.write("quantize.toml", settings.replace("[[select]]\nenv = \"MODE\"\n", ""));
+    assert_eq!(lock(&fixture, &[]).matches("): removed").count(), 2);
 }
 
 #[test]

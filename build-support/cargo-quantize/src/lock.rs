@@ -3,10 +3,10 @@
 use crate::cargo::{self, Member, Options};
 use crate::difference;
 use clap::Args;
-use quantize_syntax::lock::{self, Entry, FILE, Key, Model};
-use quantize_syntax::manifest::{FOLDER, Head};
+use quantize_syntax::lock::{self, Entry, FILE, Key, Model, VARIANTS};
+use quantize_syntax::manifest::{BUILD_SCRIPT, FOLDER, Head};
 use quantize_syntax::{Diagnostic, Level};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::{env, fs, io};
@@ -37,7 +37,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     for member in &members {
         match calibrated(member) {
             Ok(None) => {}
-            Ok(Some(models)) => plans.push(Plan::new(&member.folder, models)?),
+            Ok(Some(results)) => plans.push(Plan::new(&member.folder, results)?),
             Err(problem) => errors.push(format!("{}: {problem}", member.name)),
         }
     }
@@ -57,27 +57,42 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, String> {
     Ok(if fails { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// What the build scripts of a package left.
+#[derive(Default)]
+struct Results {
+    /// What was calibrated.
+    models: BTreeMap<Key, Model>,
+    /// Which models any build of the same sources may have.
+    variants: BTreeSet<Key>,
+}
+
 /// What the build scripts of a package found; `None` where they are not ours.
-fn calibrated(member: &Member) -> Result<Option<Vec<Model>>, String> {
+fn calibrated(member: &Member) -> Result<Option<Results>, String> {
     let folders: Vec<PathBuf> = member.out_dirs.iter().map(|out_dir| out_dir.join(FOLDER)).collect();
-    if !folders.iter().any(|folder| folder.is_dir()) {
-        return Ok(None);
+    let folders: Vec<&PathBuf> = folders.iter().filter(|folder| folder.is_dir()).collect();
+    let mut results = Results::default();
+    for folder in &folders {
+        for file in files(folder)? {
+            results.add(&file)?;
+        }
     }
-    let mut models: BTreeMap<Key, Model> = BTreeMap::new();
-    for file in folders
-        .iter()
-        .filter(|folder| folder.is_dir())
-        .map(|folder| files(folder))
-        .collect::<Result<Vec<_>, _>>()?
-        .concat()
-    {
-        let text = || fs::read_to_string(&file).map_err(|error| format!("cannot read {}: {error}", file.display()));
+    Ok((!folders.is_empty()).then_some(results))
+}
+
+impl Results {
+    /// Adds what a file says. Code and networks are of no interest here.
+    fn add(&mut self, file: &Path) -> Result<(), String> {
+        let text = || fs::read_to_string(file).map_err(|error| format!("cannot read {}: {error}", file.display()));
         let unreadable = |reason: String| {
             format!(
                 "cannot read {}: {reason}; use the same version of cargo-quantize as of quantize-build",
                 file.display()
             )
         };
+        if file.file_name().is_some_and(|name| name == VARIANTS) {
+            self.variants.extend(lock::parse_variants(&text()?).map_err(unreadable)?);
+            return Ok(());
+        }
         match file.extension().and_then(|extension| extension.to_str()) {
             Some("toml") => {
                 let head = Head::parse(&text()?).map_err(unreadable)?;
@@ -92,15 +107,26 @@ fn calibrated(member: &Member) -> Result<Option<Vec<Model>>, String> {
                 for Entry { model, .. } in entries {
                     let key = model.key.clone();
                     let description = key.describe();
-                    if models.insert(key, model.clone()).is_some_and(|other| other != model) {
+                    if self.models.insert(key, model.clone()).is_some_and(|other| other != model) {
                         return Err(format!("{description} is built twice, with different results"));
                     }
                 }
             }
             _ => {}
         }
+        Ok(())
     }
-    Ok(Some(models.into_values().collect()))
+
+    /// Whether a model that is not built now may be at another time.
+    fn may_be_built(&self, key: &Key, folder: &Path) -> bool {
+        let is_named = || {
+            let script = fs::read_to_string(folder.join(BUILD_SCRIPT));
+            script.is_ok_and(|script| script.contains(&format!("{:?}", key.name)))
+        };
+        // A build script names models when it likes.
+        let is_possible = self.variants.contains(key) || key.source == BUILD_SCRIPT && is_named();
+        is_possible && !self.models.contains_key(key)
+    }
 }
 
 /// The files of a folder, sorted.
@@ -126,7 +152,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(folder: &Path, models: Vec<Model>) -> Result<Self, String> {
+    fn new(folder: &Path, results: Results) -> Result<Self, String> {
         let path = folder.join(FILE);
         let (old, fault) = match fs::read_to_string(&path) {
             Ok(text) => match lock::parse(&text) {
@@ -137,9 +163,9 @@ impl Plan {
             Err(error) => return Err(format!("cannot read {}: {error}", path.display())),
         };
         let others = old.iter().flatten().map(|entry| &entry.model);
-        let kept: Vec<Model> = others.filter(|model| may_be_built(&model.key, &models, folder)).cloned().collect();
+        let kept: Vec<Model> = others.filter(|model| results.may_be_built(&model.key, folder)).cloned().collect();
         let keys = kept.iter().map(|model| model.key.clone()).collect();
-        let mut new: Vec<Model> = models.into_iter().chain(kept).collect();
+        let mut new: Vec<Model> = results.models.into_values().chain(kept).collect();
         new.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(Self { path, fault, old, new, kept: keys })
     }
@@ -195,17 +221,4 @@ impl Plan {
             println!("  {}: removed", entry.model.key.describe());
         }
     }
-}
-
-/// Whether a model that is not built now may be at another time: under another condition, as the sources still have it.
-fn may_be_built(key: &Key, models: &[Model], folder: &Path) -> bool {
-    let same =
-        models.iter().map(|model| &model.key).filter(|other| (&other.name, &other.source) == (&key.name, &key.source));
-    // A configuration without a condition leaves no room for another.
-    if same.clone().any(|other| other == key || other.when.is_none() || key.when.is_none()) {
-        return false;
-    }
-    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
-    fs::read_to_string(folder.join(&key.source))
-        .is_ok_and(|text| text.split(|letter| !is_word(letter)).any(|word| word == key.name))
 }

@@ -9,12 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use quantize_syntax::attr::{Attr, Config};
+use quantize_syntax::lock::Key;
 use quantize_syntax::manifest::source_path;
 use quantize_syntax::{ArgPath, Diagnostics};
 
 use crate::scan::cfg::{Answer, Cfg, explain};
 use crate::scan::{Scan, Site};
-use file::{File, Line, suggestion};
+use file::{File, Line, Selection, suggestion};
 use merge::{Chosen, merge};
 
 pub use merge::Origins;
@@ -104,6 +105,11 @@ impl Settings {
         self.file.mistakes.iter().map(|Line { line, value }| format!("{}:{line}: {value}", self.shown))
     }
 
+    /// Whether there are no mistakes.
+    pub fn is_sound(&self) -> bool {
+        self.file.mistakes.is_empty()
+    }
+
     /// Replaces the attribute as written by that which is meant: with the arguments of the chosen profile, and configurations
     /// instead of their names. What is missing becomes a problem of the site. Where a selection decides about it, the profile is a
     /// part of the site's condition.
@@ -122,12 +128,8 @@ impl Settings {
             }
         };
         self.check_configs(written, &mut problems);
-        let is_for =
-            |line: &&Line<file::Selection>| line.value.models.is_empty() || line.value.models.contains(&site.name);
-        if written.profile_from.is_none() && self.file.selections.iter().any(|line| is_for(&line)) {
-            let profile = chosen.as_ref().map_or_else(|| "none".to_owned(), |chosen| format!("{:?}", chosen.name));
-            let condition = site.when.take().map_or_else(String::new, |when| format!("{when}, "));
-            site.when = Some(format!("{condition}profile = {profile}"));
+        if written.profile_from.is_none() && self.selections_for(&site.name).next().is_some() {
+            site.when = Some(with_profile(site.when.as_deref(), chosen.as_ref().map(|chosen| chosen.name)));
         }
         let (attr, origins) = merge(written, chosen.as_ref(), &self.shown, |name| self.config(name));
         if let (true, Some(profile), false) =
@@ -142,6 +144,49 @@ impl Settings {
         }
         site.is_complete &= !problems.has_errors();
         (site.attr, site.origins, site.problems) = (attr, origins, problems);
+    }
+
+    /// Which models any build of these sources may have, of those that the scan found: each with every profile that a
+    /// selection may choose for it. Sorted.
+    pub(crate) fn variants(&self, scan: &Scan) -> Vec<Key> {
+        let present = scan.sites.iter().map(|site| (&site.name, &site.source, &site.when, &site.attr));
+        let absent = scan.absent.iter().map(|absent| (&absent.name, &absent.source, &absent.when, &absent.attr));
+        let mut keys = BTreeSet::new();
+        for (name, source, when, attr) in present.chain(absent) {
+            let whens = match self.selectable(name).filter(|_| attr.profile_from.is_none()) {
+                None => vec![when.clone()],
+                Some(profiles) => {
+                    profiles.into_iter().map(|profile| Some(with_profile(when.as_deref(), profile))).collect()
+                }
+            };
+            keys.extend(whens.into_iter().map(|when| Key { name: name.clone(), source: source.clone(), when }));
+        }
+        keys.into_iter().collect()
+    }
+
+    /// The selections that may be for this struct.
+    fn selections_for(&self, name: &str) -> impl Iterator<Item = &Selection> {
+        let selections = self.file.selections.iter().map(|line| &line.value);
+        selections
+            .filter(move |selection| selection.models.is_empty() || selection.models.iter().any(|model| model == name))
+    }
+
+    /// The profiles that selections may choose for this struct, `None` for no profile; none at all where no selection is for it.
+    fn selectable(&self, name: &str) -> Option<Vec<Option<&str>>> {
+        let mut profiles = Vec::new();
+        let mut selections = self.selections_for(name).peekable();
+        selections.peek()?;
+        for selection in selections {
+            match &selection.profile {
+                Some(profile) => profiles.push(Some(profile.as_str())),
+                None => profiles.extend(self.file.profiles.keys().map(|profile| Some(profile.as_str()))),
+            }
+            if selection.cfg.is_none() && selection.env.is_none() {
+                return Some(profiles);
+            }
+        }
+        profiles.push(None);
+        Some(profiles)
     }
 
     fn profile(&self, name: &str, at: ArgPath) -> Option<Chosen<'_>> {
@@ -247,6 +292,12 @@ impl Settings {
 
 fn missing(text: &str) -> String {
     format!("there is no {NAME} beside Cargo.toml or the workspace's; write `{text}` in a new one")
+}
+
+/// A condition with the profile that is chosen under it.
+fn with_profile(when: Option<&str>, profile: Option<&str>) -> String {
+    let condition = when.map_or_else(String::new, |when| format!("{when}, "));
+    format!("{condition}profile = {}", profile.map_or_else(|| "none".to_owned(), |profile| format!("{profile:?}")))
 }
 
 /// The file of the crate, else that of its workspace.
@@ -404,6 +455,53 @@ profile = "large"
         assert_eq!(chosen("", &[("SIZE", "other")], "Net"), "unix, profile = none");
         let explicit = applied(&settings(FILE, "tiny", &[]), r#"model = "m", profile_from = "large""#);
         assert!(explicit.when.is_none() && explicit.attr.calibration.is_some());
+    }
+
+    #[test]
+    fn variants_are_what_any_build_may_have() {
+        let text = r#"
+[profile.a]
+[profile.b]
+[[select]]
+cfg = "unix"
+env = "MODE"
+models = ["Net", "Sure"]
+[[select]]
+profile = "b"
+models = ["Sure"]
+"#;
+        let absent = |name: &str, when: Option<&str>| crate::scan::Absent {
+            name: name.to_owned(),
+            attr: site(r#"model = "m""#).attr,
+            when: when.map(str::to_owned),
+            source: "src/lib.rs".to_owned(),
+        };
+        let named = |name: &str, arguments| Site { name: name.to_owned(), ..site(arguments) };
+        let scan = Scan {
+            sites: vec![
+                site(r#"model = "m""#),
+                named("Sure", r#"model = "m""#),
+                named("Fixed", r#"model = "m", profile_from = "a""#),
+            ],
+            absent: vec![absent("Net", Some("windows")), absent("Plain", Some("feature = \"x\""))],
+            ..Scan::default()
+        };
+        let variants = settings(text, "", &[]).variants(&scan);
+        let described: Vec<String> =
+            variants.iter().map(|key| format!("{} {}", key.name, key.when.as_deref().unwrap_or("always"))).collect();
+        let expected = [
+            "Fixed always",
+            "Net profile = \"a\"",
+            "Net profile = \"b\"",
+            "Net profile = none",
+            "Net windows, profile = \"a\"",
+            "Net windows, profile = \"b\"",
+            "Net windows, profile = none",
+            "Plain feature = \"x\"",
+            "Sure profile = \"a\"",
+            "Sure profile = \"b\"",
+        ];
+        assert_eq!(described, expected);
     }
 
     #[test]

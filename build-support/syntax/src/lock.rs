@@ -13,13 +13,17 @@ use crate::path::ArgPath;
 /// Name of the file.
 pub const FILE: &str = "quantize.lock";
 
+/// Name of the file beside the generated code that says which models any build of the crate's sources may have.
+pub const VARIANTS: &str = "quantize.variants";
+
 /// Version of the schema; a reader reads only its own.
 pub const VERSION: u32 = 1;
 
 const HEAD: &str = "# Written by `cargo quantize lock`: with it a build needs no samples. Commit it, do not edit it.\n";
 
 /// Which model an entry is of; a file has at most one entry for each.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Key {
     /// Name of the struct.
     pub name: String,
@@ -131,6 +135,12 @@ impl Key {
         let when = self.when.as_ref().map_or_else(String::new, |when| format!(", {when}"));
         format!("`{}` ({}{when})", self.name, self.source)
     }
+
+    /// The lines of a table that names the model.
+    fn lines(&self) -> String {
+        let when = self.when.as_ref().map_or_else(String::new, |when| format!("when = {}\n", text(when)));
+        format!("name = {}\nsource = {}\n{when}", text(&self.name), text(&self.source))
+    }
 }
 
 impl Model {
@@ -159,10 +169,7 @@ impl Model {
         let warning = |Warning { at, message }: &Warning| {
             format!("{{ at = {}, message = {} }}", text(&at.to_string()), text(message))
         };
-        let mut lines = format!("name = {}\nsource = {}\n", text(&key.name), text(&key.source));
-        if let Some(when) = &key.when {
-            lines += &format!("when = {}\n", text(when));
-        }
+        let mut lines = key.lines();
         lines += &format!("tool = {}\n", text(&inputs.tool));
         list(&mut lines, "configuration", inputs.configuration.iter().map(|argument| text(argument)));
         lines += &format!("model = {}\n", file(&inputs.model));
@@ -205,6 +212,26 @@ pub fn to_toml<'m>(models: impl IntoIterator<Item = &'m Model>) -> String {
     models.sort_by_key(|model| &model.key);
     let entry = |model: &&Model| format!("\n[[model]]\nchecksum = \"{}\"\n{}", model.checksum(), model.lines());
     format!("{HEAD}version = {VERSION}\n{}", models.iter().map(entry).collect::<String>())
+}
+
+/// Text of [`VARIANTS`].
+pub fn variants_to_toml(keys: &[Key]) -> String {
+    keys.iter().map(|key| format!("[[model]]\n{}\n", key.lines())).collect()
+}
+
+/// Reads the text of [`VARIANTS`].
+///
+/// # Errors
+///
+/// A message, when the text is another.
+pub fn parse_variants(text: &str) -> Result<Vec<Key>, String> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Variants {
+        #[serde(default, rename = "model")]
+        models: Vec<Key>,
+    }
+    toml::from_str(text).map(|Variants { models }| models).map_err(|error| error.to_string())
 }
 
 #[derive(Deserialize)]
@@ -428,6 +455,13 @@ mod tests {
         assert_eq!(entries[0].line, line);
         let tensor = text.lines().position(|line| line.contains("\"x\"")).expect("there is a tensor") + 1;
         assert_eq!(entries[0].tensor_lines[0], tensor);
+    }
+
+    #[test]
+    fn variants_read_back() {
+        let keys = [model("A", None).key, model("B", Some("feature = \"a\", profile = none")).key];
+        assert_eq!(parse_variants(&variants_to_toml(&keys)), Ok(keys.to_vec()));
+        assert!(parse_variants("[[model]]\nname = \"A\"\n").is_err_and(|message| message.contains("source")));
     }
 
     #[test]
