@@ -114,6 +114,13 @@ impl Folder {
     }
 }
 
+/// What is wrong with a file that begins like this: it may be what Git LFS leaves in place of one that was not fetched.
+pub(crate) fn pointer(shown: &str, start: &[u8]) -> Option<String> {
+    start
+        .starts_with(b"version https://git-lfs.github.com/spec/")
+        .then(|| format!("`{shown}` is a pointer of Git LFS in place of the file; run `git lfs pull`"))
+}
+
 /// The file has this content afterwards, or what it had before: never a part. An equal file is left as it is.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     if fs::read(path).is_ok_and(|old| old == content) {

@@ -1,9 +1,10 @@
 //! Calibration samples from `.npy` files, one at a time.
 
+use crate::files::pointer;
 use crate::graph::{Data, Element, Type};
 use ndarray::ArrayD;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 /// Samples for all inputs of a model.
@@ -129,7 +130,10 @@ impl NpyReader {
         let file = File::open(path).map_err(|error| format!("cannot read `{shown}`: {error}"))?;
         let length = file.metadata().map_err(|error| format!("cannot read `{shown}`: {error}"))?.len();
         let mut data = BufReader::new(file);
-        let header = read_header(&mut data).ok_or_else(|| format!("`{shown}` is not a .npy file"))?;
+        let pointer = data.fill_buf().ok().and_then(|start| pointer(shown, start));
+        let header = read_header(&mut data).ok_or_else(|| {
+            pointer.unwrap_or_else(|| format!("`{shown}` is not a .npy file; write the samples with `numpy.save`"))
+        })?;
         let (dtype, shape) = parse_header(&header, element).map_err(|problem| format!("`{shown}` {problem}"))?;
         let bytes = shape.iter().try_fold(dtype.size() as u64, |bytes, &dim| bytes.checked_mul(dim as u64));
         if bytes.is_none_or(|bytes| bytes > length) {

@@ -10,6 +10,7 @@ mod unsupported;
 
 pub use shapes::Shapes;
 
+use crate::files::pointer;
 use crate::graph::Graph;
 use quantize_syntax::ArgPath;
 use std::path::{Path, PathBuf};
@@ -100,6 +101,9 @@ impl Model {
 /// Everything that is wrong with the file or not supported, in one list.
 pub fn import(model: &Model, shapes: &Shapes) -> Result<Import, Failure> {
     let Model { shown, bytes, external } = model;
+    if let Some(message) = pointer(shown, bytes) {
+        return Err(vec![message.into()].into());
+    }
     let mut import = match is_archive(bytes) {
         true => pt2::import(shown, bytes, shapes),
         false => onnx::import(shown, bytes, external, shapes),

@@ -50,7 +50,10 @@ pub(super) fn external(bytes: &[u8], folder: &Path) -> External {
 /// All that is wrong or unsupported; unsupported operators grouped by kind, with the nodes that use them.
 pub fn import(shown: &str, bytes: &[u8], external: &External, shapes: &Shapes) -> Result<Import, Failure> {
     let not_onnx = |reason: &str| vec![Problem::from(format!("`{shown}` is not an ONNX model: {reason}"))];
-    let model = proto::Model::decode(bytes).map_err(|error| not_onnx(&error.to_string()))?;
+    let model = proto::Model::decode(bytes).map_err(|error| {
+        let advice = "write one with `torch.onnx.export` or `torch.export.save`";
+        vec![Problem::from(format!("`{shown}` is neither an ONNX model ({error}) nor a `.pt2` file; {advice}"))]
+    })?;
     let (Some(source), Some(_)) = (&model.graph, model.ir_version) else {
         return Err(not_onnx("it has no graph or no IR version").into());
     };
