@@ -581,9 +581,10 @@ fn interface(site: &Site, network: &QuantGraph) -> emit::Interface {
     emit::Interface {
         struct_name: site.name.clone(),
         model_path: site.attr.model.value.clone(),
-        runtime: match site.attr.runtime {
-            Some(_) => format!("super::{RUNTIME_ALIAS}{}", site.name),
-            None => emit::RUNTIME.to_owned(),
+        // A build script does not know the path, which is written where its model is included.
+        runtime: match site.attr.runtime.is_some() || site.is_of_build_script() {
+            true => format!("super::{RUNTIME_ALIAS}{}", site.name),
+            false => emit::RUNTIME.to_owned(),
         },
         inputs: graph.inputs.iter().map(|&id| port(&graph.value(id).name, id, network.stored[id.0 as usize])).collect(),
         outputs: outputs.map(|(output, &params)| port(&output.name, output.value, params)).collect(),

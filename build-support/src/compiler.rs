@@ -115,6 +115,11 @@ impl Model {
         })
     }
 
+    /// The model that this profile of quantize.toml names, see [`Model::profile_from`].
+    pub fn of_profile(name: &str) -> Self {
+        Self::new("").profile_from(name)
+    }
+
     /// Adds a file of samples for a model with one input: an array `[samples, input shape…]` in numpy's format.
     #[must_use]
     pub fn calibration(mut self, file: &str) -> Self {
@@ -146,50 +151,50 @@ impl Model {
 
     /// Configures what no other rule matches; without it such nodes stay in float.
     #[must_use]
-    pub fn global(mut self, config: impl Into<Option<Config>>) -> Self {
-        self.0.global = Some(unplaced(written(config)));
+    pub fn global(mut self, config: impl Into<Choice>) -> Self {
+        self.0.global = Some(unplaced(config.into().0));
         self
     }
 
     /// Configures model inputs and outputs.
     #[must_use]
-    pub fn io(self, config: impl Into<Option<Config>>) -> Self {
+    pub fn io(self, config: impl Into<Choice>) -> Self {
         self.rule(Selector::Io, config)
     }
 
     /// Configures model inputs.
     #[must_use]
-    pub fn input(self, config: impl Into<Option<Config>>) -> Self {
+    pub fn input(self, config: impl Into<Choice>) -> Self {
         self.rule(Selector::Input, config)
     }
 
     /// Configures model outputs.
     #[must_use]
-    pub fn output(self, config: impl Into<Option<Config>>) -> Self {
+    pub fn output(self, config: impl Into<Choice>) -> Self {
         self.rule(Selector::Output, config)
     }
 
     /// Configures the module of this path, such as `blocks.0`, and all inside it.
     #[must_use]
-    pub fn module(self, name: &str, config: impl Into<Option<Config>>) -> Self {
+    pub fn module(self, name: &str, config: impl Into<Choice>) -> Self {
         self.rule(Selector::ModuleName(unplaced(name.to_owned())), config)
     }
 
     /// Configures modules of this class, and all inside them: by its full name, or its last segment where that is unambiguous.
     #[must_use]
-    pub fn module_type(self, class: &str, config: impl Into<Option<Config>>) -> Self {
+    pub fn module_type(self, class: &str, config: impl Into<Choice>) -> Self {
         self.rule(Selector::ModuleType(unplaced(class.to_owned())), config)
     }
 
     /// Configures the operator of this name.
     #[must_use]
-    pub fn node(self, name: &str, config: impl Into<Option<Config>>) -> Self {
+    pub fn node(self, name: &str, config: impl Into<Choice>) -> Self {
         self.rule(Selector::Node(unplaced(name.to_owned())), config)
     }
 
     /// Configures operators of this overload, such as `aten.sigmoid.default`.
     #[must_use]
-    pub fn op(self, target: &str, config: impl Into<Option<Config>>) -> Self {
+    pub fn op(self, target: &str, config: impl Into<Choice>) -> Self {
         self.rule(Selector::Op(unplaced(target.to_owned())), config)
     }
 
@@ -214,8 +219,8 @@ impl Model {
         self
     }
 
-    fn rule(mut self, selector: Selector, config: impl Into<Option<Config>>) -> Self {
-        self.0.rules.push(unplaced(Rule { selector, config: unplaced(written(config)) }));
+    fn rule(mut self, selector: Selector, config: impl Into<Choice>) -> Self {
+        self.0.rules.push(unplaced(Rule { selector, config: unplaced(config.into().0) }));
         self
     }
 
@@ -240,15 +245,33 @@ impl Model {
     }
 }
 
-/// How nodes are quantized; where a method takes one, `None` keeps nodes in float.
+/// What a rule says: a [`Config`], the name of one in quantize.toml, or `None`, which keeps nodes in float.
+#[derive(Clone, Debug)]
+pub struct Choice(attr::Config);
+
+impl From<Config> for Choice {
+    fn from(Config(quantized): Config) -> Self {
+        Self(attr::Config::Quantized(quantized))
+    }
+}
+
+impl From<Option<Config>> for Choice {
+    fn from(config: Option<Config>) -> Self {
+        config.map_or(Self(attr::Config::None), Self::from)
+    }
+}
+
+impl From<&str> for Choice {
+    fn from(name: &str) -> Self {
+        Self(attr::Config::Named(name.to_owned()))
+    }
+}
+
+/// How nodes are quantized.
 ///
 /// Values out of range are errors of the model, raised where it is included.
 #[derive(Clone, Copy, Debug)]
 pub struct Config(Quantized);
-
-fn written(config: impl Into<Option<Config>>) -> attr::Config {
-    config.into().map_or(attr::Config::None, |Config(quantized)| attr::Config::Quantized(quantized))
-}
 
 impl Config {
     const fn of(scheme: Scheme) -> Self {
@@ -329,14 +352,16 @@ mod tests {
             .output(Config::snorm().eps(0.5))
             .module("a.b", Config::a16w8().per_tensor())
             .module_type("ReLU", Config::a8w4().per_channel())
+            .module_type("GELU", "careful")
             .node("linear_1", None)
             .op("aten.relu.default", Config::int8().observer(Observer::Percentile(99.5)))
             .precedence(Precedence::Legacy)
             .profile(Profile::Full)
             .profile_from("small");
-        let expected = r#"model = "m.onnx", calibration = ["a.npy", "b.npy"], shape(x = [1, 3]), global = int8(per_channel), io = None, input = uint8(observer = minmax), output = snorm(per_channel, eps = 0.5), module(name = "a.b", config = a16w8(per_tensor)), module(type = "ReLU", config = a8w4(per_channel)), node(name = "linear_1", config = None), op(target = "aten.relu.default", config = int8(per_channel, observer = percentile(99.5))), precedence = legacy, profile = full, profile_from = "small""#;
+        let expected = r#"model = "m.onnx", calibration = ["a.npy", "b.npy"], shape(x = [1, 3]), global = int8(per_channel), io = None, input = uint8(observer = minmax), output = snorm(per_channel, eps = 0.5), module(name = "a.b", config = a16w8(per_tensor)), module(type = "ReLU", config = a8w4(per_channel)), module(type = "GELU", config = "careful"), node(name = "linear_1", config = None), op(target = "aten.relu.default", config = int8(per_channel, observer = percentile(99.5))), precedence = legacy, profile = full, profile_from = "small""#;
         let site = site(model);
         assert_eq!((site.written.as_str(), site.is_complete), (expected, true));
+        assert_eq!(self::site(Model::of_profile("small")).written, r#"profile_from = "small""#);
         let named = Model::new("m").calibration_of("x", "a.npy").calibration_of("y", "b.npy");
         assert_eq!(self::site(named).written, r#"model = "m", calibration(x = "a.npy", y = "b.npy")"#);
     }

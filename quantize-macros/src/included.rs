@@ -5,10 +5,10 @@ use proc_macro2::{Ident, TokenStream};
 use quantize_syntax::diagnostic::suggestion;
 use quantize_syntax::manifest::{self, BUILD_SCRIPT, Head};
 use quantize_syntax::{Attr, Level};
+use quote::{ToTokens, quote};
 use std::fs;
-use std::path::Path;
 use syn::parse::{Parse, ParseStream};
-use syn::{Attribute, DeriveInput, Error, LitStr, Visibility, parse_quote};
+use syn::{Attribute, DeriveInput, Error, LitStr, Path, Token, Visibility, parse_quote};
 
 /// What stands in the parentheses.
 pub(crate) struct Included {
@@ -16,6 +16,8 @@ pub(crate) struct Included {
     vis: Visibility,
     name: LitStr,
     ident: Ident,
+    /// Path of the runtime crate.
+    runtime: TokenStream,
 }
 
 impl Parse for Included {
@@ -26,24 +28,41 @@ impl Parse for Included {
                 "write the name of a model of build.rs, such as `include_quantized!(\"Kws\")` or `(pub \"Kws\")`";
             Error::new(error.span(), message)
         })?;
-        if !input.is_empty() {
-            return Err(input.error("nothing follows the name; attributes and `pub` stand before it"));
-        }
         let ident = name.parse::<Ident>().map_err(|_| Error::new(name.span(), "a struct cannot have this name"))?;
-        Ok(Self { attrs, vis, name, ident })
+        Ok(Self { attrs, vis, name, ident, runtime: runtime(input)? })
     }
+}
+
+/// What may follow the name: `, crate = firmware::nn`.
+fn runtime(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+    if input.is_empty() {
+        return Ok(quote!(::quantize_runtime));
+    }
+    let path = |input: ParseStream<'_>| {
+        input.parse::<Token![,]>()?;
+        input.parse::<Token![crate]>()?;
+        input.parse::<Token![=]>()?;
+        let path = input.call(Path::parse_mod_style)?;
+        input.parse::<Option<Token![,]>>()?;
+        if input.is_empty() { Ok(path.into_token_stream()) } else { Err(input.error("")) }
+    };
+    path(input).map_err(|error| {
+        let message = "after the name only the path of a renamed runtime crate may follow, such as `, crate = firmware::nn`; \
+                       attributes and `pub` stand before it";
+        Error::new(error.span(), message)
+    })
 }
 
 impl Included {
     pub(crate) fn expand(&self) -> TokenStream {
-        let Self { attrs, vis, name, ident } = self;
+        let Self { attrs, vis, name, ident, runtime } = self;
         let unit: DeriveInput = parse_quote!(#(#attrs)* #vis struct #ident;);
         let head = read(&name.value()).map_err(|message| Error::new(name.span(), message));
         let errors = match &head {
             Ok(head) => self.recorded(head),
             Err(error) => Some(error.clone()),
         };
-        with_errors(&unit, head.ok(), errors, &Runtime::new(None, &unit))
+        with_errors(&unit, head.ok(), errors, &Runtime::imported(runtime, ident))
     }
 
     /// Errors of the build script, each with the call that caused it.
@@ -60,11 +79,12 @@ impl Included {
 
 /// Reads what the build script left for the model.
 fn read(name: &str) -> Result<Head, String> {
-    let folder = results(name)?;
+    let call = format!("quantize_build::Compiler::new().model({name:?}, …).compile()");
+    let folder = results(name, &call)?;
     let Some((file, text)) = manifest::find(&folder, name, Some(BUILD_SCRIPT)) else {
         let names = models(&folder);
         let advice = match names.is_empty() {
-            true => format!("write `quantize_build::Compiler::new().model({name:?}, …).compile()` there"),
+            true => format!("write `{call}` there"),
             false => suggestion(name, &names, "its models are"),
         };
         return Err(format!("`{name}`: {BUILD_SCRIPT} names no model of this name; {advice}"));
@@ -73,10 +93,10 @@ fn read(name: &str) -> Result<Head, String> {
 }
 
 /// The models that the build script names, sorted.
-fn models(folder: &Path) -> Vec<String> {
+fn models(folder: &std::path::Path) -> Vec<String> {
     let files = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let manifests = files.filter(|file| file.extension().is_some_and(|extension| extension == "toml"));
-    let is_named = |file: &Path| {
+    let is_named = |file: &std::path::Path| {
         let text = fs::read_to_string(file).unwrap_or_default();
         Head::parse(&text).is_ok_and(|head| head.source == BUILD_SCRIPT)
     };

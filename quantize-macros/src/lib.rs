@@ -6,7 +6,7 @@ mod unknown;
 use std::env;
 use std::path::{Path, PathBuf};
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use quantize_syntax::attr::Spanned;
 use quantize_syntax::manifest::{self, Head};
 use quantize_syntax::{Attr, Level};
@@ -25,7 +25,7 @@ pub fn quantize(arguments: proc_macro::TokenStream, item: proc_macro::TokenStrea
     let item = TokenStream::from(item);
     let output = match (unit_struct(&item), syn::parse2(item.clone())) {
         (Ok(unit), _) => expand(arguments.into(), &unit),
-        (Err(error), Ok(other)) => unknown::item(&other, &conditions(&other.attrs), &Runtime::new(None, &other), error),
+        (Err(error), Ok(other)) => unknown::item(&other, &conditions(&other.attrs), &Runtime::default(), error),
         (Err(error), Err(_)) => {
             let error = error.into_compile_error();
             quote!(#item #error)
@@ -36,12 +36,13 @@ pub fn quantize(arguments: proc_macro::TokenStream, item: proc_macro::TokenStrea
 
 /// The runner of a model that the build script names: `include_quantized!("Kws")` is `struct Kws`.
 ///
-/// Before the name may stand what may stand before a struct:
+/// Before the name may stand what may stand before a struct, behind it the path of a runtime crate that has another name:
 ///
 /// ```ignore
-/// quantize_runtime::include_quantized!(
+/// firmware::nn::include_quantized!(
 ///     /// Finds the keyword in a second of speech.
-///     pub "Kws"
+///     pub "Kws",
+///     crate = firmware::nn
 /// );
 /// ```
 ///
@@ -98,7 +99,8 @@ fn expand(arguments: TokenStream, unit: &DeriveInput) -> TokenStream {
         }
     };
     let errors = [reading.mistakes, recorded].into_iter().flatten().reduce(join);
-    let runtime = Runtime::new(reading.attr.as_ref().and_then(|attr| attr.runtime.as_ref()), unit);
+    let path = reading.attr.as_ref().and_then(|attr| attr.runtime.as_ref());
+    let runtime = path.map_or_else(Runtime::default, |path| Runtime::imported(&path_at(path), &unit.ident));
     with_errors(unit, head.ok(), errors, &runtime)
 }
 
@@ -147,8 +149,8 @@ fn runner(
     docs: Option<&str>,
 ) -> TokenStream {
     let DeriveInput { attrs, vis, ident, .. } = unit;
-    let Runtime { path, alias } = runtime;
-    let alias = alias.as_ref().map(|alias| quote!(#(#conditions)* #alias));
+    let import = runtime.import.as_ref().map(|import| quote!(#(#conditions)* #import));
+    let runtime = &runtime.name;
     // The blank line parts it from what the user wrote.
     let docs = docs.map(|docs| format!("\n\n{docs}")).map(|docs| quote!(#[doc = #docs]));
     let module = format_ident!("__quantize_{ident}");
@@ -161,10 +163,10 @@ fn runner(
         #(#attrs)*
         #docs
         #vis struct #ident {
-            memory: &'static mut <#ident as #path::Model>::Memory,
+            memory: &'static mut <#ident as #runtime::Model>::Memory,
         }
 
-        #alias
+        #import
 
         // `warnings` does not reach lints that the crate raises to `deny`, hence the groups by name.
         #(#conditions)*
@@ -181,31 +183,40 @@ fn runner(
     }
 }
 
-/// The runtime crate as it is named beside the struct.
+/// The runtime crate.
 struct Runtime {
-    path: TokenStream,
-    /// The name by which generated code, which is in a module of its own, finds one that has another path than usual.
-    alias: Option<TokenStream>,
+    /// How it is named beside the struct.
+    name: TokenStream,
+    /// What gives it this name, where it has another path than usual. Generated code, which is in a module of its own, finds it by the
+    /// name too; and a path that is wrong is one error.
+    import: Option<TokenStream>,
+}
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self { name: quote!(::quantize_runtime), import: None }
+    }
 }
 
 impl Runtime {
-    /// By the attribute's `crate = …`, if there is one.
-    fn new(path: Option<&Spanned<String>>, unit: &DeriveInput) -> Self {
-        let Some(Spanned { value, span }) = path else {
-            return Self { path: quote!(::quantize_runtime), alias: None };
-        };
-        let tokens: TokenStream = value.parse().expect("the parser took it as a path");
-        let path: TokenStream = tokens
-            .into_iter()
-            .map(|mut token| {
-                token.set_span(*span);
-                token
-            })
-            .collect();
-        let name = format_ident!("{}{}", manifest::RUNTIME_ALIAS, unit.ident);
-        let alias = quote!(#[doc(hidden)] #[allow(unused_imports)] use #path as #name;);
-        Self { path, alias: Some(alias) }
+    /// By its path from where the struct is.
+    fn imported(path: &TokenStream, structure: &Ident) -> Self {
+        let name = format_ident!("{}{structure}", manifest::RUNTIME_ALIAS);
+        let import = quote!(#[doc(hidden)] #[allow(unused_imports)] use #path as #name;);
+        Self { name: quote!(#name), import: Some(import) }
     }
+}
+
+/// The path that `crate = …` names, at its place.
+fn path_at(Spanned { value, span }: &Spanned<String>) -> TokenStream {
+    let tokens: TokenStream = value.parse().expect("the parser took it as a path");
+    tokens
+        .into_iter()
+        .map(|mut token| {
+            token.set_span(*span);
+            token
+        })
+        .collect()
 }
 
 /// The `cfg` of the struct, which the compiler has not looked at yet where they stand below the attribute: whatever stands beside
@@ -231,23 +242,22 @@ fn condition(meta: &Meta) -> Option<TokenStream> {
 }
 
 /// The folder of what the build script left, or why there is none.
-fn results(name: &str) -> Result<PathBuf, String> {
+///
+/// `call` is what the build script calls for it.
+fn results(name: &str, call: &str) -> Result<PathBuf, String> {
     let Some(out_dir) = env::var_os("OUT_DIR") else {
-        return Err(format!("`{name}`: this crate has no build.rs, which generates the code\n{}", set_up()));
+        return Err(format!("`{name}`: this crate has no build.rs, which generates the code\n{}", set_up(call)));
     };
     let folder = Path::new(&out_dir).join(manifest::FOLDER);
     match folder.is_dir() {
         true => Ok(folder),
-        false => Err(format!(
-            "`{name}`: build.rs does not call `quantize_build::compile()`, which generates the code\n{}",
-            set_up()
-        )),
+        false => Err(format!("`{name}`: build.rs does not call `{call}`, which generates the code\n{}", set_up(call))),
     }
 }
 
 /// Reads what the build script left for the struct, or says why there is nothing.
 fn read_head(name: &str) -> Result<Head, String> {
-    match manifest::find(&results(name)?, name, source().as_deref()) {
+    match manifest::find(&results(name, "quantize_build::compile()")?, name, source().as_deref()) {
         Some((file, text)) => parse_head(name, &file, &text),
         None => Err(format!(
             "`{name}`: not found by build.rs, which follows the `mod` declarations of the crate's targets\n  \
@@ -268,11 +278,11 @@ fn parse_head(name: &str, file: &Path, text: &str) -> Result<Head, String> {
     })
 }
 
-fn set_up() -> String {
+fn set_up(call: &str) -> String {
     let version = env!("CARGO_PKG_VERSION");
     format!(
         "  write in Cargo.toml:  [build-dependencies]\n                        quantize-build = \"{version}\"\n  \
-         and in build.rs:      fn main() {{ quantize_build::compile() }}"
+         and in build.rs:      fn main() {{ {call} }}"
     )
 }
 

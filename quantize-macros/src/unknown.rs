@@ -14,7 +14,8 @@ pub(crate) fn item(item: &DeriveInput, conditions: &[TokenStream], runtime: &Run
     let DeriveInput { vis, ident, generics, .. } = item;
     let (impl_generics, arguments, bounds) = generics.split_for_impl();
     let error = error.into_compile_error();
-    let runtime = &runtime.path;
+    let import = runtime.import.as_ref().map(|import| quote!(#(#conditions)* #import));
+    let runtime = &runtime.name;
     let module = format_ident!("__quantize_{ident}");
     let types = ["Inputs", "Outputs", "QuantizedInputs", "QuantizedOutputs"].map(|kind| format_ident!("{ident}{kind}"));
     quote! {
@@ -49,6 +50,8 @@ pub(crate) fn item(item: &DeriveInput, conditions: &[TokenStream], runtime: &Run
         #(#conditions)*
         #[allow(unused_imports)]
         #vis use #module::exports::*;
+
+        #import
 
         #(#conditions)*
         impl #impl_generics #runtime::Model for #ident #arguments #bounds {

@@ -200,6 +200,36 @@ fn build_script_and_compiler_agree_on_conditions() {
     assert_eq!(cargo(&fixture, &["run", "--quiet", "--features=small", "--example=small"]), "false");
 }
 
+#[test]
+fn conditions_that_rustflags_set_are_seen() {
+    let source = r#"
+#[cfg_attr(fast, quantize_runtime::quantize(N))]
+#[cfg_attr(not(fast), quantize_runtime::quantize(W))]
+struct Net;
+
+#[cfg(level = "2")]
+#[quantize_runtime::quantize(N)]
+struct Second;
+
+fn main() {
+    print!("{} {}", Net::INPUT.scale < 0.015, Second::ARENA_BYTES > 0);
+}
+"#;
+    let fixture = user_crate("rustflags", &[("src/main.rs", source)]);
+    // With the target named, what runs on the host is compiled without the flags: it is there already.
+    let run = |flags: &str| {
+        let mut cargo = fixture.command(&["run", "--quiet", "--target", "host-tuple"]);
+        cargo.env("RUSTFLAGS", flags).output().expect("Cargo runs")
+    };
+    let set = run("--cfg fast --cfg level=\"2\"");
+    assert_eq!(String::from_utf8_lossy(&set.stdout), "true true", "{}", String::from_utf8_lossy(&set.stderr));
+    // What they do not set may come from the build script's own output.
+    let said = String::from_utf8(run("").stderr).expect("messages are UTF-8");
+    let expected =
+        "src/main.rs:4: whether `Net` has this `quantize` depends on `fast`, which the build script cannot see";
+    assert!(said.contains(expected), "{said}");
+}
+
 const SETTINGS: &str = r#"[config]
 careful = "int8(per_tensor, observer = minmax)"
 
@@ -407,11 +437,15 @@ mod inner {
     pub struct Exported;
 }
 
+nn::include_quantized!("Named", crate = nn);
+
 fn main() {
     static RENAMED: Arena<Renamed> = Arena::new();
     static EXPORTED: Arena<inner::Exported> = Arena::new();
     Renamed::new(RENAMED.take()).run(&[0.0; 4]);
+    static NAMED: Arena<Named> = Arena::new();
     inner::Exported::new(EXPORTED.take()).run_quantized(&[0; 4]);
+    Named::new(NAMED.take()).run(&[0.0; 4]);
     print!("{} {}", Renamed::INPUT.scale < 0.015, inner::Exported::INPUT.scale > 0.015);
 }
 "#;
@@ -429,6 +463,10 @@ fn main() {
     let (head, tail) = manifest.split_once("[dependencies]").expect("it has dependencies");
     let (_, tail) = tail.split_once("[build-dependencies]").expect("it has a build script");
     fixture.write("Cargo.toml", format!("{head}{dependencies}[build-dependencies]{tail}"));
+    let script = "use quantize_build::compiler::{Compiler, Config, Model};\n\nfn main() {\n    let named = \
+                  Model::new(\"models/net.onnx\").calibration(\"models/one.npy\").global(Config::int8());\n    \
+                  Compiler::new().scan().model(\"Named\", named).compile();\n}\n";
+    fixture.write("build.rs", script);
     assert_eq!(cargo(&fixture, &["run", "--quiet"]), "true true");
 }
 

@@ -46,9 +46,14 @@ pub struct Site {
 }
 
 impl Site {
+    /// Whether the build script names the model itself.
+    pub(crate) fn is_of_build_script(&self) -> bool {
+        self.source == manifest::BUILD_SCRIPT
+    }
+
     /// What to write: an argument of the attribute, or the call of a build script that names the model itself.
     pub(crate) fn spelling<'s>(&self, argument: &'s str, call: &'s str) -> &'s str {
-        if self.source == manifest::BUILD_SCRIPT { call } else { argument }
+        if self.is_of_build_script() { call } else { argument }
     }
 }
 

@@ -136,8 +136,9 @@ impl Settings {
             (attr.model.value.is_empty(), &written.profile_from, problems.has_errors())
         {
             let place = self.file.profiles.get(&profile.value).map_or(0, |profile| profile.line);
+            let writer = site.spelling("the attribute", "the build script");
             let message = format!(
-                "neither the attribute nor profile `{}` ({}:{place}) names a model; add `model = \"models/….onnx\"`",
+                "neither {writer} nor profile `{}` ({}:{place}) names a model; add `model = \"models/….onnx\"`",
                 profile.value, self.shown
             );
             problems.error(ArgPath::ProfileFrom, message);
