@@ -2,33 +2,50 @@
 
 use crate::annotate::Annotation;
 use crate::calibrate::Calibrated;
+use crate::cargo;
 use crate::config::{Recipe, Target};
 use crate::graph::{Element, Graph, Node, NodeId, ValueId};
 use crate::ops::{Op, Pattern, clamp::ClampKind};
+use crate::quantize::QuantParams;
 use quantize_syntax::ArgPath;
 use quantize_syntax::attr::{Attr, Observer as Method, Precedence};
 use quantize_syntax::diagnostic::{Diagnostics, alternatives, list};
 use quantize_syntax::lock::Warning;
 use std::collections::BTreeSet;
 
-/// Operators that stay in float although nobody asked for it: why, and what is converted for them at each run.
+/// Operators that stay in float although nobody asked for it: why, and what is converted for them at each run. Those of a rule
+/// that quantizes nothing at all are reported at the rule.
 pub(crate) fn float_operators(graph: &Graph, annotation: &Annotation, recipe: &Recipe) -> Diagnostics {
-    let is_asked_for = |id: NodeId| {
-        let rule = annotation.rule[id.index()];
-        rule.is_none_or(|rule| recipe.rules[rule].config.is_none())
-    };
     let consumers = graph.consumers();
-    let unasked = annotation.float.iter().copied().filter(|&id| !is_asked_for(id));
-    let unasked = unasked.filter(|&id| !graph.node(id).op.is_exact_on_codes());
-    let line = |id: NodeId| {
+    let line = |&id: &NodeId| {
         let node = graph.node(id);
         let cost = conversions(graph, annotation, &consumers, id);
-        format!("`{}`: {}{cost}", node.label(), float_reason(&node.op))
+        format!("\n  `{}`: {}{cost}", node.label(), float_reason(&node.op))
     };
-    let nodes: Vec<String> = unasked.map(line).collect();
+    let is_asked_for = |rule: usize| recipe.rules[rule].config.is_none();
+    let mut nodes: Vec<(NodeId, usize)> = annotation
+        .float
+        .iter()
+        .filter_map(|&id| Some((id, annotation.rule[id.index()]?)))
+        .filter(|&(id, rule)| !is_asked_for(rule) && !graph.node(id).op.is_exact_on_codes())
+        .collect();
     let mut diagnostics = Diagnostics::default();
+    for (index, rule) in recipe.rules.iter().enumerate().filter(|(_, rule)| rule.target != Target::Global) {
+        let decided = annotation.rule.iter().filter(|decided| **decided == Some(index)).count();
+        let (own, others): (Vec<_>, Vec<_>) = nodes.iter().copied().partition(|&(_, rule)| rule == index);
+        if own.is_empty() || own.len() < decided {
+            continue;
+        }
+        let lines: String = own.iter().map(|(id, _)| line(id)).collect();
+        let message = format!(
+            "this rule quantizes nothing: what it decides about stays in float{lines}\n  write `None` as its configuration where that is meant"
+        );
+        diagnostics.warning(rule.argument.clone(), message);
+        nodes = others;
+    }
     if !nodes.is_empty() {
-        diagnostics.warning(ArgPath::Model, format!("operators that stay in float\n  {}", nodes.join("\n  ")));
+        let lines: String = nodes.iter().map(|(id, _)| line(id)).collect();
+        diagnostics.warning(ArgPath::Model, format!("operators that stay in float{lines}"));
     }
     diagnostics
 }
@@ -149,8 +166,11 @@ pub(crate) fn shadowed_rules(
     diagnostics
 }
 
-/// Share of values without a code that is worth a warning.
-const SATURATED: f64 = 0.01;
+/// How many of the same kind a warning shows.
+const SHOWN: usize = 8;
+
+/// Share of what the samples reach, from the smallest value to the largest, below which a range is worth a warning.
+const COVERED: f32 = 0.5;
 
 /// What is odd about the samples; the same for the same samples, so that a lock file can keep it.
 pub(crate) fn samples(graph: &Graph, annotation: &Annotation, calibrated: &Calibrated) -> Vec<Warning> {
@@ -173,37 +193,44 @@ pub(crate) fn samples(graph: &Graph, annotation: &Annotation, calibrated: &Calib
         }
     }
     let producers = graph.producers();
-    let mut stuck = Vec::new();
+    let (mut stuck, mut saturated) = (Vec::new(), Vec::new());
     for (index, observed) in annotation.observers.iter().enumerate() {
-        let Some(id) = producers[observed.value.index()].filter(|_| !is_number(observed.value)) else { continue };
         let Some([min, max]) = seen[index].range() else { continue };
-        let node = graph.node(id);
-        if min == max {
-            constants.extend(node.outputs.iter().copied());
-            let groups = annotation.read[id.index()].iter().flatten();
-            let is_cause = node.inputs.iter().all(|input| !constants.contains(input))
-                && groups.into_iter().all(|group| group.index() == index || !is_constant(seen, group.index()));
-            if is_cause {
-                stuck.push(format!("`{}` ({}) is {min}", node.label(), node.name));
+        let producer = producers[observed.value.index()];
+        if observed.activation.observer == Method::MovingAverage {
+            let QuantParams { qmin, qmax, .. } = params.0[index];
+            let [low, high] = [qmin, qmax].map(|code| params.0[index].dequantize(code));
+            if high - low < COVERED * (max - min) {
+                let value = &graph.value(observed.value).name;
+                let label = producer.map_or_else(|| "input".to_owned(), |id| graph.node(id).label());
+                saturated
+                    .push(format!("`{value}` ({label}) reaches from {min} to {max}, its codes from {low} to {high}"));
             }
         }
-        let is_asked_for = matches!(observed.activation.observer, Method::Percentile(_));
-        let saturated = seen[index].saturated(params.0[index]).unwrap_or(0.0);
-        if saturated > SATURATED && !is_asked_for {
-            let [low, high] = [params.0[index].qmin, params.0[index].qmax].map(|code| params.0[index].dequantize(code));
-            warn(format!(
-                "`{}` ({}) saturates in {:.1} % of its values: they reach from {min} to {max}, its codes from {low} to {high}\n  \
-                 try `observer = minmax` for it, or more samples",
-                node.label(),
-                node.name,
-                100.0 * saturated
-            ));
+        let Some(id) = producer.filter(|_| min == max && !is_number(observed.value)) else { continue };
+        let node = graph.node(id);
+        constants.extend(node.outputs.iter().copied());
+        let groups = annotation.read[id.index()].iter().flatten();
+        let is_cause = node.inputs.iter().all(|input| !constants.contains(input))
+            && groups.into_iter().all(|group| group.index() == index || !is_constant(seen, group.index()));
+        if is_cause {
+            stuck.push(format!("`{}` ({}) is {min}", node.label(), node.name));
         }
     }
     if !stuck.is_empty() {
         warn(format!(
             "results that never change in {count}, so that their ranges are unknown for other inputs: {}",
-            list(&stuck, 8)
+            list(&stuck, SHOWN)
+        ));
+    }
+    if !saturated.is_empty() {
+        let more = saturated.len().saturating_sub(SHOWN);
+        saturated.truncate(SHOWN);
+        saturated.extend((more > 0).then(|| format!("and {more} more")));
+        warn(format!(
+            "ranges that leave out more than half of what the samples reach, so that values saturate\n  {}\n  a moving average \
+             starts with the first sample and follows the others slowly: use more samples, in mixed order, or `observer = minmax`",
+            saturated.join("\n  ")
         ));
     }
     warnings
@@ -216,16 +243,23 @@ fn is_constant(seen: &[crate::calibrate::observer::Observer], group: usize) -> b
 /// Multiply-adds of a calibration that take some ten seconds without optimization, as they cost about 10 ns each.
 const SLOW: u64 = 1_000_000_000;
 
+/// Packages in which a build spends its time.
+const SLOW_PACKAGES: [&str; 3] = ["quantize-float", "libm", "sha2"];
+
 /// Tells the user of a build script that spends its time in loops without optimization how to make it fast.
 ///
 /// It is about this build only, so that no manifest has it: equal inputs give equal manifests.
 pub(crate) fn unoptimized(name: &str, multiply_adds: u64) {
-    if multiply_adds > SLOW && !quantize_float::IS_OPTIMIZED {
-        println!(
-            "cargo::warning={name}: calibration computed {} million multiply-adds without optimization; write in the \
-             workspace's Cargo.toml: [profile.dev.package] quantize-float.opt-level = 3, libm.opt-level = 3, \
-             sha2.opt-level = 3 and the same under [profile.release.package]",
-            multiply_adds / 1_000_000
-        );
+    if multiply_adds <= SLOW || quantize_float::IS_OPTIMIZED {
+        return;
     }
+    // Profiles are named in `OUT_DIR` only; this one is that which they inherit from.
+    let profile =
+        if std::env::var_os("PROFILE").is_some_and(|profile| profile == "release") { "release" } else { "dev" };
+    let millions = multiply_adds / 1_000_000;
+    cargo::warning(&format!(
+        "{name}: calibration computed {millions} million multiply-adds without optimization; write in the workspace's Cargo.toml"
+    ));
+    cargo::warning(&format!("[profile.{profile}.package]"));
+    SLOW_PACKAGES.iter().for_each(|package| cargo::warning(&format!("{package}.opt-level = 3")));
 }

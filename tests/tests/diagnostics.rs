@@ -6,7 +6,7 @@
 use std::fs;
 
 use quantize_tests::fixture::Fixture;
-use quantize_tests::{npy, repository, texts};
+use quantize_tests::{npy, texts};
 
 /// A mistake: name of its module and golden file, arguments of its attribute.
 const MISTAKES: [(&str, &str); 25] = [
@@ -195,16 +195,19 @@ fn main() {
         .model("Files", Model::new("models/net.onnx").calibration("models/absent.npy").calibration("models/wrong_dtype.npy"))
         .model("Values", model().global(Config::int8().observer(Observer::Percentile(20.0))).io(Config::int8().eps(0.0)))
         .model("Absent", Model::new("models/absent.onnx").calibration_of("x", "models/calib.npy"))
+        .model("Shared", model().module("encoder.fc", "carefull").profile_from("smal"))
+        .model("Modelless", Model::of_profile("small"))
         .compile();
 }
 "#;
 
-const INCLUDED: [&str; 5] = ["Rules", "Files", "Values", "Absent", "Rulez"];
+const INCLUDED: [&str; 7] = ["Rules", "Files", "Values", "Absent", "Shared", "Modelless", "Rulez"];
 
 #[test]
 fn mistakes_in_a_build_script_are_raised_where_the_model_is_included() {
     let fixture = Fixture::new(env!("CARGO_TARGET_TMPDIR"), "naming-script", "naming-script");
     fixture.write("build.rs", NAMING_SCRIPT);
+    fixture.write("quantize.toml", "[config]\ncareful = \"int8\"\n\n[profile.small]\nglobal = \"careful\"\n");
     fixture.copy("tests/data/models/small.onnx", "models/net.onnx");
     let ramp: Vec<f32> = (0..32).map(|i| i as f32 / 16.0 - 1.0).collect();
     fixture.write("models/calib.npy", npy::bytes(&[8, 4], &ramp));
@@ -223,60 +226,80 @@ fn mistakes_in_a_build_script_are_raised_where_the_model_is_included() {
     check("included", &messages.join("\n\n")).unwrap_or_else(|fault| panic!("{fault}"));
 }
 
-/// `tests/data/diagnostics/a_b.txt` and the compiler's text in it, for all files in a folder with this extension, sorted.
-fn texts(folder: &str, extension: &str) -> Vec<(String, String)> {
-    let entries = fs::read_dir(repository(folder)).expect("a folder").map(|entry| entry.expect("readable").path());
-    let mut files: Vec<_> = entries.filter(|file| file.extension().is_some_and(|found| found == extension)).collect();
-    files.sort();
-    let read = |file: std::path::PathBuf| {
-        let stem = file.file_stem().expect("a file has a name").to_string_lossy().replace('_', " ");
-        (stem, fs::read_to_string(&file).expect("a text"))
-    };
-    files.into_iter().map(read).collect()
+/// A build script that can be told not to run again: as in an editor that has not built since the last change.
+const FROZEN_SCRIPT: &str = r#"fn main() {
+    if !std::path::Path::new("frozen").exists() {
+        quantize_build::compile();
+    }
 }
+"#;
 
-/// One section of the document: each text under the name of its case.
-fn section(title: &str, introduction: &str, texts: &[(String, String)]) -> String {
-    let block = |(case, text): &(String, String)| format!("\n### {case}\n\n```text\n{}\n```\n", text.trim_end());
-    format!("\n## {title}\n\n{introduction}\n{}", texts.iter().map(block).collect::<String>())
+/// What is said about a crate that compiled before: one message, beside Cargo's last line.
+#[track_caller]
+fn check_single(fixture: &Fixture, case: &str) {
+    let messages = messages(fixture);
+    let (said, rest) = messages.split_first().expect("a message");
+    assert!(rest.len() == 1 && rest[0].starts_with("error: could not compile"), "{messages:#?}");
+    check(case, said).unwrap_or_else(|fault| panic!("{fault}"));
 }
 
 #[test]
-fn every_message_is_in_the_document() {
-    let (warnings, errors): (Vec<_>, Vec<_>) =
-        texts("tests/data/diagnostics", "txt").into_iter().partition(|(case, _)| case == "warnings");
-    let document = [
-        "# Messages\n\nEvery message of `#[quantize]` and `include_quantized!` as the compiler shows it: what was found, where, and \
-         what to write instead.\nTests make these mistakes and compare the texts; `BLESS=1 cargo test -p quantize-tests --test \
-         diagnostics` writes this file from them.\nAll mistakes of a crate are reported in one build, and each once: code that uses the \
-         struct compiles beside them.\n"
-            .to_owned(),
-        section(
-            "Found by the build script",
-            "What is wrong with files, samples, rules and operators. Build scripts that name models get the same messages, see \
-             `included`.",
-            &errors,
-        ),
-        section("Found in the arguments", "What the macro cannot read.", &texts("quantize-macros/tests/ui", "stderr")),
-        section("Warnings", "What Cargo prints when the build script has run; the manifest keeps it.", &warnings),
-    ]
-    .concat();
-    let path = repository("docs/errors.md");
-    if std::env::var_os("BLESS").is_some() {
-        fs::write(&path, &document).expect("the document can be written");
-    }
-    assert!(fs::read_to_string(&path).is_ok_and(|written| written == document), "docs/errors.md: run with BLESS=1");
+fn code_for_other_arguments_is_stale_and_still_there() {
+    let fixture = Fixture::new(env!("CARGO_TARGET_TMPDIR"), "stale", "stale");
+    let arguments = r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8"#;
+    fixture.write("build.rs", FROZEN_SCRIPT);
+    fixture.write("src/lib.rs", module("net", arguments));
+    fixture.copy("tests/data/models/small.onnx", "models/net.onnx");
+    let ramp: Vec<f32> = (0..32).map(|i| i as f32 / 16.0 - 1.0).collect();
+    fixture.write("models/calib.npy", npy::bytes(&[8, 4], &ramp));
+    fixture.build();
+    fixture.write("frozen", "");
+    fixture.write("src/lib.rs", module("net", &format!("{arguments}, io = None")));
+    check_single(&fixture, "stale");
+}
+
+/// A program with names that only the model knows.
+const NAMING: &str = r#"
+pub fn scales() -> [f32; 3] {
+    [Net::INPUT_VIBRATION.scale, Net::INPUT_CURRENT.scale, Net::OUTPUT_CONDITION.scale]
+}
+"#;
+
+#[test]
+fn the_last_good_interface_stays_when_the_model_cannot_be_read() {
+    let fixture = Fixture::new(env!("CARGO_TARGET_TMPDIR"), "lost-model", "lost-model");
+    let arguments = r#"model = "models/pump.onnx", global = int8,
+    calibration(vibration = "models/vibration.npy", current = "models/current.npy")"#;
+    fixture.write("src/lib.rs", module("net", arguments) + NAMING);
+    let ramp: Vec<f32> = (0..32).map(|i| i as f32 / 16.0 - 1.0).collect();
+    fixture.write("models/vibration.npy", npy::bytes(&[4, 8], &ramp));
+    fixture.write("models/current.npy", npy::bytes(&[4, 6], &ramp[..24]));
+    fixture.copy("examples/two-inputs/models/pump.onnx", "models/pump.onnx");
+    let good = fixture.build().output("Net.vgf");
+    fixture.write("models/pump.onnx", "version https://git-lfs.github.com/spec/v1\n");
+    check_single(&fixture, "lost_model");
+    fixture.copy("examples/two-inputs/models/pump.onnx", "models/pump.onnx");
+    assert!(fixture.build().output("Net.vgf") == good);
 }
 
 /// What a build says although it succeeds: name of the struct, arguments.
-const WARNINGS: [(&str, &str); 3] = [
+const WARNINGS: [(&str, &str); 5] = [
     (
         "Shadowed",
         r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8,
     module(name = "encoder.fc", config = int8(per_tensor)), module(name = "encoder", config = None), input = int8, io = int8"#,
     ),
     ("Constant", r#"model = "models/net.onnx", calibration = "models/zeros.npy", global = int8"#),
-    ("Island", r#"model = "models/island.onnx", calibration = "models/island.npy", global = int8"#),
+    ("Island", r#"model = "models/island.onnx", calibration = "models/calib.npy", global = int8"#),
+    (
+        "Futile",
+        r#"model = "models/product.onnx", calibration = "models/calib.npy", global = int8,
+    node(name = "prod", config = int8(per_tensor))"#,
+    ),
+    (
+        "Saturated",
+        r#"model = "models/net.onnx", calibration = "models/growing.npy", global = int8(observer = moving_average)"#,
+    ),
 ];
 
 #[test]
@@ -285,18 +308,47 @@ fn doubtful_programs_are_warned_about() {
     fixture.use_libm();
     fixture.copy("tests/data/models/small.onnx", "models/net.onnx");
     fixture.copy("tests/data/models/island.onnx", "models/island.onnx");
+    fixture.copy("tests/data/models/product.onnx", "models/product.onnx");
     let ramp: Vec<f32> = (0..32).map(|i| i as f32 / 16.0 - 1.0).collect();
     fixture.write("models/calib.npy", npy::bytes(&[8, 4], &ramp));
-    fixture.write("models/island.npy", npy::bytes(&[8, 4], &ramp));
+    let growing: Vec<f32> = (1..=32).map(|i| (i as f32 / 32.0).powi(3)).collect();
+    fixture.write("models/growing.npy", npy::bytes(&[8, 4], &growing));
     fixture.write("models/zeros.npy", npy::bytes(&[8, 4], &[0.0_f32; 32]));
     let sites = WARNINGS.iter().map(|(name, arguments)| format!("{}pub struct {name};\n", attribute(arguments)));
     fixture.write("src/lib.rs", format!("//! Warnings.\n\n{}", sites.collect::<String>()));
+    check("warnings", &warnings(&fixture).join("\n")).unwrap_or_else(|fault| panic!("{fault}"));
+}
+
+/// What Cargo warns about in a build that succeeds, but for the lock file that no fixture here has.
+fn warnings(fixture: &Fixture) -> Vec<String> {
     let output = fixture.cargo(&["check"]);
     let said = String::from_utf8(output.stderr).expect("messages are UTF-8");
     assert!(output.status.success(), "{said}");
     let warnings = said.lines().filter_map(|line| line.strip_prefix("warning: doubtful@0.1.0: "));
-    let warnings: Vec<&str> = warnings.filter(|warning| !warning.starts_with("quantize.lock")).collect();
-    check("warnings", &warnings.join("\n")).unwrap_or_else(|fault| panic!("{fault}"));
+    warnings.filter(|warning| !warning.starts_with("quantize.lock")).map(str::to_owned).collect()
+}
+
+/// So many that a network of 0.6 million multiply-adds takes some ten seconds without optimization.
+const SLOW_SAMPLES: usize = 2000;
+
+#[test]
+fn a_slow_build_is_told_how_to_be_fast() {
+    let fixture = Fixture::new(env!("CARGO_TARGET_TMPDIR"), "slow", "doubtful");
+    let manifest = fs::read_to_string(fixture.path("Cargo.toml")).expect("every crate has one");
+    fixture.write("Cargo.toml", manifest.replace("quantize-float.opt-level = 3", "quantize-float.opt-level = 0"));
+    fixture.copy("examples/digits/models/digits_cnn.onnx", "models/digits.onnx");
+    let images: Vec<f32> = (0..SLOW_SAMPLES * 64).map(|i| (i % 17) as f32 / 16.0).collect();
+    fixture.write("models/images.npy", npy::bytes(&[SLOW_SAMPLES, 1, 8, 8], &images));
+    let arguments =
+        r#"model = "models/digits.onnx", calibration = "models/images.npy", global = int8(observer = minmax)"#;
+    fixture.write("src/lib.rs", format!("//! Slow.\n\n{}pub struct Digits;\n", attribute(arguments)));
+    let warnings = warnings(&fixture);
+    check("slow", &warnings.join("\n")).unwrap_or_else(|fault| panic!("{fault}"));
+    // The lines as they are; with the runtime's, all is as other fixtures have compiled it.
+    let lines: String = warnings[1..].iter().map(|line| format!("{line}\n")).collect();
+    let package = manifest.split("[profile").next().expect("it begins with the package");
+    fixture.write("Cargo.toml", format!("{package}{lines}quantize-runtime.opt-level = 3\n\n[workspace]\n"));
+    assert_eq!(self::warnings(&fixture), [""; 0]);
 }
 
 #[test]

@@ -45,8 +45,16 @@ pub struct Observer {
 #[derive(Clone, Debug)]
 enum Statistics {
     Histogram(Histogram),
-    /// Smallest and largest value, or moving averages of them; `None` before the first tensor.
+    /// Smallest and largest value; `None` before the first tensor.
     Range(Option<[f32; 2]>),
+    /// Moving averages of these, beside those of all tensors; `None` before the first one.
+    Average(Option<Average>),
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Average {
+    mean: [f32; 2],
+    seen: [f32; 2],
 }
 
 /// Weight of a new tensor in a moving average.
@@ -57,7 +65,8 @@ impl Observer {
     pub fn new(activation: Activation) -> Self {
         let statistics = match activation.observer {
             Method::Histogram | Method::Percentile(_) | Method::Mse => Statistics::Histogram(Histogram::default()),
-            Method::MinMax | Method::MovingAverage => Statistics::Range(None),
+            Method::MinMax => Statistics::Range(None),
+            Method::MovingAverage => Statistics::Average(None),
         };
         Self { activation, statistics }
     }
@@ -67,13 +76,17 @@ impl Observer {
         match &mut self.statistics {
             Statistics::Histogram(histogram) => histogram.observe(values),
             Statistics::Range(range) => {
-                let (low, high) = extremes(values);
-                *range = Some(match *range {
-                    None => [low, high],
-                    Some([min, max]) if self.activation.observer == Method::MovingAverage => {
-                        [min + AVERAGING * (low - min), max + AVERAGING * (high - max)]
-                    }
-                    Some([min, max]) => [min.min(low), max.max(high)],
+                let new = extremes(values).into();
+                *range = Some(range.map_or(new, |old| union(old, new)));
+            }
+            Statistics::Average(average) => {
+                let new: [f32; 2] = extremes(values).into();
+                *average = Some(match *average {
+                    None => Average { mean: new, seen: new },
+                    Some(Average { mean: [min, max], seen }) => Average {
+                        mean: [min + AVERAGING * (new[0] - min), max + AVERAGING * (new[1] - max)],
+                        seen: union(seen, new),
+                    },
                 });
             }
         }
@@ -83,6 +96,7 @@ impl Observer {
     pub fn params(&self) -> QuantParams {
         let range = match &self.statistics {
             Statistics::Range(range) => *range,
+            Statistics::Average(average) => average.map(|average| average.mean),
             Statistics::Histogram(histogram) => match self.activation.observer {
                 Method::Percentile(share) => histogram.central(share),
                 Method::Mse => least_error(histogram, self.activation),
@@ -98,40 +112,27 @@ impl Observer {
         }
     }
 
-    /// Smallest and largest value seen; `None` before the first tensor, and for an observer that keeps averages of them.
+    /// Smallest and largest value seen; `None` before the first tensor.
     pub fn range(&self) -> Option<[f32; 2]> {
         match &self.statistics {
             Statistics::Histogram(histogram) => histogram.range(),
-            Statistics::Range(_) if self.activation.observer == Method::MovingAverage => None,
             Statistics::Range(range) => *range,
+            Statistics::Average(average) => average.map(|average| average.seen),
         }
-    }
-
-    /// The share of all values seen that these parameters have no code for, to the width of a bin; `None` for an observer that
-    /// does not count.
-    pub fn saturated(&self, params: QuantParams) -> Option<f64> {
-        let Statistics::Histogram(histogram) = &self.statistics else { return None };
-        let [min, max] = histogram.range()?;
-        let width = (max - min) / histogram.counts().len() as f32;
-        // What rounds to the last code is not beyond it.
-        let low = params.dequantize(params.qmin) - params.scale / 2.0;
-        let high = params.dequantize(params.qmax) + params.scale / 2.0;
-        let is_beyond = |bin: usize| {
-            let (from, to) = (min + width * bin as f32, min + width * (bin + 1) as f32);
-            to < low || from > high
-        };
-        let counts = || histogram.counts().iter().map(|&count| f64::from(count));
-        let beyond: f64 = counts().enumerate().filter(|(bin, _)| is_beyond(*bin)).map(|(_, count)| count).sum();
-        Some(beyond / counts().sum::<f64>())
     }
 
     /// Counts of the 2048 bins; `None` for an observer that keeps none.
     pub fn histogram(&self) -> Option<&[f32]> {
         match &self.statistics {
             Statistics::Histogram(histogram) => Some(histogram.counts()),
-            Statistics::Range(_) => None,
+            Statistics::Range(_) | Statistics::Average(_) => None,
         }
     }
+}
+
+/// The extremes of two tensors.
+fn union([a, b]: [f32; 2], [c, d]: [f32; 2]) -> [f32; 2] {
+    [a.min(c), b.max(d)]
 }
 
 /// The range, among those that shrink both ends towards zero by the same share, with the least squared error of the values at
@@ -207,6 +208,9 @@ mod tests {
         let close = |[a, b]: [f32; 2], [c, d]: [f32; 2]| (a - c).abs() < 0.12 && (b - d).abs() < 0.12;
         assert!(close(range(Method::MinMax), [-1.0, 53.0]), "{:?}", range(Method::MinMax));
         assert!(close(range(Method::MovingAverage), [-0.985, 3.5]), "{:?}", range(Method::MovingAverage));
+        let mut average = observer(Method::MovingAverage);
+        [[-1.0, 3.0], [0.5, 53.0]].iter().for_each(|values| average.observe(values));
+        assert_eq!(average.range(), Some([-1.0, 53.0]));
     }
 
     #[test]
@@ -224,17 +228,6 @@ mod tests {
         // A million values err by R²/(12 · 255²) each, one by (100 − R)²: together least at R = 44, give or take the bins.
         let mse = largest(Method::Mse);
         assert!((38.0..52.0).contains(&mse), "{mse}");
-    }
-
-    #[test]
-    fn values_beyond_the_last_code_are_saturated() {
-        let mut observer = observer(Method::Histogram);
-        let values: Vec<f32> = (0..1000_u16).map(|i| f32::from(i) / 1000.0).collect();
-        observer.observe(&values);
-        let share = observer.saturated(QuantParams::int8(0.5 / 255.0, -128)).unwrap();
-        assert!((share - 0.5).abs() < 0.005, "{share}");
-        assert_eq!(observer.saturated(QuantParams::int8(1.0 / 255.0, -128)), Some(0.0));
-        assert_eq!(observer.range(), Some([0.0, 0.999]));
     }
 
     #[test]

@@ -73,7 +73,19 @@ def island(file):
     write(file, nodes, {"x": [1, 4], "y": [1, 3]}, parameters(rng, "encoder.fc", 4, 6) | parameters(rng, "head", 6, 3))
 
 
+def product(file):
+    """A reduction that has no integer form, between layers that have one."""
+    rng = np.random.default_rng(5)
+    nodes = [linear("x", "linear", "encoder.fc"),
+             node("ReduceProd", ["linear", "axes"], "prod", "encoder.act", "__main__.Product", "aten.prod.dim_int",
+                  keepdims=1),
+             linear("prod", "y", "head")]
+    arrays = parameters(rng, "encoder.fc", 4, 6) | parameters(rng, "head", 1, 3) | {"axes": np.array([1])}
+    write(file, nodes, {"x": [1, 4], "y": [1, 3]}, arrays)
+
+
 small("small.onnx", 1)
 small("small_retrained.onnx", 2)
 unsupported("unsupported.onnx")
 island("island.onnx")
+product("product.onnx")
