@@ -58,3 +58,18 @@ pub fn run(command: &mut Command) -> String {
     assert!(output.status.success(), "{command:?} failed with {}\n{stdout}{stderr}", output.status);
     stdout.into_owned()
 }
+
+/// The command in its folder, where nobody can write, the superuser included: on a file system of its own. Without the right to
+/// mount, `unshare` or `mount` fails.
+pub fn on_read_only(folder: &Path, command: &Command) -> Command {
+    let mounted = "mount --bind \"$0\" \"$0\" && mount -o remount,bind,ro \"$0\" && cd \"$0\" && exec \"$@\"";
+    let mut unshared = Command::new("unshare");
+    unshared.args(["--mount", "sh", "-c", mounted]).arg(folder).arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => unshared.env(name, value),
+            None => unshared.env_remove(name),
+        };
+    }
+    unshared
+}
