@@ -16,20 +16,23 @@ const TAPS: usize = 32;
 ///
 /// The step has as many channels in its input as in its result.
 pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, groups: usize, input: &[i8], output: &mut [i8]) {
+    let [rows, columns] = step.kernel.map(usize::from);
+    let is_whole = input.len() >= step.input.len() && output.len() >= step.output.len();
+    let kernel = if rows * columns <= TAPS && is_whole && step.epilogue.is_of_high_words() {
+        four_channels
+    } else {
+        portable::lanes::lanes::<LANES>
+    };
     for group in 0..groups {
-        four_channels(step, group * LANES, input, output);
+        kernel(step, group * LANES, input, output);
     }
 }
 
-/// Computes the results of four channels from `first` on at all places.
+/// Computes the results of four channels from `first` on at all places, with shifts of high words only.
 fn four_channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, first: usize, input: &[i8], output: &mut [i8]) {
     let [.., channels] = step.output.sizes::<4>();
-    let [rows, columns] = step.kernel.map(usize::from);
+    let columns = usize::from(step.kernel[1]);
     let (multipliers, shifts) = step.epilogue.factors(first);
-    let is_small = rows * columns <= TAPS && input.len() >= step.input.len() && output.len() >= step.output.len();
-    if !is_small || !step.epilogue.is_of_high_words() {
-        return portable::lanes::lanes::<LANES>(step, first, input, output);
-    }
     let mut weights = [[0; 2]; TAPS];
     for (widened, tap) in weights.iter_mut().zip(step.weights.chunks_exact(channels)) {
         let [w0, w1, w2, w3] = core::array::from_fn(|lane| u32::from(i16::from(tap[first + lane]).cast_unsigned()));
