@@ -54,6 +54,8 @@ struct Costs {
 /// A network on all cores.
 struct Measured {
     name: &'static str,
+    /// Whether it is one layer of [`layers`].
+    is_layer: bool,
     generated: Generated,
     costs: Vec<Costs>,
     /// The same network by microflow on the same cores, where it comes from there.
@@ -106,9 +108,10 @@ impl Network {
                 assert_eq!(regions.len(), generated.steps.len() + 2, "before, between and after steps");
                 regions[1..=generated.steps.len()].to_vec()
             });
-            let costs = Costs { core, size: core::size(&built.program), run, steps };
+            let costs = Costs { core, size: core::size(&built.program, generated.input), run, steps };
             let measured = measured.get_or_insert_with(|| Measured {
                 name: self.name,
+                is_layer: matches!(self.source, Source::Layer(_)),
                 generated,
                 costs: Vec::new(),
                 peer: Vec::new(),
@@ -120,7 +123,7 @@ impl Network {
             measured.costs.push(costs);
             if let Source::Microflow = self.source {
                 let built = workspace.build(&package::peer_name(self.name), core);
-                measured.peer.push((core::size(&built.program), core.run(&built.program)));
+                measured.peer.push((core::size(&built.program, measured.generated.input), core.run(&built.program)));
             }
         }
         measured

@@ -38,6 +38,8 @@ pub(crate) struct Step {
 pub(crate) struct Generated {
     pub(crate) steps: Vec<Step>,
     pub(crate) macs: u64,
+    /// Bytes of the input.
+    pub(crate) input: u64,
     /// Bytes of the VGF file.
     pub(crate) vgf: usize,
     /// Bytes of the arena, and what any needs.
@@ -205,9 +207,11 @@ impl Generated {
         let text = |file: &str| String::from_utf8(read(file)).expect("text");
         let manifest = Manifest::parse(&text("Network.toml")).expect("a manifest");
         let size = manifest.body.size.expect("there is a program");
+        let docs = manifest.head.docs.expect("there is a program");
         Self {
-            steps: steps(&manifest.head.docs.expect("there is a program")),
+            steps: steps(&docs),
             macs: size.macs,
+            input: input(&docs),
             vgf: size.vgf,
             arena: [size.arena, size.lower_bound],
             code: text("Network.rs"),
@@ -219,6 +223,13 @@ impl Generated {
 /// The package of a network that microflow runs.
 pub(crate) fn peer_name(network: &str) -> String {
     format!("microflow-{network}")
+}
+
+/// The elements of the input in the documentation of a network.
+fn input(docs: &str) -> u64 {
+    let row = docs.lines().find(|line| line.starts_with("| input |")).expect("there is an input");
+    let dims = row.split('|').map(str::trim).nth(3).expect("a shape").split('×');
+    dims.map(|dim| dim.parse::<u64>().expect("a dimension")).product()
 }
 
 /// The table of steps in the documentation of a network.

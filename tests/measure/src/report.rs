@@ -87,16 +87,40 @@ are compiled at opt-level 3 with LTO. Instructions are no cycles: an M7 executes
     for core in &crate::CORES {
         _ = writeln!(text, "| {} | `{}` |", core.name, core.target);
     }
+    let (layers, networks): (Vec<&Measured>, Vec<&Measured>) = measured.iter().partition(|measured| measured.is_layer);
+    text += "
+## Layers
+
+Instructions per MAC of one layer of each kind, of sizes that no network here has. The last row is a dot product alone: 1024 terms
+of one row or of four with the same operand, whichever the notes of the firmware kit have as least. It bounds pointwise and fully connected layers,
+which add bias, rescaling and saturation per result. Other convolutions first gather what a window covers; the first one of a network
+has few channels, so that rows are short. A depthwise layer shares no operand between results and has as many terms as its window
+has places: rescaling and loads bound it.
+
+";
+    let cores: Vec<&str> = crate::CORES.iter().map(|core| core.name).collect();
+    text += &format!("| layer | result | MACs | {} |\n", cores.join(" | "));
+    text += &format!("| --- | --- | ---: |{}\n", " ---: |".repeat(cores.len()));
+    for layer in layers {
+        let steps = layer.generated.steps.iter().enumerate();
+        let (index, step) = steps.max_by_key(|(_, step)| step.macs).expect("a layer is a step");
+        _ = write!(text, "| {} | {} | {} |", layer.name, step.result, thousands(step.macs));
+        for costs in &layer.costs {
+            _ = write!(text, " {} |", ratio(costs.steps.as_ref().expect("counted for all cores")[index], step.macs));
+        }
+        text += "\n";
+    }
+    text += &format!("| dot product | | | {} |\n", crate::CORES.map(|core| core.dot_product).join(" | "));
     text += "
 ## Networks
 
-Flash is all of the program: start-up, code, VGF file and one input. RAM is the arena and results, stack the deepest inside
-`run_quantized`, both in bytes. The bound is what is live at one step, below which no arena can be.
+Flash is all of the program but its input: start-up, code and VGF file. RAM is the arena and results, stack the deepest inside
+`run_quantized`, in bytes. The bound is what is live at one step, below which no arena can be.
 
 | network | core | MACs | instructions | per MAC | loads | stores | flash | VGF | code | RAM | bound | stack |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
 ";
-    for Measured { name, generated, costs, .. } in measured {
+    for Measured { name, generated, costs, .. } in &networks {
         for Costs { core, size, run, .. } in costs {
             let [loads, stores] = run.accesses.map(thousands);
             _ = writeln!(
@@ -122,14 +146,14 @@ microflow 0.1.3 on the models of its package, compiled and counted the same way;
 the same parameters.
 
 ";
-    text += &peers(measured);
+    text += &peers(networks.iter().copied());
     text += "
 ## Steps
 
 Instructions per MAC of each step; in parentheses instructions of steps without MACs. The markers between steps keep the compiler from
 moving work across, so that sums differ a little from the table above.
 ";
-    for network in measured {
+    for network in networks {
         _ = write!(text, "\n### {}\n\n{}", network.name, steps(network));
     }
     text
