@@ -13,7 +13,14 @@ fn main() {
         _ if target.starts_with("thumb") => memory([0x0000_0000, 4096], [0x2000_0000, 4096]),
         // virt has RAM only, a part of which stands for flash.
         _ => {
-            let regions = [("TEXT", "FLASH"), ("RODATA", "FLASH"), ("DATA", "RAM"), ("BSS", "RAM"), ("HEAP", "RAM"), ("STACK", "RAM")];
+            let regions = [
+                ("TEXT", "FLASH"),
+                ("RODATA", "FLASH"),
+                ("DATA", "RAM"),
+                ("BSS", "RAM"),
+                ("HEAP", "RAM"),
+                ("STACK", "RAM"),
+            ];
             let aliases = regions.map(|(alias, region)| format!("REGION_ALIAS(\"REGION_{alias}\", {region});\n"));
             memory([0x8000_0000, 4096], [0x8040_0000, 4096]) + &aliases.concat()
         }
