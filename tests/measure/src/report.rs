@@ -92,10 +92,11 @@ are compiled at opt-level 3 with LTO. Instructions are no cycles: an M7 executes
 ## Layers
 
 Instructions per MAC of one layer of each kind, of sizes that no network here has. The last row is a dot product alone: 1024 terms
-of one row or of four with the same operand, whichever the notes of the firmware kit have as least. It bounds pointwise and fully connected layers,
-which add bias, rescaling and saturation per result. Other convolutions first gather what a window covers; the first one of a network
-has few channels, so that rows are short. A depthwise layer shares no operand between results and has as many terms as its window
-has places: rescaling and loads bound it.
+of one row or of four with the same operand, whichever the notes of the firmware kit have as least. A fully connected layer does the
+same with bias, rescaling and saturation per result; a pointwise one can also share what it loads and widens of its weights between
+several places. Other convolutions first gather what a window covers; the first one of a network has few channels, so that rows are
+short. A depthwise layer shares no operand between channels and has as many terms as its window has places: rescaling and loads
+bound it.
 
 ";
     let cores: Vec<&str> = crate::CORES.iter().map(|core| core.name).collect();
