@@ -9,9 +9,9 @@ use crate::graph::{Element, Graph, ValueId};
 use crate::lock::{self, LockFile, Origin};
 use crate::quantize::{Params, QuantGraph, QuantParams, quantize};
 use crate::scan::Site;
-use crate::{emit, lower, manifest, passes, plan, report, tosa, vgf};
+use crate::{cost, emit, lower, manifest, passes, plan, report, self_test, sensor, tosa, vgf};
 use quantize_runtime::vgf::Vgf;
-use quantize_syntax::attr::Calibration;
+use quantize_syntax::attr::{Calibration, Embed};
 use quantize_syntax::diagnostic::suggestion;
 use quantize_syntax::lock as schema;
 use quantize_syntax::manifest::{Body, Hashes, Head, Manifest, RUNTIME_ALIAS, VERSION};
@@ -116,7 +116,7 @@ impl Sources {
         let inputs = schema::Inputs {
             // Not the version of the interface to generated code, on which no parameter depends.
             tool: format!("quantize-build {}", env!("CARGO_PKG_VERSION")),
-            configuration: attr.arguments().into_iter().map(|(_, text)| text).collect(),
+            configuration: attr.arguments_of_parameters().into_iter().map(|(_, text)| text).collect(),
             model: file(&attr.model.value, &model.clone().unwrap_or_default()),
             samples: present().map(|(sample, hash)| file(&sample.shown, hash)).collect(),
         };
@@ -319,6 +319,7 @@ fn generate(
             None
         }
     };
+    diagnostics.extend(sensor::check(attr, &graph));
     let Some(annotation) = decide(site, &mut graph, &mut recipe, diagnostics) else {
         let annotation = annotate(&graph, recipe.default_global());
         return Outcome::Interface(declare(site, &trial(graph, &annotation)));
@@ -350,13 +351,14 @@ fn generate(
         diagnostics.warning(warning.at.clone(), &warning.message);
     }
     match program(site, &network, (&annotation, &params, &recipe)) {
-        Ok(Program { vgf, emitted, body }) => {
+        Ok(Program { vgf, emitted, body, warnings }) => {
+            diagnostics.extend(warnings);
             let macs = body.size.as_ref().map_or(0, |size| size.macs);
             report::unoptimized(&site.name, macs * samples);
             Outcome::Complete(Box::new(Product { vgf, emitted, body, lock }))
         }
-        Err(message) => {
-            diagnostics.error(ArgPath::Model, message);
+        Err(errors) => {
+            diagnostics.extend(errors);
             Outcome::Interface(declare(site, &network))
         }
     }
@@ -422,6 +424,7 @@ struct Program {
     vgf: Vec<u8>,
     emitted: emit::Emitted,
     body: Body,
+    warnings: Diagnostics,
 }
 
 /// The stages behind quantization: once the file is written, only what is in it counts.
@@ -429,17 +432,35 @@ fn program(
     site: &Site,
     network: &QuantGraph,
     (annotation, params, recipe): (&Annotation, &Params, &Recipe),
-) -> Result<Program, String> {
-    let (valid, image) =
-        write_vgf(network, site.attr.profile.unwrap_or_default()).map_err(|errors| errors.join("\n"))?;
+) -> Result<Program, Diagnostics> {
+    let of_model = |message: String| {
+        let mut diagnostics = Diagnostics::default();
+        diagnostics.error(ArgPath::Model, message);
+        diagnostics
+    };
+    let written = write_vgf(network, site.attr.profile.unwrap_or_default());
+    let (valid, image) = written.map_err(|errors| of_model(errors.join("\n")))?;
     let decoded = Vgf::new(image.as_bytes()).and_then(|file| file.graph());
     let decoded = decoded.expect("quantize-build writes files that quantize-runtime reads");
-    let plan = plan::plan(&decoded)?;
-    let vgf = image.as_bytes().to_vec();
-    let program = emit::Program { file: &vgf, graph: &decoded, labels: valid.labels(), plan: &plan };
-    let emitted = emit::emit(&interface(site, network), program, &format!("{}.vgf", site.stem));
-    let body = manifest::body(network, annotation, params, recipe, &plan, (&decoded, valid.labels()), vgf.len());
-    Ok(Program { vgf, emitted, body })
+    let plan = plan::plan(&decoded).map_err(of_model)?;
+    let interface = interface(site, network);
+    let faults = sensor::check_content(&interface);
+    if faults.has_errors() {
+        return Err(faults);
+    }
+    let file = image.as_bytes();
+    let embedded = emit::embedded(interface.embed, file, &decoded);
+    let expected = self_test::expected(&decoded, plan.macs);
+    let expected = expected.as_deref();
+    let program = emit::Program { file, embedded, expected, graph: &decoded, labels: valid.labels(), plan: &plan };
+    let exceeded = cost::check(&site.attr, &interface, program);
+    if exceeded.has_errors() {
+        return Err(exceeded);
+    }
+    let emitted = emit::emit(&interface, program, &format!("{}.vgf", site.stem));
+    let flash = cost::flash(&interface, file, &decoded);
+    let body = manifest::body(network, annotation, params, recipe, &plan, (&decoded, valid.labels()), flash);
+    Ok(Program { vgf: file.to_vec(), emitted, body, warnings: faults })
 }
 
 /// The network with scale 1 for every tensor: all that does not depend on samples is as it will be.
@@ -575,8 +596,14 @@ fn interface(site: &Site, network: &QuantGraph) -> emit::Interface {
             (Element::I64, _) => emit::Content::Integers,
             (Element::Bool, _) => emit::Content::Truths,
         };
-        emit::PortInfo { name: name.to_owned(), shape: lower::with_dimensions(&value.shape).to_vec(), content }
+        let shape = lower::with_dimensions(&value.shape).to_vec();
+        emit::PortInfo { name: name.to_owned(), shape, content, sensor: None }
     };
+    let inputs = graph.inputs.iter().map(|&id| {
+        let name = &graph.value(id).name;
+        let sensor = site.attr.sensors.iter().find(|sensor| sensor.input.value == *name).cloned();
+        emit::PortInfo { sensor, ..port(name, id, network.stored[id.0 as usize]) }
+    });
     let outputs = graph.outputs.iter().zip(&network.returned);
     emit::Interface {
         struct_name: site.name.clone(),
@@ -586,7 +613,8 @@ fn interface(site: &Site, network: &QuantGraph) -> emit::Interface {
             true => format!("super::{RUNTIME_ALIAS}{}", site.name),
             false => emit::RUNTIME.to_owned(),
         },
-        inputs: graph.inputs.iter().map(|&id| port(&graph.value(id).name, id, network.stored[id.0 as usize])).collect(),
+        embed: site.attr.embed.as_ref().map_or(Embed::default(), |embed| embed.value),
+        inputs: inputs.collect(),
         outputs: outputs.map(|(output, &params)| port(&output.name, output.value, params)).collect(),
     }
 }

@@ -5,10 +5,12 @@ use crate::scan::{self, Scan, Site};
 use crate::settings::Origins;
 use quantize_syntax::attr::{self, Calibration, Granularity, Quantized, Rule, Scheme, Selector, Spanned};
 use quantize_syntax::manifest::{self, BUILD_SCRIPT};
-use quantize_syntax::{Attr, Diagnostics};
+use quantize_syntax::{Attr, Diagnostics, sensor};
 use std::path::Path;
 
-pub use quantize_syntax::attr::{Observer, Precedence, Profile};
+pub use quantize_syntax::attr::{Embed, Observer, Precedence, Profile};
+pub use quantize_syntax::budget::Resource;
+pub use quantize_syntax::sensor::Samples;
 
 /// What a build script compiles: models that it names, those that the crate's attributes name, or both.
 ///
@@ -110,6 +112,9 @@ impl Model {
             rules: Vec::new(),
             precedence: Precedence::default(),
             profile: None,
+            embed: None,
+            sensors: Vec::new(),
+            budget: Vec::new(),
             profile_from: None,
             runtime: None,
         })
@@ -212,6 +217,28 @@ impl Model {
         self
     }
 
+    /// Chooses what of the VGF file the program holds.
+    #[must_use]
+    pub fn embed(mut self, embed: Embed) -> Self {
+        self.0.embed = Some(unplaced(embed));
+        self
+    }
+
+    /// Lets `run` take the samples of a sensor for an input.
+    #[must_use]
+    pub fn from(mut self, input: &str, sensor: Sensor) -> Self {
+        let input = unplaced(input.to_owned());
+        self.0.sensors.push(sensor::Sensor { input, ..sensor.0 });
+        self
+    }
+
+    /// Fails the build where the program needs more of a resource: bytes, or multiply-accumulates of one run.
+    #[must_use]
+    pub fn budget(mut self, resource: Resource, limit: u64) -> Self {
+        self.0.budget.push((resource, unplaced(limit)));
+        self
+    }
+
     /// Takes what no method says from this profile of quantize.toml.
     #[must_use]
     pub fn profile_from(mut self, name: &str) -> Self {
@@ -242,6 +269,45 @@ impl Model {
             file: crate_folder.join(BUILD_SCRIPT),
             source: BUILD_SCRIPT.to_owned(),
         }
+    }
+}
+
+/// What a sensor gives: `(sample / full_scale − mean) / std` is what the model was trained on.
+#[derive(Clone, Debug)]
+pub struct Sensor(sensor::Sensor);
+
+impl Sensor {
+    /// Samples of this type in the exporter's layout, divided by 255 (u8), 128 (i8) or 32768 (i16).
+    pub fn new(samples: Samples) -> Self {
+        Self(sensor::unplaced("", samples))
+    }
+
+    /// Subtracts these from the channels, or one from all.
+    #[must_use]
+    pub fn mean(mut self, mean: impl Into<Vec<f32>>) -> Self {
+        self.0.mean = mean.into();
+        self
+    }
+
+    /// Divides the channels by these, or all by one.
+    #[must_use]
+    pub fn std(mut self, std: impl Into<Vec<f32>>) -> Self {
+        self.0.std = std.into();
+        self
+    }
+
+    /// Divides samples by this first; by 1 they stay as they are.
+    #[must_use]
+    pub fn full_scale(mut self, full_scale: f32) -> Self {
+        self.0.full_scale = full_scale;
+        self
+    }
+
+    /// The channels are last in the data, where the exporter has them second.
+    #[must_use]
+    pub fn channels_last(mut self) -> Self {
+        self.0.channels_last = true;
+        self
     }
 }
 
@@ -357,8 +423,11 @@ mod tests {
             .op("aten.relu.default", Config::int8().observer(Observer::Percentile(99.5)))
             .precedence(Precedence::Legacy)
             .profile(Profile::Full)
+            .embed(Embed::Constants)
+            .from("x", Sensor::new(Samples::U8).mean([0.5]).std([0.25]).full_scale(1.0).channels_last())
+            .budget(Resource::Ram, 65_536)
             .profile_from("small");
-        let expected = r#"model = "m.onnx", calibration = ["a.npy", "b.npy"], shape(x = [1, 3]), global = int8(per_channel), io = None, input = uint8(observer = minmax), output = snorm(per_channel, eps = 0.5), module(name = "a.b", config = a16w8(per_tensor)), module(type = "ReLU", config = a8w4(per_channel)), module(type = "GELU", config = "careful"), node(name = "linear_1", config = None), op(target = "aten.relu.default", config = int8(per_channel, observer = percentile(99.5))), precedence = legacy, profile = full, profile_from = "small""#;
+        let expected = r#"model = "m.onnx", calibration = ["a.npy", "b.npy"], shape(x = [1, 3]), global = int8(per_channel), io = None, input = uint8(observer = minmax), output = snorm(per_channel, eps = 0.5), module(name = "a.b", config = a16w8(per_tensor)), module(type = "ReLU", config = a8w4(per_channel)), module(type = "GELU", config = "careful"), node(name = "linear_1", config = None), op(target = "aten.relu.default", config = int8(per_channel, observer = percentile(99.5))), precedence = legacy, profile = full, embed = constants, from(x = u8, mean = [0.5], std = [0.25], full_scale = 1.0, layout = nhwc), budget(ram = "64 KiB"), profile_from = "small""#;
         let site = site(model);
         assert_eq!((site.written.as_str(), site.is_complete), (expected, true));
         assert_eq!(self::site(Model::of_profile("small")).written, r#"profile_from = "small""#);
@@ -372,6 +441,8 @@ mod tests {
             (Model::new("m").global(Config::uint8()), "`uint8` is for `io`, `input` and `output` only"),
             (Model::new("m").global(Config::int8().observer(Observer::Percentile(20.0))), "`percentile` takes a share"),
             (Model::new("m").global(Config::int8().eps(0.0)), "`eps` is the smallest scale"),
+            (Model::new("m").from("x", Sensor::new(Samples::I16).std([])), "`std` takes numbers above 0"),
+            (Model::new("m").budget(Resource::Macs, 0), "`0 G` is no number above 0"),
             (Model::new("m").shape("x", [1, 0]), "`0` is no dimension"),
             (Model::new(""), "`model` is empty"),
             (Model::new("m").calibration_of("x", "a").calibration_of("x", "b"), "input `x` has samples twice"),

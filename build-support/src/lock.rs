@@ -144,7 +144,7 @@ impl LockFile {
         let mut diagnostics = Diagnostics::default();
         for change in &changes {
             let at = match change.field {
-                Field::Argument(Some(index)) => site.attr.arguments().swap_remove(index).0,
+                Field::Argument(Some(index)) => site.attr.arguments_of_parameters().swap_remove(index).0,
                 Field::Sample(index) => samples[index].clone(),
                 Field::Model => ArgPath::Model,
                 Field::Argument(None) | Field::Order | Field::Tool => ArgPath::Attribute,

@@ -6,7 +6,7 @@ use crate::graph::{Graph, NodeId};
 use crate::plan::{self, Plan};
 use crate::quantize::{Params, QuantGraph, QuantParams};
 use quantize_runtime::graph::{Graph as TosaGraph, Node};
-use quantize_syntax::manifest::{Body, Decided, Live, Size, Tensor};
+use quantize_syntax::manifest::{Body, Decided, Flash, Live, Size, Tensor};
 
 /// Everything below the head.
 pub(crate) fn body(
@@ -16,7 +16,7 @@ pub(crate) fn body(
     recipe: &Recipe,
     plan: &Plan<'_>,
     (decoded, labels): (&TosaGraph<'_>, &[String]),
-    vgf: usize,
+    flash: Flash,
 ) -> Body {
     let constants = decoded.values.iter().filter_map(|value| value.constant.as_ref());
     let size = Size {
@@ -24,7 +24,7 @@ pub(crate) fn body(
         constants: constants.filter_map(|constant| constant.range.as_ref()).map(|range| range.len()).sum(),
         lower_bound: plan.lower_bound,
         macs: plan.macs,
-        vgf,
+        vgf: flash.vgf,
         peak: plan.peak.iter().map(|live| Live { tensor: tensor(decoded, labels, live), bytes: live.bytes }).collect(),
     };
     Body {
@@ -32,11 +32,12 @@ pub(crate) fn body(
         tensors: tensors(&network.graph, annotation, params, recipe),
         weights: weights(network, annotation, recipe),
         size: Some(size),
+        flash: Some(flash),
     }
 }
 
 /// The name of a tensor: that of an input, or the label of the operator that makes it.
-fn tensor(decoded: &TosaGraph<'_>, labels: &[String], live: &plan::Live) -> String {
+pub(crate) fn tensor(decoded: &TosaGraph<'_>, labels: &[String], live: &plan::Live) -> String {
     let input = decoded.inputs.iter().find(|port| Some(port.value) == live.value).map(|port| &port.name);
     let is_made = |node: &Node| live.value.is_some_and(|value| node.outputs.contains(&value));
     let node = || decoded.nodes.iter().position(is_made).map(|node| &labels[node]);

@@ -75,6 +75,10 @@ pub(crate) fn item(item: &DeriveInput, conditions: &[TokenStream], runtime: &Run
                 ::core::unreachable!()
             }
 
+            pub fn self_test(&mut self) -> #module::Unknown {
+                ::core::unreachable!()
+            }
+
             pub fn run_quantized(&mut self, inputs: #module::Unknown) -> #module::Unknown {
                 ::core::unreachable!()
             }

@@ -4,7 +4,7 @@
 //! names. Generated code holds the number it was made for, in a constant that [`check`] guards.
 
 /// The version of this crate's interface.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 8;
 
 /// Stops the compilation of code that was generated for another version.
 ///

@@ -24,6 +24,17 @@ pub const fn i8_array<const N: usize>(data: &[u8], offset: usize) -> &[i8; N] {
     }
 }
 
+/// `N` bytes at `offset` of a file: what is embedded of it.
+///
+/// # Panics
+/// If they leave `data`; in a constant, which is a compile error.
+pub const fn array<const N: usize>(data: &[u8], offset: usize) -> &[u8; N] {
+    match bytes(data, offset, N).first_chunk() {
+        Some(array) => array,
+        None => unreachable!(),
+    }
+}
+
 /// i16 constants in `len` bytes at `offset` of an embedded file, little-endian.
 ///
 /// # Panics
@@ -136,12 +147,14 @@ mod tests {
     const NEGATIVE: &[i8] = i8s(&FILE.0, 1, 2);
     const WORDS: &[[u8; 4]] = words(&FILE.0, 4, 4);
     const ARRAY: &[i8; 3] = i8_array(&FILE.0, 3);
+    const PART: &Aligned<[u8; 2]> = &Aligned(*array(&FILE.0, 2));
 
     #[test]
     fn constants_are_views() {
         assert_eq!(NEGATIVE, [-1, -128]);
         assert_eq!(WORDS, [[2, 3, 4, 5]]);
         assert_eq!(ARRAY, &[1, 2, 3]);
+        assert_eq!(PART.0, [0x80, 1]);
         assert_eq!(FILE.0.as_ptr().addr() % 16, 0);
     }
 

@@ -24,6 +24,8 @@ pub mod ops;
 pub mod port;
 pub mod quant;
 pub mod rescale;
+pub mod self_test;
+pub mod sensor;
 pub mod shape;
 pub mod steps;
 #[cfg(feature = "alloc")]

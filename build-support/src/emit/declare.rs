@@ -1,6 +1,7 @@
 //! Writes the interface of a model without its program, so that code which uses a model with errors type-checks.
 
-use super::{Emitted, Interface, exports, file, runner, sides};
+use super::{Emitted, Interface, exports, file, no_vgf, runner, sides, vgf};
+use quantize_syntax::attr::Embed;
 use quote::{format_ident, quote};
 
 /// Writes constants, types and functions as [`emit`](super::emit()) does; nothing is embedded and no function returns.
@@ -11,11 +12,15 @@ pub fn declare(interface: &Interface) -> Emitted {
     let nowhere = |ports: &[super::PortInfo]| vec![0..0; ports.len()];
     let [inputs, outputs] = sides(interface, [nowhere(&interface.inputs), nowhere(&interface.outputs)]);
     let types = [inputs.types(), outputs.types()];
+    let vgf = match interface.embed {
+        Embed::Vgf => vgf(&quote!(&[])),
+        Embed::Constants => no_vgf(),
+    };
     let never = quote!(::core::unreachable!("the model has errors"));
-    let runner = runner(&inputs, &outputs, &quote!(&[]), 0, &never, |_| never.clone());
+    let runner = runner(&inputs, &outputs, &vgf, 0, &never, |_| never.clone(), Some(never.clone()));
     let runtime = interface.runtime();
     let tokens = quote! {
-        use #runtime::{Model, PlainInfo, TensorInfo};
+        use #runtime::{Model, PlainInfo, TensorInfo, self_test, vgf::NotEmbedded};
 
         /// What a runner works in.
         pub struct Memory;

@@ -1,32 +1,28 @@
 //! The documentation of the user's struct: what the network is made of and what it costs.
 
 use super::{Codes, Content, Interface, PortInfo, Program, dimensions, step, thousands};
+use quantize_syntax::attr::Embed;
 use std::fmt::Write as _;
 
 /// Markdown with a table of inputs and outputs and one of steps.
 pub(super) fn markdown(interface: &Interface, program: Program<'_>) -> String {
     let plan = program.plan;
-    let bytes = |port: &PortInfo| {
-        let size = match port.content {
-            Content::Truths => 1,
-            content if content.is_wide() => 4 + 2,
-            _ => 4,
-        };
-        size * port.shape.iter().product::<usize>()
-    };
-    let results: usize = interface.outputs.iter().map(bytes).sum();
     let mut text = format!(
         "`{}` as a program: {} MACs a run; {} bytes of RAM for the arena and {} for results; \
-         {} bytes of VGF.\n\n\
+         {} bytes of {}.\n\n\
          | | name | shape | type | scale | zero point |\n| --- | --- | --- | --- | --- | --- |\n",
         interface.model_path,
         thousands(plan.macs),
         thousands(plan.arena_bytes as u64),
-        thousands(results as u64),
-        thousands(program.file.len() as u64),
+        thousands(interface.result_bytes() as u64),
+        thousands(program.embedded.len() as u64),
+        match interface.embed {
+            Embed::Vgf => "VGF",
+            Embed::Constants => "constants",
+        },
     );
     for (what, ports) in [("input", &interface.inputs), ("output", &interface.outputs)] {
-        for PortInfo { name, shape, content } in ports {
+        for PortInfo { name, shape, content, .. } in ports {
             let content = match content {
                 Content::Quantized(Codes { dtype, scale, zero_point, .. }) => {
                     format!("{} | {scale} | {zero_point}", dtype.name())

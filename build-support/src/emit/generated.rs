@@ -1,14 +1,16 @@
 //! Compiles what is written for random graphs and compares its results with the interpreter's; for tests.
 
-use super::{Codes, Content, Interface, PortInfo, Program, RUNTIME, emit};
+use super::{Codes, Content, Interface, PortInfo, Program, RUNTIME, embedded, emit};
 use crate::config::Dtype;
 use crate::plan::plan;
+use crate::self_test;
 use crate::tosa::samples::{self, Random};
 use crate::tosa::{rewrite, validate};
 use crate::vgf;
 use quantize_runtime::graph::{Graph, Port};
 use quantize_runtime::interpreter::{Interpreter, Tensor};
 use quantize_runtime::vgf::Vgf;
+use quantize_syntax::attr::Embed;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -41,17 +43,24 @@ fn network(seed: u64, folder: &Path) -> Option<Network> {
     let name = format!("Network{seed}");
     let ports = |ports: &[Port]| {
         let content = Content::Quantized(Codes { dtype: Dtype::Int8, scale: 1.0, zero_point: 0, min: -128 });
-        let port = |port: &Port| PortInfo { name: port.name.clone(), shape: shape(&graph, port), content };
+        let port =
+            |port: &Port| PortInfo { name: port.name.clone(), shape: shape(&graph, port), content, sensor: None };
         ports.iter().map(port).collect()
     };
+    let embed = if seed.is_multiple_of(2) { Embed::Vgf } else { Embed::Constants };
     let interface = Interface {
         struct_name: name.clone(),
         model_path: String::new(),
         runtime: RUNTIME.to_owned(),
+        embed,
         inputs: ports(&graph.inputs),
         outputs: ports(&graph.outputs),
     };
-    let program = Program { file: image.as_bytes(), graph: &graph, labels: valid.labels(), plan: &plan };
+    let file = image.as_bytes();
+    let embedded = embedded(embed, file, &graph);
+    let hashes = self_test::expected(&graph, 0)?;
+    let program =
+        Program { file, embedded, expected: Some(&hashes), graph: &graph, labels: valid.labels(), plan: &plan };
     let emitted = emit(&interface, program, &format!("{name}.vgf"));
     fs::write(folder.join(format!("{name}.rs")), emitted.code).expect("a writable folder");
     fs::write(folder.join(format!("{name}.vgf")), image.as_bytes()).expect("a writable folder");
@@ -71,7 +80,8 @@ fn network(seed: u64, folder: &Path) -> Option<Network> {
         [_] => "&outputs[..]".to_owned(),
         ports => ports.iter().map(|port| format!("&outputs.{}[..]", port.name)).collect::<Vec<_>>().join(", "),
     };
-    writeln!(source, "    [{outputs}].concat()\n}}").unwrap();
+    writeln!(source, "    let outputs = [{outputs}].concat();").unwrap();
+    writeln!(source, "    network.self_test().unwrap();\n    outputs\n}}").unwrap();
     Some(Network { source, expected })
 }
 

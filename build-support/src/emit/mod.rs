@@ -8,11 +8,16 @@ mod names;
 mod step;
 
 pub use declare::declare;
+pub use step::names as step_names;
 
 use crate::config::Dtype;
-use crate::plan::{BufferId, Plan};
+use crate::plan::{BufferId, Kernel, Plan, Source};
+use crate::sensor;
 use proc_macro2::{Ident, TokenStream};
+use quantize_runtime::Aligned;
 use quantize_runtime::graph::Graph;
+use quantize_syntax::attr::Embed;
+use quantize_syntax::sensor::Sensor;
 use quote::{ToTokens, format_ident, quote};
 use std::fmt::Debug;
 use std::ops::Range;
@@ -28,6 +33,8 @@ pub struct Interface {
     pub model_path: String,
     /// Path of the runtime crate from a module beside the struct, usually [`RUNTIME`].
     pub runtime: String,
+    /// What of the VGF file is embedded.
+    pub embed: Embed,
     /// The inputs, in the model's order.
     pub inputs: Vec<PortInfo>,
     /// The outputs, in the model's order.
@@ -35,6 +42,25 @@ pub struct Interface {
 }
 
 impl Interface {
+    /// Bytes of RAM of a runner: the arena and the results, as they lie in its `Memory`.
+    pub fn memory_bytes(&self, plan: &Plan<'_>) -> usize {
+        let alignment = align_of::<Aligned<()>>();
+        (plan.arena_bytes.next_multiple_of(alignment) + self.result_bytes()).next_multiple_of(alignment)
+    }
+
+    /// Bytes of the outputs as the user gets them.
+    fn result_bytes(&self) -> usize {
+        let bytes = |port: &PortInfo| {
+            let size = match port.content {
+                Content::Truths => 1,
+                content if content.is_wide() => 4 + 2,
+                _ => 4,
+            };
+            size * port.shape.iter().product::<usize>()
+        };
+        self.outputs.iter().map(bytes).sum()
+    }
+
     /// The path of the runtime crate.
     fn runtime(&self) -> TokenStream {
         self.runtime.parse().expect("a path is tokens")
@@ -49,6 +75,30 @@ pub struct PortInfo {
     pub shape: Vec<usize>,
     /// What it holds.
     pub content: Content,
+    /// The sensor whose samples `run` takes for it.
+    pub sensor: Option<Sensor>,
+}
+
+impl PortInfo {
+    /// The element type of generated functions.
+    fn element(&self, form: Form) -> TokenStream {
+        match &self.sensor {
+            Some(sensor) if form == Form::Real => format_ident!("{}", sensor.samples.word()).into_token_stream(),
+            _ => self.content.element(form),
+        }
+    }
+
+    /// Dimensions in the layout of what `run` takes.
+    fn dimensions(&self, form: Form) -> String {
+        match &self.sensor {
+            Some(sensor) if form == Form::Real && sensor.channels_last => {
+                let mut shape = self.shape.clone();
+                shape[1..].rotate_left(1);
+                format!("{} with the channels last", dimensions(&shape))
+            }
+            _ => format!("{} as exported", dimensions(&self.shape)),
+        }
+    }
 }
 
 /// What an input or output holds in the VGF file.
@@ -78,6 +128,11 @@ pub struct Codes {
 }
 
 impl Codes {
+    /// Bytes of a code.
+    fn bytes(self) -> usize {
+        if self.dtype == Dtype::Int16 { 2 } else { 1 }
+    }
+
     fn element(self) -> Ident {
         match self.dtype {
             Dtype::Int8 => format_ident!("i8"),
@@ -123,12 +178,30 @@ impl Content {
 pub struct Program<'a> {
     /// Bytes of the VGF file.
     pub file: &'a [u8],
+    /// Those of them that are embedded.
+    pub embedded: &'a [u8],
+    /// By output: the hash for the self test; `None` where there is none.
+    pub expected: Option<&'a [u64]>,
     /// The graph in it.
     pub graph: &'a Graph<'a>,
     /// Parallel to the nodes of the graph: module path or name.
     pub labels: &'a [String],
     /// The plan of the graph.
     pub plan: &'a Plan<'a>,
+}
+
+/// The part of a VGF file that is embedded; the data of its constants are at its end.
+pub fn embedded<'a>(embed: Embed, file: &'a [u8], graph: &Graph<'_>) -> &'a [u8] {
+    let constants = || graph.values.iter().filter_map(|value| value.constant.as_ref()?.range.clone());
+    match embed {
+        Embed::Vgf => file,
+        Embed::Constants => {
+            match (constants().map(|range| range.start).min(), constants().map(|range| range.end).max()) {
+                (Some(start), Some(end)) => &file[start..end],
+                _ => &[],
+            }
+        }
+    }
 }
 
 /// What the macro needs of the generated code.
@@ -147,17 +220,34 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
     let plan = program.plan;
     let places =
         |buffers: &[BufferId]| buffers.iter().map(|buffer| plan.places[buffer.0 as usize].clone()).collect::<Vec<_>>();
-    let [inputs, outputs] = sides(interface, [places(&plan.inputs), places(&plan.outputs)]);
+    let [mut inputs, outputs] = sides(interface, [places(&plan.inputs), places(&plan.outputs)]);
+    let moved = moved_by_sensor(interface, program);
+    if let Some((index, place)) = &moved {
+        inputs.ports[*index].moved = Some(place.clone());
+    }
     let types = [inputs.types(), outputs.types()];
 
     let abi = literal(quantize_runtime::abi::VERSION);
     let steps = plan.steps.iter().enumerate();
     let steps: Vec<step::Code> = steps.map(|(index, step)| step::Code::new(index, step, program)).collect();
     let (constants, calls) = (steps.iter().map(|step| &step.constants), steps.iter().map(|step| &step.call));
+    let (first, calls): (Vec<_>, Vec<_>) = calls.enumerate().partition(|(index, _)| moved.is_some() && *index == 0);
+    let [first, calls] = [first, calls].map(|calls| calls.into_iter().map(|(_, call)| call).collect::<Vec<_>>());
+    let infer_moved = moved.is_some().then(|| {
+        quote! {
+            fn infer_moved(arena: &mut [u8; Self::ARENA_BYTES]) {
+                #(#calls)*
+            }
+        }
+    });
+    let rest = if moved.is_some() { quote!(Self::infer_moved(arena);) } else { quote!(#(#calls)*) };
+    let looks = inputs.ports.iter().filter_map(Port::looks);
     let memory = memory(&name, &outputs, plan);
     let body = |form: Form| run_body(&inputs, &outputs, form);
-    let vgf = quote!(&VGF.0);
-    let runner = runner(&inputs, &outputs, &vgf, plan.arena_bytes, &quote!(Self { memory }), body);
+    let [embedded, vgf] = embedding(interface.embed, program, vgf_name);
+    let self_test = program.expected.map(|expected| self_test_body(&inputs, &outputs, expected));
+    let new = quote!(Self { memory });
+    let runner = runner(&inputs, &outputs, &vgf, plan.arena_bytes, &new, body, self_test);
     let arena_bytes = literal(plan.arena_bytes);
     let has_pairs = plan.steps.iter().any(|step| step.outputs.len() == 2);
     let pair = has_pairs.then(|| quote!(type AccessPair<const READS: usize> = arena::AccessPair<#arena_bytes, READS>;));
@@ -169,18 +259,19 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
         use #runtime::rescale::GeneralRescale;
         use #runtime::{
             Aligned, Model, PlainInfo, Rescale, Shape, TensorInfo, abi, arena, bytes, epilogue, in_place, kernels, operators,
-            port, steps,
+            port, self_test, sensor, steps, vgf::NotEmbedded,
         };
 
         const _: () = abi::check(#abi);
 
-        static VGF: &Aligned<[u8]> = &Aligned(*::core::include_bytes!(#vgf_name));
+        #embedded
 
         type Access<const READS: usize> = arena::Access<#arena_bytes, READS>;
         #pair
         #in_place
 
         #(#constants)*
+        #(#looks)*
         #memory
         #(#types)*
 
@@ -188,8 +279,11 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
             #runner
 
             fn infer(arena: &mut [u8; Self::ARENA_BYTES]) {
-                #(#calls)*
+                #(#first)*
+                #rest
             }
+
+            #infer_moved
         }
     };
     Emitted {
@@ -197,6 +291,61 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
         exports: exports(&inputs, &outputs),
         docs: Some(docs::markdown(interface, program)),
     }
+}
+
+/// The static with what is embedded, and the constant `VGF` of the struct.
+fn embedding(embed: Embed, program: Program<'_>, vgf_name: &str) -> [TokenStream; 2] {
+    let file = quote!(::core::include_bytes!(#vgf_name));
+    match embed {
+        Embed::Vgf => [quote!(static EMBEDDED: &Aligned<[u8]> = &Aligned(*#file);), vgf(&quote!(&EMBEDDED.0))],
+        Embed::Constants => {
+            let Program { file: all, embedded, .. } = program;
+            let offset = literal(embedded.as_ptr().addr().saturating_sub(all.as_ptr().addr()));
+            let len = literal(embedded.len());
+            // The compiler reads the file and keeps the copy only.
+            [quote!(static EMBEDDED: &Aligned<[u8; #len]> = &Aligned(*bytes::array(#file, #offset));), no_vgf()]
+        }
+    }
+}
+
+/// The constant with the file's bytes.
+fn vgf(bytes: &TokenStream) -> TokenStream {
+    quote! {
+        /// The embedded VGF file: SPIR-V graph module and constants, which the kernels read in place.
+        pub const VGF: &'static [u8] = #bytes;
+    }
+}
+
+/// What stands for it where there are none: its type and the note tell why.
+fn no_vgf() -> TokenStream {
+    quote! {
+        /// Not the VGF file: `embed = constants` leaves it out of the program. It is in `OUT_DIR/quantize`.
+        #[deprecated = "`embed = constants` leaves the VGF file out of the program; write `embed = vgf` to have its bytes"]
+        pub const VGF: NotEmbedded = NotEmbedded;
+    }
+}
+
+/// The input whose sensor has the channels last, if all that the first step does is to move them there, and what it writes.
+fn moved_by_sensor(interface: &Interface, program: Program<'_>) -> Option<(usize, Range<usize>)> {
+    let Program { graph, plan, .. } = program;
+    let step = plan.steps.first()?;
+    let (Kernel::Transpose(transpose), None, Source::Buffer(to)) =
+        (&step.kernel, &step.in_place, &step.output().source)
+    else {
+        return None;
+    };
+    let [value] = graph.nodes[step.node?].op.inputs()[..] else { return None };
+    let index = graph.inputs.iter().position(|port| port.value == value)?;
+    let reads = graph.nodes.iter().flat_map(|node| node.op.inputs()).filter(|read| *read == value);
+    let is_read_once = reads.count() == 1 && graph.outputs.iter().all(|port| port.value != value);
+
+    let PortInfo { shape, sensor, .. } = &interface.inputs[index];
+    let dims = transpose.input.dims();
+    let perms = transpose.perms.iter().take(dims.len()).copied().map(usize::from);
+    let is_to_the_end = perms.eq([0].into_iter().chain(2..dims.len()).chain([1]));
+    let is_same = dims.iter().take(2).map(|&dim| dim as usize).eq(shape.iter().copied().take(2));
+    let is_moved = sensor.as_ref().is_some_and(|sensor| sensor.channels_last);
+    (is_moved && is_to_the_end && is_same && is_read_once).then(|| (index, plan.places[to.0 as usize].clone()))
 }
 
 /// The inputs and outputs, in memory at these places.
@@ -261,6 +410,7 @@ fn runner(
     arena_bytes: usize,
     new: &TokenStream,
     body: impl Fn(Form) -> TokenStream,
+    self_test: Option<TokenStream>,
 ) -> TokenStream {
     let arena_bytes = literal(arena_bytes);
     let info = inputs.ports.iter().chain(&outputs.ports).map(Port::constant);
@@ -271,6 +421,14 @@ fn runner(
         true => " Quantizes the inputs, runs the network and dequantizes its outputs.",
         false => " Runs the network.",
     };
+    let sensors = inputs.ports.iter().filter(|port| port.info.sensor.is_some());
+    let sensors: String = sensors
+        .map(|port| format!(" `{}` takes samples of its sensor, {}.", port.info.name, port.info.dimensions(Form::Real)))
+        .collect();
+    let layout_docs = format!(
+        " Elements are in the exporter's layout, row-major. Where an input is quantized, NaN counts as 0 and values out of range \
+         saturate.{sensors}"
+    );
     let lent_outputs = |form: Form| outputs.result(form, Some(&quote!('m)));
     let (run, lent) = (body(Form::Real), lent_outputs(Form::Real));
     let given = inputs.given();
@@ -289,11 +447,23 @@ fn runner(
             }
         }
     });
+    let self_test = self_test.map(|body| {
+        quote! {
+            /// Runs the network on made-up inputs and compares its outputs, bit for bit, with those that the reference
+            /// interpreter computed from the VGF file when the program was built.
+            ///
+            /// # Errors
+            ///
+            /// The first output that differs.
+            pub fn self_test(&mut self) -> Result<(), self_test::Mismatch> {
+                #body
+            }
+        }
+    });
     quote! {
         #(#info)*
 
-        /// The embedded VGF file: SPIR-V graph module and constants, which the kernels read in place.
-        pub const VGF: &'static [u8] = #vgf;
+        #vgf
 
         /// Bytes of the arena: quantized inputs, outputs and everything between.
         pub const ARENA_BYTES: usize = #arena_bytes;
@@ -305,8 +475,7 @@ fn runner(
 
         #[doc = #run_docs]
         ///
-        /// Elements are in the exporter's layout, row-major. Where an input is quantized, NaN counts as 0 and values out of
-        /// range saturate.
+        #[doc = #layout_docs]
         pub fn run(&mut self, #real_inputs) -> #real_outputs {
             Self::run_in(self.memory, #given)
         }
@@ -317,6 +486,29 @@ fn runner(
         }
 
         #run_quantized
+
+        #self_test
+    }
+}
+
+/// What a self test does: made-up inputs into the arena, the steps, and a look at each output.
+fn self_test_body(inputs: &Side<'_>, outputs: &Side<'_>, expected: &[u64]) -> TokenStream {
+    let fill = inputs.ports.iter().map(|port| {
+        let (element, place) = (port.info.content.element(Form::Quantized), port.place_mut());
+        quote!(samples.fill::<#element>(#place);)
+    });
+    let check = outputs.ports.iter().zip(expected).map(|(port, &expected)| {
+        let (element, place) = (port.info.content.element(Form::Quantized), literal(&port.place));
+        let (name, expected) = (port.constant_name(), literal(expected));
+        quote!(self_test::check::<#element>(&memory.arena.0[#place], Self::#name.name, #expected)?;)
+    });
+    quote! {
+        let mut samples = self_test::Samples::new();
+        let memory = &mut *self.memory;
+        #(#fill)*
+        Self::infer(&mut memory.arena.0);
+        #(#check)*
+        Ok(())
     }
 }
 
@@ -334,9 +526,11 @@ fn run_body(inputs: &Side<'_>, outputs: &Side<'_>, form: Form) -> TokenStream {
             port.reference(&port.result())
         }
     });
+    let is_moved = form == Form::Real && inputs.ports.iter().any(|port| port.moved.is_some());
+    let infer = if is_moved { format_ident!("infer_moved") } else { format_ident!("infer") };
     quote! {
         #(#store)*
-        Self::infer(&mut memory.arena.0);
+        Self::#infer(&mut memory.arena.0);
         #(#load)*
         #result
     }
@@ -368,6 +562,8 @@ struct Port<'a> {
     what: &'static str,
     is_alone: bool,
     place: Range<usize>,
+    /// The place of the first step's output, where that step only moves this input's channels to the end as its sensor has them.
+    moved: Option<Range<usize>>,
 }
 
 impl<'a> Side<'a> {
@@ -380,7 +576,14 @@ impl<'a> Side<'a> {
             *field = format_ident!("{}", what.to_lowercase());
         }
         let ports = infos.iter().zip(fields).zip(places);
-        let ports = ports.map(|((info, field), place)| Port { info, field, what, is_alone: infos.len() == 1, place });
+        let ports = ports.map(|((info, field), place)| Port {
+            info,
+            field,
+            what,
+            is_alone: infos.len() == 1,
+            place,
+            moved: None,
+        });
         Self { struct_name, what, ports: ports.collect(), is_needed_quantized: false }
     }
 
@@ -427,8 +630,8 @@ impl<'a> Side<'a> {
                 self.struct_name
             );
             let fields = self.ports.iter().map(|port| {
-                let (field, len, element) = (&port.field, port.len(), port.info.content.element(form));
-                let docs = format!(" `{}`, {} as exported.", port.info.name, dimensions(&port.info.shape));
+                let (field, len, element) = (&port.field, port.len(), port.info.element(form));
+                let docs = format!(" `{}`, {}.", port.info.name, port.info.dimensions(form));
                 quote!(#[doc = #docs] pub #field: &'a [#element; #len])
             });
             quote! {
@@ -444,7 +647,7 @@ impl<'a> Side<'a> {
     fn argument(&self, form: Form) -> TokenStream {
         match self.ports.as_slice() {
             [port] => {
-                let (field, element, len) = (&port.field, port.info.content.element(form), port.len());
+                let (field, element, len) = (&port.field, port.info.element(form), port.len());
                 quote!(#field: &[#element; #len])
             }
             _ => {
@@ -517,7 +720,7 @@ impl Port<'_> {
     }
 
     fn constant(&self) -> TokenStream {
-        let PortInfo { name, shape, content } = self.info;
+        let PortInfo { name, shape, content, .. } = self.info;
         let docs = format!(" The {} `{name}`, {} as exported.", self.what.to_lowercase(), dimensions(shape));
         let (constant, shape) = (self.constant_name(), literal(shape));
         let Content::Quantized(codes) = content else {
@@ -540,10 +743,53 @@ impl Port<'_> {
         }
     }
 
+    /// Name of the table of a sensor's codes.
+    fn looks_name(&self) -> Ident {
+        format_ident!("{}_LOOKS", self.constant_name())
+    }
+
+    /// How samples are looked up, where `run` takes some.
+    fn looks(&self) -> Option<TokenStream> {
+        let PortInfo { shape, content, sensor, .. } = self.info;
+        let (Some(from), Content::Quantized(codes)) = (sensor, content) else { return None };
+        let looks = sensor::looks(from, *codes, shape);
+        let (name, count, width) = (self.looks_name(), literal(looks.len()), literal(codes.bytes()));
+        let is_table = matches!(looks[..], [sensor::Look::Table(_), ..]);
+        let look = if is_table { quote!([[u8; #width]; 256]) } else { quote!(sensor::Rises<'static>) };
+        let looks = looks.iter().map(|look| match look {
+            sensor::Look::Table(codes) => literal(codes),
+            sensor::Look::Rises(first, thresholds) => {
+                let (first, thresholds) = (literal(first), literal(thresholds));
+                quote!(sensor::Rises { first: #first, thresholds: &#thresholds })
+            }
+        });
+        Some(quote!(static #name: [#look; #count] = [#(#looks),*];))
+    }
+
     /// Puts an input into the arena.
     fn store(&self, value: TokenStream, form: Form) -> TokenStream {
         let place = self.place_mut();
         match (self.info.content, form) {
+            (Content::Quantized(codes), Form::Real) if self.info.sensor.is_some() => {
+                let (looks, width) = (self.looks_name(), literal(codes.bytes()));
+                let channels = sensor::Channels::new(&self.info.shape);
+                let [count, inner] = [channels.count, channels.inner].map(literal);
+                let in_samples = literal(self.info.sensor.as_ref().is_some_and(|sensor| sensor.channels_last));
+                let in_arena = literal(self.moved.is_some());
+                let place = self.moved.as_ref().map_or(place, |moved| {
+                    let moved = literal(moved);
+                    quote!(&mut memory.arena.0[#moved])
+                });
+                quote! {
+                    const CHANNELS: sensor::Channels = sensor::Channels {
+                        count: #count,
+                        inner: #inner,
+                        last_in_samples: #in_samples,
+                        last_in_arena: #in_arena,
+                    };
+                    sensor::store::<#width, _, _>(CHANNELS, &#looks, #value, #place);
+                }
+            }
             (Content::Quantized(_), Form::Real) => {
                 let constant = self.constant_name();
                 quote!(Self::#constant.params().store(#value, #place);)
@@ -595,7 +841,7 @@ fn literal(value: impl Debug) -> TokenStream {
 }
 
 /// `1×3×32×32`
-fn dimensions<T: ToString>(shape: &[T]) -> String {
+pub fn dimensions<T: ToString>(shape: &[T]) -> String {
     if shape.is_empty() {
         return "one number".to_owned();
     }
@@ -603,7 +849,7 @@ fn dimensions<T: ToString>(shape: &[T]) -> String {
 }
 
 /// `1 280 000`
-fn thousands(number: u64) -> String {
+pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let groups = digits.as_bytes().rchunks(3).rev();
     groups.map(|group| String::from_utf8_lossy(group)).collect::<Vec<_>>().join(" ")

@@ -20,7 +20,7 @@ pub(super) struct Code {
 
 impl Code {
     pub(super) fn new(index: usize, step: &Step<'_>, program: Program<'_>) -> Self {
-        let (function, file) = (format_ident!("{}", function(step)), Embedded(program.file));
+        let (function, file) = (format_ident!("{}", function(step)), Embedded(program.embedded));
         // An operand under the result is borrowed with it.
         let over = step.in_place.map(|(operand, _)| operand);
         let is_read = |(index, operand): &(usize, &Operand<'_>)| {
@@ -160,7 +160,7 @@ fn docs(step: &Step<'_>, program: Program<'_>) -> String {
 }
 
 /// What the step was made from, and its TOSA operator.
-pub(super) fn names<'a>(step: &Step<'_>, program: Program<'a>) -> (&'a str, &'a str) {
+pub fn names<'a>(step: &Step<'_>, program: Program<'a>) -> (&'a str, &'a str) {
     match step.node {
         Some(node) => (&program.labels[node], program.graph.nodes[node].op.name()),
         None => ("output", "copy"),
@@ -258,7 +258,7 @@ macro_rules! convolution {
     }};
 }
 
-/// The embedded file, for constants that are parts of it.
+/// What is embedded, for constants that are parts of it.
 #[derive(Clone, Copy)]
 struct Embedded<'a>(&'a [u8]);
 
@@ -452,29 +452,29 @@ impl Embedded<'_> {
         match element {
             Bool => self.bytes(data),
             I8 => self.i8s(bytes::as_i8s(data)),
-            I16 => self.part(bytes::as_halves(data), |offset, len| quote!(bytes::halves(&VGF.0, #offset, #len))),
+            I16 => self.part(bytes::as_halves(data), |offset, len| quote!(bytes::halves(&EMBEDDED.0, #offset, #len))),
             I32 | F32 => self.words(bytes::as_words(data)),
-            I48 => self.part(bytes::as_longs(data), |offset, len| quote!(bytes::longs(&VGF.0, #offset, #len))),
+            I48 => self.part(bytes::as_longs(data), |offset, len| quote!(bytes::longs(&EMBEDDED.0, #offset, #len))),
         }
     }
 
     fn bytes(self, data: &[u8]) -> TokenStream {
-        self.part(data, |offset, len| quote!(bytes::bytes(&VGF.0, #offset, #len)))
+        self.part(data, |offset, len| quote!(bytes::bytes(&EMBEDDED.0, #offset, #len)))
     }
 
     fn i8s(self, elements: &[i8]) -> TokenStream {
-        self.part(elements, |offset, len| quote!(bytes::i8s(&VGF.0, #offset, #len)))
+        self.part(elements, |offset, len| quote!(bytes::i8s(&EMBEDDED.0, #offset, #len)))
     }
 
     fn words(self, words: &[[u8; 4]]) -> TokenStream {
-        self.part(words, |offset, len| quote!(bytes::words(&VGF.0, #offset, #len)))
+        self.part(words, |offset, len| quote!(bytes::words(&EMBEDDED.0, #offset, #len)))
     }
 
     fn table(self, table: &[i8; 256]) -> TokenStream {
-        self.part(table, |offset, _| quote!(bytes::i8_array(&VGF.0, #offset)))
+        self.part(table, |offset, _| quote!(bytes::i8_array(&EMBEDDED.0, #offset)))
     }
 
-    /// `view` of a part of the file by its offset and length in bytes. What is no part of it, such as a constant inside
+    /// `view` of a part of it by its offset and length in bytes. What is no part of it, such as a constant inside
     /// the SPIR-V code, is written out.
     fn part<T: Debug>(self, part: &[T], view: impl Fn(TokenStream, TokenStream) -> TokenStream) -> TokenStream {
         let len = size_of_val(part);

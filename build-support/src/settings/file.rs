@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::Span;
 use quantize_syntax::attr::{
-    self, ARGUMENTS, Calibration, Config, Precedence, RuleList, Selector, Spanned, unsupported,
+    self, ARGUMENTS, Calibration, Config, Embed, Precedence, RuleList, Selector, Spanned, unsupported,
 };
+use quantize_syntax::budget::Resource;
 use quantize_syntax::diagnostic::{alternatives, nearest};
 use toml::Spanned as Located;
 use toml::de::{DeString, DeTable, DeValue};
@@ -45,6 +46,9 @@ pub(super) enum Argument {
     Rule(attr::Rule),
     Precedence(Precedence),
     Profile(attr::Profile),
+    Embed(Embed),
+    /// The limit of one resource.
+    Budget(Resource, u64),
 }
 
 /// When a profile is chosen for attributes without `profile_from`.
@@ -280,11 +284,28 @@ impl Reader<'_> {
                     None
                 }
             },
+            "embed" => {
+                let embed = value.get_ref().as_str().and_then(Embed::from_word);
+                if embed.is_none() {
+                    self.mistake(
+                        start,
+                        "`embed` is `\"vgf\"` for all of the VGF file, `\"constants\"` to leave its SPIR-V out",
+                    );
+                }
+                embed.map(Argument::Embed)
+            }
             "shape" => {
                 let shapes = self.shapes(key, value);
                 return arguments.extend(shapes.into_iter().map(|(start, input, dims)| Line {
                     line: self.line(start),
                     value: (start, Argument::Shape(input, dims)),
+                }));
+            }
+            "budget" => {
+                let limits = self.budget(key, value);
+                return arguments.extend(limits.into_iter().map(|(start, resource, limit)| Line {
+                    line: self.line(start),
+                    value: (start, Argument::Budget(resource, limit)),
                 }));
             }
             _ => match RuleList::from_word(name) {
@@ -310,11 +331,13 @@ impl Reader<'_> {
             return self.mistake(start, message);
         }
         match name {
-            "profile_from" | "crate" => self.mistake(start, format!("`{name}` is for the attribute; write it there")),
-            "embed" | "layout" => self.mistake(start, format!("`{name}` has one value so far; leave it out")),
+            "profile_from" | "crate" | "from" => {
+                self.mistake(start, format!("`{name}` is for the attribute; write it there"))
+            }
+            "layout" => self.mistake(start, format!("`{name}` has one value so far; leave it out")),
             _ => {
                 let known: Vec<&str> =
-                    ARGUMENTS.into_iter().filter(|known| !["profile_from", "crate"].contains(known)).collect();
+                    ARGUMENTS.into_iter().filter(|known| !["profile_from", "crate", "from"].contains(known)).collect();
                 let all = format!("the arguments are {}", alternatives(&known).replace(" or ", " and "));
                 self.unknown(key, "an argument of a profile", &known, &all);
             }
@@ -357,6 +380,29 @@ impl Reader<'_> {
             }
         }
         shapes
+    }
+
+    fn budget(&mut self, key: &Key<'_>, value: &Value<'_>) -> Vec<(usize, Resource, u64)> {
+        let words = Resource::ALL.map(Resource::word);
+        let example = format!("write `budget = {{ {} }}`", Resource::ALL.map(Resource::example).join(", "));
+        let Some(table) = value.get_ref().as_table() else {
+            self.mistake(key.span().start, format!("`budget` takes limits; {example}"));
+            return Vec::new();
+        };
+        let mut limits = Vec::new();
+        for (key, value) in in_order(table) {
+            let start = key.span().start;
+            let Some(resource) = Resource::from_word(key.get_ref()) else {
+                self.unknown(key, "a limit of `budget`", &words, &example);
+                continue;
+            };
+            let Some(text) = self.string(key, value, resource.example()) else { continue };
+            match resource.amount(&text) {
+                Ok(limit) => limits.push((start, resource, limit)),
+                Err(message) => self.mistake(start, message),
+            }
+        }
+        limits
     }
 
     fn rules(&mut self, list: RuleList, key: &Key<'_>, value: &Value<'_>) -> Vec<(usize, attr::Rule)> {

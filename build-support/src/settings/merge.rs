@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proc_macro2::Span;
-use quantize_syntax::attr::{Attr, Config, Precedence, Profile, Quantized, Rule, Spanned};
+use quantize_syntax::attr::{Attr, Config, Embed, Precedence, Profile, Quantized, Rule, Spanned};
 use quantize_syntax::{ArgPath, Diagnostic};
 
 use super::file::{Argument, Line};
@@ -70,6 +70,7 @@ pub(super) fn merge(
     let mut attr = Attr { rules: Vec::new(), profile_from: None, ..written.clone() };
     // Spelled out or not, it is the same.
     attr.profile = attr.profile.filter(|profile| *profile != Profile::default());
+    attr.embed = attr.embed.filter(|embed| embed.value != Embed::default());
     let mut origins = Merging { origins: Origins::default(), shown, chosen };
     if !attr.model.value.is_empty() {
         origins.written(ArgPath::Model, ArgPath::Model, None);
@@ -104,6 +105,16 @@ pub(super) fn merge(
     if written.profile.is_some() {
         origins.written(ArgPath::Profile, ArgPath::Profile, None);
     }
+    if written.embed.is_some() {
+        origins.written(ArgPath::Embed, ArgPath::Embed, None);
+    }
+    for sensor in &attr.sensors {
+        let path = || ArgPath::From(sensor.input.value.clone());
+        origins.written(path(), path(), None);
+    }
+    for (resource, _) in &attr.budget {
+        origins.written(ArgPath::Budget(*resource), ArgPath::Budget(*resource), None);
+    }
     let mut own: Vec<(Spanned<Rule>, From)> = Vec::new();
     for (index, rule) in written.rules.iter().enumerate() {
         let mut rule = rule.clone();
@@ -126,6 +137,10 @@ pub(super) fn merge(
                 Some(_) => None,
                 None => fill(&mut attr.profile, *profile, ArgPath::Profile),
             },
+            Argument::Embed(embed) => match written.embed {
+                Some(_) => None,
+                None => fill(&mut attr.embed, spanned(*embed), ArgPath::Embed),
+            },
             Argument::Precedence(precedence) => {
                 let is_missing = attr.precedence == Precedence::default();
                 attr.precedence = *precedence;
@@ -136,6 +151,14 @@ pub(super) fn merge(
                 is_missing.then(|| {
                     attr.shapes.push((input.clone(), spanned(dims.clone())));
                     ArgPath::Shape(input.clone())
+                })
+            }
+            Argument::Budget(resource, limit) => {
+                let is_missing = !attr.budget.iter().any(|(known, _)| known == resource);
+                is_missing.then(|| {
+                    attr.budget.push((*resource, spanned(*limit)));
+                    attr.budget.sort_by_key(|(resource, _)| *resource);
+                    ArgPath::Budget(*resource)
                 })
             }
             Argument::Rule(rule) => {

@@ -534,6 +534,16 @@ models = ["Sure"]
         assert_eq!(site.origins.texts()["output"], "attribute, `ends` of quantize.toml:4");
     }
 
+    #[test]
+    fn profiles_may_say_what_is_embedded_and_what_it_may_cost() {
+        let text = "[profile.board]\nembed = \"constants\"\nbudget = { flash = \"96 KiB\", ram = \"1 kB\" }\n";
+        check(
+            &settings(text, "", &[]),
+            r#"model = "m", profile_from = "board", budget(ram = "2 kB", macs = "1 M")"#,
+            r#"model = "m", embed = constants, budget(flash = "96 KiB", ram = "2 kB", macs = "1 M")"#,
+        );
+    }
+
     #[track_caller]
     fn check_problems(settings: &Settings, arguments: &str, expected: &[(&str, &str)]) {
         let problems = applied(settings, arguments).problems.into_vec();
@@ -594,7 +604,7 @@ module = [{ nam = "a", config = "int8" }, { name = "a" }, { name = "a", type = "
 op = "x"
 node = [{ name = "n", config = "uint8" }]
 crate = "a::b"
-budget = { ram = "1 KiB" }
+budget = { rom = "1 KiB", ram = "1 KB" }
 shape = { x = [0] }
 calibration = []
 precedence = "last"
@@ -630,7 +640,8 @@ env = "MODE"
             r#"16: `op` takes rules; write `op = [{ target = "aten.sigmoid.default", config = "int8" }]`"#,
             "17: `uint8` is for `io`, `input` and `output` only: operators work on signed integers; use `int8`",
             "18: `crate` is for the attribute; write it there",
-            "19: `budget` is not supported yet; compare the struct's `ARENA_BYTES` and `VGF.len()` in a `const` assertion",
+            "19: `rom` is not a limit of `budget`; did you mean `ram`?",
+            r#"19: `1 KB` is no size above 0; write a number and one of B, kB, KiB, MB, MiB, GB, GiB, as in `ram = "64 KiB"`"#,
             "20: `x` takes dimensions, whole numbers above 0; write `shape = { features = [1, 3, 96, 96] }`",
             r#"21: `calibration` takes a string; write `calibration = "models/kws.npy"`"#,
             r#"22: `precedence` has one value; write `precedence = "legacy"` or leave it out"#,

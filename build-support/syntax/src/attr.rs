@@ -4,9 +4,11 @@ use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::Parser as _;
 
+use crate::budget::Resource;
 use crate::config::{CONFIGS, is_weight_only, weight_only};
 use crate::diagnostic::suggestion;
 use crate::parser::{Argument, Form, Parser};
+use crate::sensor::Sensor;
 
 /// A value and the place in the source it was read from; two are equal when their values are.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,12 @@ pub struct Attr {
     pub precedence: Precedence,
     /// What quantized model inputs and outputs are in the VGF, where it is written; else a profile of quantize.toml may say.
     pub profile: Option<Profile>,
+    /// What of the VGF file the program holds, where it is written; else a profile of quantize.toml may say.
+    pub embed: Option<Spanned<Embed>>,
+    /// Sensors whose samples inputs take, in source order; their inputs differ.
+    pub sensors: Vec<Sensor>,
+    /// Limits of what the program may cost, at most one of each resource, in the order of [`Resource::ALL`].
+    pub budget: Vec<(Resource, Spanned<u64>)>,
     /// The profile of quantize.toml that gives what is not written here.
     pub profile_from: Option<Spanned<String>>,
     /// Path of the runtime crate where it is not `::quantize_runtime`, such as `firmware::nn`.
@@ -170,6 +178,31 @@ pub enum Profile {
     Full,
 }
 
+/// What of the VGF file is embedded in the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Embed {
+    /// All of it.
+    #[default]
+    Vgf,
+    /// The data of its constants.
+    Constants,
+}
+
+impl Embed {
+    /// The word in the attribute.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Vgf => "vgf",
+            Self::Constants => "constants",
+        }
+    }
+
+    /// The value with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Vgf, Self::Constants].into_iter().find(|embed| embed.word() == word)
+    }
+}
+
 /// How a node is quantized.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Config {
@@ -289,7 +322,7 @@ pub enum Granularity {
 }
 
 /// Arguments of the attribute that are understood, in the order of the canonical text.
-pub const ARGUMENTS: [&str; 14] = [
+pub const ARGUMENTS: [&str; 17] = [
     "model",
     "calibration",
     "shape",
@@ -302,19 +335,20 @@ pub const ARGUMENTS: [&str; 14] = [
     "op",
     "precedence",
     "profile",
+    "embed",
+    "from",
+    "budget",
     "profile_from",
     "crate",
 ];
 
 /// Arguments that choose among variants of which only the default exists: name, default, others.
-const DEFAULTS: [(&str, &str, &[&str]); 2] = [("embed", "vgf", &["constants"]), ("layout", "canonical", &["packed"])];
+const DEFAULTS: [(&str, &str, &[&str]); 1] = [("layout", "canonical", &["packed"])];
 
 /// Arguments that later versions will understand, and what to write until then.
-const LATER_ARGUMENTS: [(&str, &str); 5] = [
+const LATER_ARGUMENTS: [(&str, &str); 3] = [
     ("vgf", "name an ONNX model with `model = \"…\"`"),
     ("control_flow", "export the model without branches"),
-    ("from", "convert and normalize the data before `run`"),
-    ("budget", "compare the struct's `ARENA_BYTES` and `VGF.len()` in a `const` assertion"),
     ("accuracy", "evaluate `run` in a test of your crate"),
 ];
 
@@ -360,11 +394,14 @@ impl Attr {
         let mut parser = Parser::default();
         let mut seen: Vec<String> = Vec::new();
         let (mut model, mut calibration, mut global, mut precedence) = (None, None, None, Precedence::default());
-        let (mut shapes, mut rules, mut profile) = (Vec::new(), Vec::new(), None);
+        let (mut shapes, mut rules, mut profile, mut embed) = (Vec::new(), Vec::new(), None, None);
+        let (mut sensors, mut budget) = (Vec::<Sensor>::new(), Vec::new());
         let (mut profile_from, mut runtime) = (None, None);
         for argument in parser.arguments(arguments) {
             let name = argument.name.unraw().to_string();
-            if RuleList::from_word(&name).is_none() && seen.contains(&name) {
+            // Rules, and one `from` for each input.
+            let is_repeatable = RuleList::from_word(&name).is_some() || name == "from";
+            if !is_repeatable && seen.contains(&name) {
                 parser.error(&argument.name, format!("`{name}` is given twice; keep one"));
                 continue;
             }
@@ -378,6 +415,15 @@ impl Attr {
                 "output" => rules.extend(parser.boundary(&argument, Selector::Output)),
                 "precedence" => precedence = parser.precedence(&argument),
                 "profile" => profile = Some(parser.profile(&argument)),
+                "embed" => embed = parser.embed(&argument),
+                "from" => match parser.sensor(&argument) {
+                    Some(sensor) if sensors.iter().any(|known| known.input == sensor.input) => {
+                        let message = format!("input `{}` has a `from` twice; keep one", sensor.input.value);
+                        parser.error_at(sensor.input.span, &message);
+                    }
+                    sensor => sensors.extend(sensor),
+                },
+                "budget" => budget = parser.budget(&argument),
                 "profile_from" => profile_from = parser.string_argument(&argument, "small"),
                 "crate" => runtime = parser.runtime(&argument),
                 _ => match RuleList::from_word(&name) {
@@ -404,6 +450,9 @@ impl Attr {
             rules,
             precedence,
             profile,
+            embed,
+            sensors,
+            budget,
             profile_from,
             runtime,
         });
@@ -604,6 +653,18 @@ impl Parser {
         Profile::default()
     }
 
+    fn embed(&mut self, argument: &Argument) -> Option<Spanned<Embed>> {
+        let advice = "write `embed = vgf` for all of the VGF file, `embed = constants` to leave its SPIR-V out";
+        match self.word(argument) {
+            Some(word) => match Embed::from_word(&word.to_string()) {
+                Some(value) => return Some(Spanned { value, span: word.span() }),
+                None => self.error(&word, format!("`{word}` is not a value of `embed`; {advice}")),
+            },
+            None => self.error(&argument.name, format!("`embed` takes a word; {advice}")),
+        }
+        None
+    }
+
     /// The path of the runtime crate: names with `::` between them, and perhaps before them.
     fn runtime(&mut self, argument: &Argument) -> Option<Spanned<String>> {
         let advice = "write a path, such as `crate = firmware::nn`";
@@ -722,12 +783,12 @@ mod tests {
     #[test]
     fn all_mistakes_are_reported_together() {
         let messages =
-            messages(r#"modle = "m", calibration = 3, global = int9, budget(ram = "1 KiB"), module(name = "a")"#);
+            messages(r#"modle = "m", calibration = 3, global = int9, accuracy(min = 0.9), module(name = "a")"#);
         let expected = [
             "`modle` is not an argument of `#[quantize]`; did you mean `model`, `module` or `node`?",
             "`calibration` takes a string literal; write `calibration = \"models/kws.npy\"`",
             "`int9` is not a configuration; did you mean `int8` or `uint8`?",
-            "`budget` is not supported yet; compare the struct's `ARENA_BYTES` and `VGF.len()` in a `const` assertion",
+            "`accuracy` is not supported yet; evaluate `run` in a test of your crate",
             "`module` has no configuration; add `config = int8` or `config = None`",
         ];
         assert_eq!(messages, expected);
@@ -787,6 +848,22 @@ mod tests {
             (r#"model = "m", calibration = "c", module(name = "a", confg = None)"#, 1),
             (r#"model = "m", calibration = "c", module = "a""#, 1),
             (r#"model = "m", calibration = "c", embed = vfg"#, 1),
+            (r#"model = "m", calibration = "c", from = u8"#, 1),
+            (r#"model = "m", calibration = "c", from()"#, 1),
+            (r#"model = "m", calibration = "c", from(x)"#, 1),
+            (r#"model = "m", calibration = "c", from(x = f32)"#, 1),
+            (r#"model = "m", calibration = "c", from(x = u8, mean = [])"#, 1),
+            (r#"model = "m", calibration = "c", from(x = u8, mean = "0", std = [0.0, 1.0])"#, 2),
+            (r#"model = "m", calibration = "c", from(x = u8, std = [-1.0], layout = hwc)"#, 2),
+            (r#"model = "m", calibration = "c", from(x = u8, full_scale = [1.0, 2.0])"#, 1),
+            (r#"model = "m", calibration = "c", from(x = u8, men = [0.5])"#, 1),
+            (r#"model = "m", calibration = "c", from(x = u8), from(x = i8)"#, 1),
+            (r#"model = "m", calibration = "c", budget = "96 KiB""#, 1),
+            (r#"model = "m", calibration = "c", budget()"#, 1),
+            (r#"model = "m", calibration = "c", budget(rom = "96 KiB")"#, 1),
+            (r#"model = "m", calibration = "c", budget(flash = 96)"#, 1),
+            (r#"model = "m", calibration = "c", budget(flash = "96 KB", macs)"#, 2),
+            (r#"model = "m", calibration = "c", budget(ram = "1 B", ram = "2 B")"#, 1),
             (r#"vgf = "m.vgf""#, 1),
         ];
         for (arguments, count) in cases {
@@ -798,7 +875,7 @@ mod tests {
     #[test]
     fn defaults_may_be_spelled_out() {
         let plain = attr(r#"model = "m", calibration = "c""#);
-        assert_eq!(attr(r#"model = "m", calibration = "c", embed = vgf, layout = canonical"#), plain);
+        assert_eq!(attr(r#"model = "m", calibration = "c", layout = canonical"#), plain);
     }
 
     #[test]

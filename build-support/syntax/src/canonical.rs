@@ -5,6 +5,7 @@ use std::fmt::{Display, Formatter, Result};
 use crate::attr::{
     Attr, Calibration, Config, Granularity, Observer, Precedence, Profile, Quantized, Rule, Scheme, Selector, Spanned,
 };
+use crate::budget::Resource;
 use crate::path::ArgPath;
 
 impl Attr {
@@ -32,9 +33,25 @@ impl Attr {
             Profile::Full => "profile = full",
         });
         arguments.extend(profile.map(|text| (ArgPath::Profile, text.to_owned())));
+        arguments.extend(self.embed.iter().map(|embed| (ArgPath::Embed, format!("embed = {}", embed.value.word()))));
+        let sensors = self.sensors.iter();
+        arguments.extend(sensors.map(|sensor| (ArgPath::From(sensor.input.value.clone()), sensor.to_string())));
+        if let Some((first, _)) = self.budget.first() {
+            let limit =
+                |(resource, limit): &(Resource, Spanned<u64>)| format!("{resource} = {:?}", resource.text(limit.value));
+            let limits = self.budget.iter().map(limit).collect::<Vec<_>>().join(", ");
+            arguments.push((ArgPath::Budget(*first), format!("budget({limits})")));
+        }
         let profile = self.profile_from.iter();
         arguments.extend(profile.map(|name| (ArgPath::ProfileFrom, format!("profile_from = {:?}", name.value))));
         arguments.extend(self.runtime.iter().map(|path| (ArgPath::Runtime, format!("crate = {}", path.value))));
+        arguments
+    }
+
+    /// Those of the [arguments](Attr::arguments) that quantization parameters depend on.
+    pub fn arguments_of_parameters(&self) -> Vec<(ArgPath, String)> {
+        let mut arguments = self.arguments();
+        arguments.retain(|(argument, _)| !matches!(argument, ArgPath::Embed | ArgPath::From(_) | ArgPath::Budget(_)));
         arguments
     }
 }
@@ -170,8 +187,10 @@ mod tests {
     #[test]
     fn names_of_quantize_toml_and_the_runtime_come_last() {
         check(
-            r#"crate = :: a ::b, global = "careful", profile_from = "small", io = "x y", model = "m", profile = full"#,
-            r#"model = "m", global = "careful", io = "x y", profile = full, profile_from = "small", crate = ::a::b"#,
+            r#"crate = :: a ::b, global = "careful", profile_from = "small", io = "x y", model = "m", profile = full,
+               budget(macs = "0.5 M", flash = "96KiB"), embed = constants,
+               from(y = u8), from(r#type = i16, std = 2, layout = nchw, mean = [-0.5, 1e-3], full_scale = 1)"#,
+            r#"model = "m", global = "careful", io = "x y", profile = full, embed = constants, from(y = u8), from(type = i16, mean = [-0.5, 0.001], std = [2.0], full_scale = 1.0), budget(flash = "96 KiB", macs = "500 k"), profile_from = "small", crate = ::a::b"#,
         );
         check(r#"crate = crate::nn, profile_from = "small""#, r#"profile_from = "small", crate = crate::nn"#);
     }

@@ -191,7 +191,7 @@ impl Parser {
 }
 
 /// A literal number that f32 can hold.
-fn number(tokens: TokenStream) -> Option<f32> {
+pub(crate) fn number(tokens: TokenStream) -> Option<f32> {
     let literal = syn::parse2::<Lit>(tokens).ok()?;
     let number = match &literal {
         Lit::Float(number) => number.base10_parse::<f32>(),

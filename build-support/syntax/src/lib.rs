@@ -5,6 +5,7 @@
 //! [`Diagnostic`]s at the arguments they name by [`ArgPath`], and compares canonical texts (`Attr`'s [`Display`](std::fmt::Display)).
 
 pub mod attr;
+pub mod budget;
 mod canonical;
 mod config;
 pub mod diagnostic;
@@ -13,6 +14,7 @@ pub mod lock;
 pub mod manifest;
 mod parser;
 pub mod path;
+pub mod sensor;
 
 pub use attr::Attr;
 pub use diagnostic::{Diagnostic, Diagnostics, Level};

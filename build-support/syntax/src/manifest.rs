@@ -92,6 +92,9 @@ pub struct Body {
     /// Sizes; absent when nothing was generated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<Size>,
+    /// Parts of the program in flash; absent when nothing was generated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flash: Option<Flash>,
 }
 
 /// What a rule decided about.
@@ -157,6 +160,21 @@ pub struct Live {
     pub tensor: String,
     /// Its size.
     pub bytes: usize,
+}
+
+/// Bytes of a model in flash, by part, as far as a build script can know them: machine code is not among them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flash {
+    /// The value of `embed`.
+    pub embed: String,
+    /// Bytes that it embeds.
+    pub embedded: usize,
+    /// Bytes with `embed = vgf`.
+    pub vgf: usize,
+    /// Bytes with `embed = constants`.
+    pub constants: usize,
+    /// Bytes of the tables of `from`.
+    pub tables: usize,
 }
 
 impl Manifest {
@@ -341,13 +359,20 @@ mod tests {
         let weight = Tensor { axis: Some(0), scale: vec![0.5, 0.25], zero_point: vec![0, 0], ..tensor.clone() };
         let peak = vec![Live { tensor: "x".to_owned(), bytes: 16 }];
         let size = Size { arena: 16, constants: 32, lower_bound: 16, macs: 1 << 40, vgf: 64, peak };
+        let flash = Flash { embed: "constants".to_owned(), embedded: 32, vgf: 64, constants: 32, tables: 256 };
         let rule = Decided {
             argument: "module[0]".to_owned(),
             nodes: vec!["relu".to_owned()],
             ends: vec!["x".to_owned()],
             beyond_upstream: Vec::new(),
         };
-        let body = Body { rules: vec![rule], tensors: vec![tensor], weights: vec![weight], size: Some(size) };
+        let body = Body {
+            rules: vec![rule],
+            tensors: vec![tensor],
+            weights: vec![weight],
+            size: Some(size),
+            flash: Some(flash),
+        };
         let manifest = Manifest { head, body };
         let text = manifest.to_toml();
         assert_eq!(Manifest::parse(&text), Ok(manifest.clone()), "{text}");

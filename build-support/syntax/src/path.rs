@@ -6,6 +6,7 @@ use proc_macro2::Span;
 use serde::{Deserialize, Serialize};
 
 use crate::attr::{Attr, Calibration, Rule, RuleList, Selector, Spanned};
+use crate::budget::Resource;
 
 /// Names an argument of an attribute, so that a diagnostic found by the build script can be raised at it by the macro.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -35,6 +36,12 @@ pub enum ArgPath {
     Precedence,
     /// `profile`
     Profile,
+    /// `embed`
+    Embed,
+    /// `from.features`: the sensor of an input.
+    From(String),
+    /// `budget.flash`: the limit of a resource.
+    Budget(Resource),
     /// `profile_from`
     ProfileFrom,
     /// `crate`
@@ -83,6 +90,9 @@ impl Display for ArgPath {
             ArgPath::Output => f.write_str("output"),
             ArgPath::Precedence => f.write_str("precedence"),
             ArgPath::Profile => f.write_str("profile"),
+            ArgPath::Embed => f.write_str("embed"),
+            ArgPath::From(input) => write!(f, "from.{input}"),
+            ArgPath::Budget(resource) => write!(f, "budget.{resource}"),
             ArgPath::ProfileFrom => f.write_str("profile_from"),
             ArgPath::Runtime => f.write_str("crate"),
             ArgPath::Rule(list, index) => write!(f, "{}[{index}]", list.word()),
@@ -115,6 +125,7 @@ fn parse(text: &str) -> Option<ArgPath> {
         "output" => return Some(ArgPath::Output),
         "precedence" => return Some(ArgPath::Precedence),
         "profile" => return Some(ArgPath::Profile),
+        "embed" => return Some(ArgPath::Embed),
         "profile_from" => return Some(ArgPath::ProfileFrom),
         "crate" => return Some(ArgPath::Runtime),
         _ => {}
@@ -124,6 +135,12 @@ fn parse(text: &str) -> Option<ArgPath> {
     }
     if let Some(input) = text.strip_prefix("shape.") {
         return Some(ArgPath::Shape(input.to_owned()));
+    }
+    if let Some(input) = text.strip_prefix("from.") {
+        return Some(ArgPath::From(input.to_owned()));
+    }
+    if let Some(resource) = text.strip_prefix("budget.") {
+        return Resource::from_word(resource).map(ArgPath::Budget);
     }
     let (list, rest) = text.split_once('[')?;
     let (index, field) = rest.split_once(']')?;
@@ -193,6 +210,9 @@ impl Attr {
             ArgPath::Output => ".output(…)".to_owned(),
             ArgPath::Precedence => ".precedence(…)".to_owned(),
             ArgPath::Profile => ".profile(…)".to_owned(),
+            ArgPath::Embed => ".embed(…)".to_owned(),
+            ArgPath::From(input) => format!(".from({input:?}, …)"),
+            ArgPath::Budget(resource) => format!(".budget(Resource::{resource:?}, …)"),
             ArgPath::ProfileFrom => ".profile_from(…)".to_owned(),
             ArgPath::Rule(list, index) | ArgPath::Selector(list, index, _) | ArgPath::Config(list, index) => {
                 let selector = self.rule(*list, *index).map(|rule| &rule.value.selector);
@@ -236,6 +256,16 @@ impl Attr {
             ArgPath::Io => boundary(&Selector::Io).map(|rule| rule.span),
             ArgPath::Input => boundary(&Selector::Input).map(|rule| rule.span),
             ArgPath::Output => boundary(&Selector::Output).map(|rule| rule.span),
+            ArgPath::From(input) => self
+                .sensors
+                .iter()
+                .map(|sensor| &sensor.input)
+                .find(|known| known.value == *input)
+                .map(|input| input.span),
+            ArgPath::Budget(resource) => {
+                self.budget.iter().find(|(known, _)| known == resource).map(|(_, limit)| limit.span)
+            }
+            ArgPath::Embed => self.embed.as_ref().map(|embed| embed.span),
             ArgPath::Runtime => self.runtime.as_ref().map(|path| path.span),
             ArgPath::ProfileFrom => self.profile_from.as_ref().map(|profile| profile.span),
             ArgPath::Rule(list, index) => self.rule(*list, *index).map(|rule| rule.span),
@@ -273,6 +303,9 @@ mod tests {
             ArgPath::Rule(RuleList::Module, 0),
             ArgPath::Selector(RuleList::Module, 1, SelectorKey::Name),
             ArgPath::Selector(RuleList::Module, 12, SelectorKey::Type),
+            ArgPath::Embed,
+            ArgPath::From("x".to_owned()),
+            ArgPath::Budget(Resource::Ram),
             ArgPath::Selector(RuleList::Op, 2, SelectorKey::Target),
             ArgPath::Config(RuleList::Node, 3),
         ];
@@ -284,7 +317,7 @@ mod tests {
 
     #[test]
     fn paths_find_the_text_they_name() {
-        let source = r#"model = "m", calibration(x = "c"), shape(x = [1, 2]), io = None, module(name = "n", config = int8(per_tensor)),
+        let source = r#"model = "m", calibration(x = "c"), shape(x = [1, 2]), io = None, budget(ram = "1 kB"), from(y = u8), module(name = "n", config = int8(per_tensor)),
             op(target = "t", config = None), node(name = "o", config = int8), op(target = "u", config = None)"#;
         let attr = Attr::parse(source.parse().expect("tokens")).expect("valid");
         let cases = [
@@ -293,6 +326,8 @@ mod tests {
             ("calibration.x", "\"c\""),
             ("shape.x", "[1, 2]"),
             ("io", "None"),
+            ("from.y", "y"),
+            ("budget.ram", "\"1 kB\""),
             ("module[0]", "module"),
             ("module[0].name", "\"n\""),
             ("module[0].config", "int8"),

@@ -19,6 +19,10 @@ use flatbuffer::{Buffer, Table, Vector, Verifier};
 use header::Header;
 use sections::Sequence;
 
+/// What stands for the bytes of the VGF file in a program that holds its constants only.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct NotEmbedded;
+
 /// A VGF file that keeps the rules of its container.
 ///
 /// The operators inside its modules are checked by `graph`, a method of the feature `alloc`.

@@ -15,6 +15,7 @@ use quantize_build::{emit, plan};
 use quantize_runtime::graph::{ElementType, Graph, Port};
 use quantize_runtime::interpreter::Tensor;
 use quantize_runtime::vgf::Vgf;
+use quantize_syntax::attr::Embed;
 use serde_json::{Value, json};
 
 use super::Program;
@@ -116,7 +117,8 @@ pub fn generated(programs: &[&Program], tmp: &str) -> Names {
         let plan = plan::plan(&graph).unwrap_or_else(|error| panic!("{}: {error}", program.name));
         let name = format!("P{}", planned.len());
         let interface = interface(&name, &graph);
-        let parts = emit::Program { file: &program.file, graph: &graph, labels: &program.labels, plan: &plan };
+        let (file, labels) = (&program.file, &program.labels);
+        let parts = emit::Program { file, embedded: file, expected: None, graph: &graph, labels, plan: &plan };
         fixture.write(&format!("src/{name}.rs"), emit::emit(&interface, parts, &format!("{name}.vgf")).code);
         fixture.write(&format!("src/{name}.vgf"), &program.file);
         fixture.write(&format!("{name}.in"), bytes(program, 0));
@@ -194,11 +196,12 @@ fn interface(name: &str, graph: &Graph<'_>) -> Interface {
                 ElementType::I32 => Content::Integers,
                 ElementType::I48 => unreachable!("sums stay inside"),
             };
-            PortInfo { name: format!("{prefix}{index}"), shape: dims(graph, port), content }
+            PortInfo { name: format!("{prefix}{index}"), shape: dims(graph, port), content, sensor: None }
         };
         ports.iter().enumerate().map(info).collect()
     };
     Interface {
+        embed: Embed::Vgf,
         struct_name: name.to_owned(),
         model_path: String::new(),
         runtime: RUNTIME.to_owned(),
