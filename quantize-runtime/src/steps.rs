@@ -8,6 +8,7 @@ use crate::Shape;
 use crate::epilogue::{Bias, Epilogue, Weight};
 use crate::rescale::Rescale;
 use crate::shape::MAX_RANK;
+use core::ops::Range;
 
 /// CONV2D and what becomes of its sums, by default a RESCALE to i8.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -345,6 +346,24 @@ pub struct Transpose {
     pub perms: [u8; MAX_RANK],
 }
 
+impl Transpose {
+    /// The sizes `[outer, a, b, inner]` of a tensor that becomes `[outer, b, a, inner]`; `None` for another permutation.
+    pub fn swapped(&self) -> Option<[usize; 4]> {
+        let sizes: [usize; MAX_RANK] = self.input.sizes();
+        // Where axes of size 1 are does not matter.
+        let from = (0..MAX_RANK).filter(|&axis| sizes[axis] != 1);
+        let to = self.perms.iter().map(|&axis| usize::from(axis)).filter(|&axis| sizes.get(axis) != Some(&1));
+        let start = from.clone().zip(to.clone()).take_while(|(from, to)| from == to).count();
+        let (first_a, first_b) = (from.clone().nth(start)?, to.clone().nth(start)?);
+        let b = from.clone().position(|axis| axis == first_b)?;
+        let end = b + to.clone().position(|axis| axis == first_a)? - start;
+        let mut order = (0..start).chain(b..end).chain(start..b).chain(end..MAX_RANK);
+        let is_swap = to.clone().all(|axis| order.next().and_then(|index| from.clone().nth(index)) == Some(axis));
+        let len = |axes: Range<usize>| from.clone().skip(axes.start).take(axes.len()).map(|axis| sizes[axis]).product();
+        is_swap.then(|| [len(0..start), len(start..b), len(b..end), len(end..MAX_RANK)])
+    }
+}
+
 /// One input of CONCAT, copied to its place in the result.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Concat {
@@ -380,4 +399,20 @@ pub struct Pad<T> {
     pub before: [u32; MAX_RANK],
     /// Value of the border: an i8, or an i32 as a little-endian word.
     pub value: T,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_groups_of_axes_change_places() {
+        let swapped = |dims: &[u32], perms| Transpose { input: Shape::new(dims).unwrap(), perms }.swapped();
+        assert_eq!(swapped(&[2, 3, 4, 5], [0, 2, 3, 1, 4, 5]), Some([2, 3, 20, 1]));
+        assert_eq!(swapped(&[2, 4, 5, 3], [0, 3, 1, 2, 4, 5]), Some([2, 20, 3, 1]));
+        assert_eq!(swapped(&[2, 3, 4, 5], [0, 2, 1, 3, 4, 5]), Some([2, 3, 4, 5]));
+        assert_eq!(swapped(&[2, 1, 4, 5], [2, 1, 0, 3, 4, 5]), Some([1, 2, 4, 5]));
+        assert_eq!(swapped(&[2, 3, 4, 5], [3, 2, 1, 0, 4, 5]), None);
+        assert_eq!(swapped(&[2, 3, 1, 5], [0, 2, 1, 3, 4, 5]), None);
+    }
 }

@@ -154,6 +154,27 @@ proptest! {
     }
 }
 
+proptest! {
+    #[test]
+    fn axes_change_places(
+        (sizes, elements) in [1_usize..=2, 1_usize..=9, 1_usize..=70, 1_usize..=3]
+            .prop_flat_map(|sizes| (Just(sizes), bytes(4 * sizes.iter().product::<usize>()))),
+    ) {
+        let input = Shape::new(&sizes.map(|size| size as u32)).unwrap();
+        for perms in [[0, 2, 1, 3, 4, 5], [0, 2, 3, 1, 4, 5], [0, 3, 1, 2, 4, 5]] {
+            let step = steps::Transpose { input, perms };
+            if step.swapped().is_none() {
+                continue;
+            }
+            let mut apart = vec![FILL; elements.len()];
+            kernels::transpose(&step, as_words(&elements), as_words_mut(&mut apart));
+            let mut in_place = elements.clone();
+            kernels::transpose_in_place(&step, 4, &mut in_place);
+            prop_assert_eq!(apart, in_place);
+        }
+    }
+}
+
 #[test]
 fn gaps_are_no_larger_than_needed() {
     // A window of 3 rows of 4 bytes: row r reads r − 1 to r + 1, so a result below is two rows ahead of what is still read.

@@ -11,7 +11,7 @@ pub use declare::declare;
 pub use step::names as step_names;
 
 use crate::config::Dtype;
-use crate::plan::{BufferId, Kernel, Plan, Source};
+use crate::plan::{BufferId, Kernel, Parts, Plan, Source};
 use crate::sensor;
 use proc_macro2::{Ident, TokenStream};
 use quantize_runtime::Aligned;
@@ -251,7 +251,7 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
     let arena_bytes = literal(plan.arena_bytes);
     let has_pairs = plan.steps.iter().any(|step| step.outputs.len() == 2);
     let pair = has_pairs.then(|| quote!(type AccessPair<const READS: usize> = arena::AccessPair<#arena_bytes, READS>;));
-    let is_in_place = plan.steps.iter().any(|step| step.in_place.is_some());
+    let is_in_place = plan.steps.iter().any(|step| matches!(step.in_place, Some((_, parts)) if parts != Parts::Whole));
     let in_place = is_in_place
         .then(|| quote!(type AccessInPlace<const READS: usize> = in_place::AccessInPlace<#arena_bytes, READS>;));
     let runtime = interface.runtime();
@@ -329,7 +329,7 @@ fn no_vgf() -> TokenStream {
 fn moved_by_sensor(interface: &Interface, program: Program<'_>) -> Option<(usize, Range<usize>)> {
     let Program { graph, plan, .. } = program;
     let step = plan.steps.first()?;
-    let (Kernel::Transpose(transpose), None, Source::Buffer(to)) =
+    let (Kernel::Transpose(transpose), None | Some((_, Parts::Whole)), Source::Buffer(to)) =
         (&step.kernel, &step.in_place, &step.output().source)
     else {
         return None;

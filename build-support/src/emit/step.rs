@@ -59,15 +59,18 @@ impl Code {
         let (docs, at) = (docs(step, program), format_ident!("AT_{index}"));
         let writes: Vec<TokenStream> = step.outputs.iter().map(|operand| place(operand, program)).collect();
         let access = match (&writes[..], step.in_place) {
+            ([write], None | Some((_, Parts::Whole))) => {
+                quote!(const #at: Access<#count> = Access::new([#(#places),*], #write);)
+            }
             ([write], Some((operand, parts))) => {
                 let operand = place(&step.inputs[operand], program);
                 let parts = match parts {
                     Parts::Elements | Parts::Pairs => quote!(elements([#(#places),*], #operand, #write)),
                     Parts::Rows(_) => quote!(rows([#(#places),*], #operand, #write, #name.windows())),
+                    Parts::Whole => unreachable!("such a step has one part"),
                 };
                 quote!(const #at: AccessInPlace<#count> = AccessInPlace::#parts;)
             }
-            ([write], None) => quote!(const #at: Access<#count> = Access::new([#(#places),*], #write);),
             _ => quote!(const #at: AccessPair<#count> = AccessPair::new([#(#places),*], [#(#writes),*]);),
         };
         let constants = match description {
@@ -81,9 +84,9 @@ impl Code {
                 #access
             },
         };
-        let results = match (&outputs[..], over) {
+        let results = match (&outputs[..], step.in_place) {
+            ([output], None | Some((_, Parts::Whole))) => quote!(#output),
             (_, Some(_)) => quote!(memory),
-            ([output], None) => quote!(#output),
             (parts, None) => quote!([#(#parts),*]),
         };
         let split = quote!(let ([#(#borrowed),*], #results) = #at.split(arena););
@@ -92,6 +95,11 @@ impl Code {
             Some((operand, parts)) => {
                 let sizes = literal([step.inputs[operand].element.size(), step.output().element.size()]);
                 match parts {
+                    Parts::Whole => {
+                        let function = format_ident!("{function}_in_place");
+                        let size = literal(step.output().element.size());
+                        quote!(kernels::#function(#argument #size, output);)
+                    }
                     Parts::Elements => quote! {
                         memory.by_elements(#sizes, |x, output| {
                             kernels::#function(#argument #(#views,)* #(#written),*);

@@ -15,6 +15,8 @@ pub enum Parts {
     Pairs,
     /// Rows of the result.
     Rows(Windows),
+    /// All at once, by a kernel that has one tensor for both.
+    Whole,
 }
 
 /// The parts in which a kernel can be called; `None` where it cannot be, or only as a whole.
@@ -52,6 +54,7 @@ pub(super) fn parts(kernel: &Kernel<'_>) -> Option<Parts> {
             let is_uniform = step.input_rescales.iter().chain([&step.rescale]).all(is_uniform);
             is_uniform.then_some(Parts::Pairs)
         }
+        Kernel::Transpose(step) => step.swapped().map(|_| Parts::Whole),
         Kernel::MatMul(_)
         | Kernel::ArgMax(_)
         | Kernel::ArgMaxNumber(_)
@@ -70,7 +73,6 @@ pub(super) fn parts(kernel: &Kernel<'_>) -> Option<Parts> {
         | Kernel::Concat(_)
         | Kernel::Pad(_)
         | Kernel::Slice(_)
-        | Kernel::Transpose(_)
         | Kernel::Copy => None,
     }
 }
@@ -82,6 +84,8 @@ pub(super) fn gaps(step: &Selected<'_>, operand: usize, [input, output]: [usize;
     let gaps = match parts(&step.kernel)? {
         Parts::Rows(windows) => windows.gaps([input, output]),
         Parts::Elements => in_order,
+        // Found before there are places: both are one buffer.
+        Parts::Whole => return None,
         Parts::Pairs => {
             let (of_operand, of_other) = (&step.inputs[operand].1, &step.inputs[1 - operand].1);
             let result = &step.outputs[0].1;

@@ -2,7 +2,7 @@
 
 use super::fuse::Selected;
 use super::place::{Buffer, Overlap, loads, lower_bound};
-use super::{Kernel, in_place};
+use super::{Kernel, Parts, in_place};
 use quantize_runtime::Shape;
 use quantize_runtime::graph::{Graph, ValueId};
 use quantize_runtime::ops::Op;
@@ -56,6 +56,32 @@ impl Views {
                 (*self, *steps, least) = (views, with_views, needed);
             } else {
                 first += count;
+            }
+        }
+    }
+
+    /// With the result of each TRANSPOSE in the memory of its operand where it can be made there and the arena gets smaller.
+    /// Steps that read the operand must stay before it.
+    pub(super) fn transpose_in_place(&mut self, graph: &Graph<'_>, steps: &[Selected<'_>]) {
+        let mut least = bound(graph, self, steps);
+        for (index, step) in steps.iter().enumerate() {
+            if in_place::parts(&step.kernel) != Some(Parts::Whole) {
+                continue;
+            }
+            let (input, output) = (step.inputs[0].0, step.outputs[0].0);
+            let memory = Memory::new(graph, self, steps);
+            let ends_here = memory.part(graph, self, input).is_some_and(|(index_of_buffer, part)| {
+                let buffer = &memory.buffers[index_of_buffer];
+                part.len() == buffer.bytes && *buffer.live.end() == index + 1
+            });
+            if !ends_here || self.root(output) != (output, 0) {
+                continue;
+            }
+            let mut views = self.clone();
+            views.0[output.0 as usize] = (input, 0);
+            let needed = bound(graph, &views, steps);
+            if needed < least {
+                (*self, least) = (views, needed);
             }
         }
     }

@@ -207,12 +207,13 @@ pub fn plan<'a>(graph: &'a Graph<'a>) -> Result<Plan<'a>, String> {
     let mut views = Views::new(graph);
     views.extend(graph, &mut selected);
     let selected = order::reorder(graph, &views, selected);
+    views.transpose_in_place(graph, &selected);
     let memory = Memory::new(graph, &views, &selected);
     let overlaps: Vec<Overlap> = memory.overlaps.iter().map(|over| over.overlap).collect();
     let (buffer_places, over) = place(&memory);
 
     let mut places = Places { of_buffers: &buffer_places, ids: BTreeMap::new(), list: Vec::new() };
-    let mut operand = |&(value, shape): &(ValueId, Shape)| Operand {
+    let mut placed = |&(value, shape): &(ValueId, Shape)| Operand {
         source: match (memory.part(graph, &views, value), &graph.values[views.root(value).0.0 as usize].constant) {
             (Some((buffer, part)), _) => Source::Buffer(places.id(buffer, part)),
             (None, Some(constant)) => Source::Constant(&constant.data),
@@ -224,19 +225,22 @@ pub fn plan<'a>(graph: &'a Graph<'a>) -> Result<Plan<'a>, String> {
     let whole = |port: &Port| (port.value, graph.values[port.value.0 as usize].shape);
     let mut steps: Vec<Step<'_>> = Vec::with_capacity(selected.len());
     for (index, step) in selected.into_iter().enumerate() {
-        let in_place = over.iter().find(|over| over.step == index);
-        let in_place = in_place.and_then(|over| Some((over.operand, in_place::parts(&step.kernel)?)));
+        let over = over.iter().find(|over| over.step == index).map(|over| over.operand);
+        let part = |operands: &[(ValueId, Shape)]| memory.part(graph, &views, operands.first()?.0);
+        let is_one = in_place::parts(&step.kernel) == Some(Parts::Whole) && part(&step.inputs) == part(&step.outputs);
+        let operand = over.or(is_one.then_some(0));
+        let in_place = operand.and_then(|operand| Some((operand, in_place::parts(&step.kernel)?)));
         steps.push(Step {
-            inputs: step.inputs.iter().map(&mut operand).collect(),
-            outputs: step.outputs.iter().map(&mut operand).collect(),
+            inputs: step.inputs.iter().map(&mut placed).collect(),
+            outputs: step.outputs.iter().map(&mut placed).collect(),
             in_place,
             kernel: step.kernel,
             node: Some(step.node),
             macs: step.macs,
         });
     }
-    let inputs: Vec<Operand<'_>> = graph.inputs.iter().map(|port| operand(&whole(port))).collect();
-    let mut outputs: Vec<Operand<'_>> = graph.outputs.iter().map(|port| operand(&whole(port))).collect();
+    let inputs: Vec<Operand<'_>> = graph.inputs.iter().map(|port| placed(&whole(port))).collect();
+    let mut outputs: Vec<Operand<'_>> = graph.outputs.iter().map(|port| placed(&whole(port))).collect();
     for (output, copy) in outputs.iter_mut().zip(&memory.copies) {
         let &Some(buffer) = copy else { continue };
         let id = places.id(buffer, 0..memory.buffers[buffer].bytes);
@@ -460,6 +464,20 @@ mod tests {
         let kernels: Vec<_> = plan.steps.iter().map(|step| &step.kernel).collect();
         assert!(matches!(kernels[..], [Kernel::Binary(_), Kernel::Binary(_)]), "{kernels:?}");
         assert_eq!((plan.arena_bytes, plan.lower_bound), (12 * 32, 12 * 32));
+        check(0, &builder.lowered).unwrap();
+    }
+
+    #[test]
+    fn layouts_change_in_place_where_that_makes_the_arena_smaller() {
+        let mut builder = samples::Builder::new(0);
+        let x = builder.input("x", ElementType::I8, &[1, 3, 7, 9]);
+        let moved = builder.push(ops::Transpose { input: x, perms: vec![0, 2, 3, 1] }, ElementType::I8).unwrap();
+        let pool = ops::MaxPool2d { input: moved, kernel: [7, 9], stride: [1, 1], ..Default::default() };
+        let pooled = builder.push(pool, ElementType::I8).unwrap();
+        builder.lowered.output("pooled", pooled);
+        let plan = plan(&builder.lowered.graph).unwrap();
+        assert_eq!(plan.steps[0].in_place, Some((0, Parts::Whole)));
+        assert_eq!(plan.lower_bound, 3 * 7 * 9 + 3);
         check(0, &builder.lowered).unwrap();
     }
 

@@ -11,7 +11,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// Orders that are tried, times the number of steps: some tenths of a second without optimization.
+/// The most orders that are tried, times the number of steps: some tenths of a second without optimization.
 const WORK: usize = 20_000;
 
 /// The steps in the order that needs least; as they are where no other one needs less.
@@ -39,8 +39,11 @@ pub(super) fn reorder<'a>(graph: &Graph<'a>, views: &Views, steps: Vec<Selected<
             best = (needed, order);
         }
     }
-    let mut current = best.clone();
+    let (mut current, mut improved) = (best.clone(), 0);
     for turn in 0..WORK / steps.len() {
+        if turn >= improved + 2 * steps.len() {
+            break;
+        }
         let (step, places) = (turn % steps.len(), places(&current.1));
         // To the ends of its span in turn.
         let span = dependencies.span(&places, step);
@@ -52,6 +55,9 @@ pub(super) fn reorder<'a>(graph: &Graph<'a>, views: &Views, steps: Vec<Selected<
         order.remove(places[step]);
         order.insert(to, step);
         let needed = needed(&order);
+        if needed < current.0 {
+            improved = turn;
+        }
         if needed <= current.0 {
             current = (needed, order);
         }

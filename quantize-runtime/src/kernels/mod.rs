@@ -57,3 +57,4 @@ pub use portable::pool2d::{avg_pool2d, max_pool2d, max_pool2d_f32, max_pool2d_i1
 pub use portable::reduce::{reduce, reduce_f32, rescaled_sum};
 pub use portable::resize::{resize_bilinear, resize_nearest};
 pub use portable::transpose_conv2d::transpose_conv2d;
+pub use portable::transpose_in_place::transpose_in_place;

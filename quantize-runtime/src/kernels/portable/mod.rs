@@ -19,6 +19,7 @@ pub(super) mod reduce;
 pub(super) mod resize;
 mod rows;
 pub(super) mod transpose_conv2d;
+pub(super) mod transpose_in_place;
 pub(super) mod window;
 
 #[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
