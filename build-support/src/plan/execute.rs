@@ -20,6 +20,7 @@ pub(crate) fn execute(plan: &Plan<'_>, inputs: &[Tensor]) -> Vec<Vec<u8>> {
             in_place(plan, step, operand, parts, &mut arena);
             continue;
         }
+        check_apart(plan, step);
         let read = |operand: &Operand<'_>| match operand.source {
             Source::Buffer(id) => arena[plan.places[id.0 as usize].clone()].to_vec(),
             Source::Constant(bytes) => bytes.to_vec(),
@@ -36,6 +37,18 @@ pub(crate) fn execute(plan: &Plan<'_>, inputs: &[Tensor]) -> Vec<Vec<u8>> {
         }
     }
     plan.outputs.iter().map(|id| arena[plan.places[id.0 as usize].clone()].to_vec()).collect()
+}
+
+/// A kernel borrows what it reads and what it writes, so that generated code in which they overlap does not compile.
+fn check_apart(plan: &Plan<'_>, step: &Step<'_>) {
+    let place = |operand: &Operand<'_>| match operand.source {
+        Source::Buffer(id) => plan.places[id.0 as usize].clone(),
+        Source::Constant(_) => 0..0,
+    };
+    for (read, written) in step.inputs.iter().flat_map(|read| step.outputs.iter().map(move |written| (read, written))) {
+        let (read, written) = (place(read), place(written));
+        assert!(read.end <= written.start || written.end <= read.start, "{:?} reads what it writes", step.kernel);
+    }
 }
 
 /// Calls the kernel of a step whose result lies over an operand.

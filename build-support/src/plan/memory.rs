@@ -50,7 +50,13 @@ impl Views {
                 index.checked_sub(first).and_then(|index| is_moved.get(index)).copied().unwrap_or(true)
             });
             let with_views: Vec<Selected<'a>> = kept.map(|(_, step)| step.clone()).collect();
-            let needed = if with_views.len() < steps.len() { bound(graph, &views, &with_views) } else { usize::MAX };
+            // Such as an operand that comes twice: its second copy would be read where it is written.
+            let overlaps = steps[first..first + count]
+                .iter()
+                .zip(&is_moved)
+                .any(|(step, &is_moved)| is_moved && views.root(step.inputs[0].0).0 == views.root(step.outputs[0].0).0);
+            let is_shorter = with_views.len() < steps.len() && !overlaps;
+            let needed = if is_shorter { bound(graph, &views, &with_views) } else { usize::MAX };
             if needed <= least {
                 first += count - (steps.len() - with_views.len());
                 (*self, *steps, least) = (views, with_views, needed);
