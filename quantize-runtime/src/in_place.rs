@@ -200,7 +200,7 @@ impl Windows {
     /// With columns in place of rows where there is one row only: the elements and their order are the same.
     const fn upright(self) -> Self {
         let ([n, ih, iw, ic], [_, oh, ow, oc]) = (self.sizes_of_input(), self.sizes_of_output());
-        if ih != 1 || oh != 1 || self.kernel[0] != 1 {
+        if ih != 1 || oh != 1 || self.kernel[0] != 1 || self.pad[0] != 0 {
             return self;
         }
         Self {
