@@ -3,6 +3,8 @@
 //! Slices hold exactly the elements of the step's shapes. All sets of kernels give the same bytes. The build script chooses
 //! one for the target; what it does not have is the portable one's.
 
+#[cfg(any(kernels = "armv7em", kernels = "mve"))]
+mod arm;
 #[cfg(kernels = "armv6m")]
 mod armv6m;
 #[cfg(kernels = "armv7em")]

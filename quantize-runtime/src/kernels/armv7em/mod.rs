@@ -98,28 +98,9 @@ pub(crate) fn copy(from: &[i8], to: &mut [i8]) {
     }
 }
 
-/// Runs assembly with `$call` in r0 and on the top of the stack. It may change all registers but the stack pointer.
+/// [`arm::assembly`](crate::kernels::arm), which changes no registers of vectors.
 macro_rules! assembly {
-    ($call:expr, $($line:expr,)*) => {
-        core::arch::asm!(
-            // The compiler keeps r6 and r7 for itself.
-            "push {{r0, r6, r7}}",
-            $($line,)*
-            "pop {{r0, r6, r7}}",
-            in("r0") $call,
-            out("r1") _,
-            out("r2") _,
-            out("r3") _,
-            out("r4") _,
-            out("r5") _,
-            out("r8") _,
-            out("r9") _,
-            out("r10") _,
-            out("r11") _,
-            out("r12") _,
-            out("lr") _,
-        )
-    };
+    ($($argument:tt)*) => { $crate::kernels::arm::assembly!([]; $($argument)*) };
 }
 use assembly;
 

@@ -53,42 +53,12 @@ impl<const N: usize> Factors<N> {
     }
 }
 
-/// Runs assembly with `$call` in r0 and on the top of the stack. It may change all registers but the stack pointer.
+/// [`arm::assembly`](crate::kernels::arm), which may change all registers of vectors.
 macro_rules! assembly {
-    ($call:expr, $($line:expr,)*) => {
-        core::arch::asm!(
-            // The compiler keeps r6 and r7 for itself.
-            "push {{r0, r6, r7}}",
-            $($line,)*
-            "pop {{r0, r6, r7}}",
-            in("r0") $call,
-            out("r1") _,
-            out("r2") _,
-            out("r3") _,
-            out("r4") _,
-            out("r5") _,
-            out("r8") _,
-            out("r9") _,
-            out("r10") _,
-            out("r11") _,
-            out("r12") _,
-            out("lr") _,
-            out("d0") _,
-            out("d1") _,
-            out("d2") _,
-            out("d3") _,
-            out("d4") _,
-            out("d5") _,
-            out("d6") _,
-            out("d7") _,
-            out("d8") _,
-            out("d9") _,
-            out("d10") _,
-            out("d11") _,
-            out("d12") _,
-            out("d13") _,
-            out("d14") _,
-            out("d15") _,
+    ($($argument:tt)*) => {
+        $crate::kernels::arm::assembly!(
+            ["d0" "d1" "d2" "d3" "d4" "d5" "d6" "d7" "d8" "d9" "d10" "d11" "d12" "d13" "d14" "d15"];
+            $($argument)*
         )
     };
 }
