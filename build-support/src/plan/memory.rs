@@ -46,17 +46,20 @@ impl Views {
             let count = steps[first..].iter().take_while(|step| step.node == node).count();
             let mut views = self.clone();
             let is_moved: Vec<bool> = steps[first..first + count].iter().map(|step| !views.join(graph, step)).collect();
-            let kept = steps.iter().enumerate().filter(|&(index, _)| {
-                index.checked_sub(first).and_then(|index| is_moved.get(index)).copied().unwrap_or(true)
-            });
-            let with_views: Vec<Selected<'a>> = kept.map(|(_, step)| step.clone()).collect();
             // Such as an operand that comes twice: its second copy would be read where it is written.
             let overlaps = steps[first..first + count]
                 .iter()
                 .zip(&is_moved)
                 .any(|(step, &is_moved)| is_moved && views.root(step.inputs[0].0).0 == views.root(step.outputs[0].0).0);
-            let is_shorter = with_views.len() < steps.len() && !overlaps;
-            let needed = if is_shorter { bound(graph, &views, &with_views) } else { usize::MAX };
+            if overlaps || is_moved.iter().all(|&is_moved| is_moved) {
+                first += count;
+                continue;
+            }
+            let kept = steps.iter().enumerate().filter(|&(index, _)| {
+                index.checked_sub(first).and_then(|index| is_moved.get(index)).copied().unwrap_or(true)
+            });
+            let with_views: Vec<Selected<'a>> = kept.map(|(_, step)| step.clone()).collect();
+            let needed = bound(graph, &views, &with_views);
             if needed <= least {
                 first += count - (steps.len() - with_views.len());
                 (*self, *steps, least) = (views, with_views, needed);
