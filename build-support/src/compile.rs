@@ -131,10 +131,18 @@ impl Sources {
         Hashes { calibration, parameters: Some(entry.checksum.clone()), ..self.hashes.clone() }
     }
 
-    /// Whether sample files still have the content that `hashes` are of; the model was read once, into memory.
-    fn are_unchanged(&self) -> io::Result<()> {
-        let is_changed =
-            |sample: &&SampleFile| hash_file(&sample.path).ok().as_ref() != self.hashes.calibration.get(&sample.shown);
+    /// Whether the samples that `outcome` is from are those that `hashes` are of; the model was read once, into memory. Where
+    /// calibration read them to their ends it is what it read that counts: a file may change and change back.
+    fn are_unchanged(&self, outcome: &Outcome) -> io::Result<()> {
+        let is_changed = |sample: &&SampleFile| {
+            let expected = self.hashes.calibration.get(&sample.shown);
+            match outcome {
+                Outcome::Complete(product) => {
+                    product.samples.iter().any(|(shown, hash)| *shown == sample.shown && Some(hash) != expected)
+                }
+                Outcome::Interface(_) | Outcome::Unknown => hash_file(&sample.path).ok().as_ref() != expected,
+            }
+        };
         match self.samples.iter().find(is_changed) {
             Some(sample) => Err(io::Error::other(format!("`{}` changed while it was read; build again", sample.shown))),
             None => Ok(()),
@@ -176,7 +184,7 @@ pub(crate) fn site(site: &Site, sources: Sources, lock: &LockFile, folder: &Fold
         false => generate(site, &sources, inputs, &origin, &mut diagnostics),
     };
     if is_from_samples {
-        sources.are_unchanged()?;
+        sources.are_unchanged(&outcome)?;
     }
     let head = Head {
         version: VERSION,
@@ -199,7 +207,7 @@ fn files(site: &Site, mut head: Head, outcome: Outcome, folder: &Folder) -> (Hea
     let (mut body, mut outputs) = (Body::default(), Outputs::default());
     let emitted = match outcome {
         Outcome::Complete(product) => {
-            let Product { vgf, emitted, body: all, lock } = *product;
+            let Product { vgf, emitted, body: all, lock, .. } = *product;
             head.hashes.parameters = lock.as_ref().map(schema::Model::checksum);
             outputs.lock = lock.as_ref().map(|model| schema::to_toml([model]).into_bytes());
             outputs.vgf = Some(vgf);
@@ -262,6 +270,8 @@ struct Product {
     vgf: Vec<u8>,
     emitted: emit::Emitted,
     body: Body,
+    /// SHA-256 of the sample files that calibration read, by path as shown.
+    samples: Vec<(String, String)>,
     /// For the lock file; `None` for a model that brings its own parameters.
     lock: Option<schema::Model>,
 }
@@ -331,7 +341,7 @@ fn generate(
             parameters(&graph, &annotation, dataset, entry).map_err(|(at, message)| diagnostics.error(at, message)).ok()
         }
     };
-    let Some(Parameters { params, warnings, samples }) = params else {
+    let Some(Parameters { params, warnings, samples, read }) = params else {
         let network = trial(graph, &annotation);
         if let Err(errors) = write_vgf(&network, attr.profile.unwrap_or_default()) {
             diagnostics.error(ArgPath::Model, errors.join("\n"));
@@ -355,7 +365,7 @@ fn generate(
             diagnostics.extend(warnings);
             let macs = body.size.as_ref().map_or(0, |size| size.macs);
             report::unoptimized(&site.name, macs * samples);
-            Outcome::Complete(Box::new(Product { vgf, emitted, body, lock }))
+            Outcome::Complete(Box::new(Product { vgf, emitted, body, samples: read, lock }))
         }
         Err(errors) => {
             diagnostics.extend(errors);
@@ -393,6 +403,8 @@ struct Parameters {
     warnings: Vec<schema::Warning>,
     /// How many samples were computed.
     samples: u64,
+    /// SHA-256 of the files that they were read from, by path as shown.
+    read: Vec<(String, String)>,
 }
 
 /// From the samples or the entry of the lock file; without either the model brings them.
@@ -402,13 +414,14 @@ fn parameters(
     dataset: Option<Dataset>,
     entry: Option<&schema::Entry>,
 ) -> Result<Parameters, (ArgPath, String)> {
-    let (mut warnings, mut samples) = (Vec::new(), 0);
+    let (mut warnings, mut samples, mut read) = (Vec::new(), 0, Vec::new());
     let params = match (dataset, entry) {
         (Some(mut dataset), _) => {
             let calibrated =
                 observe(graph, annotation, &mut dataset).map_err(|message| (ArgPath::Calibration, message))?;
             warnings = report::samples(graph, annotation, &calibrated);
             samples = calibrated.samples;
+            read = dataset.hashes();
             calibrated.params
         }
         (None, Some(entry)) => {
@@ -416,7 +429,7 @@ fn parameters(
         }
         (None, None) => calibrate::given(graph, annotation),
     };
-    Ok(Parameters { params, warnings, samples })
+    Ok(Parameters { params, warnings, samples, read })
 }
 
 /// What the network is for a device and for people.

@@ -3,7 +3,7 @@
 use quantize_syntax::lock::{Key, VARIANTS, variants_to_toml};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -169,22 +169,34 @@ fn at(path: &Path, error: &io::Error) -> io::Error {
 
 /// SHA-256 of a file, as hexadecimal text.
 pub(crate) fn hash_file(path: &Path) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut Writer(&mut hasher))?;
-    Ok(hex(&hasher.finalize()))
+    let mut file = Hashing::new(File::open(path)?);
+    io::copy(&mut file, &mut io::sink())?;
+    Ok(file.hash())
 }
 
-/// Feeds a hasher from `io::copy`.
-struct Writer<'a>(&'a mut Sha256);
+/// Hashes what is read.
+#[derive(Debug)]
+pub(crate) struct Hashing<R> {
+    inner: R,
+    hasher: Sha256,
+}
 
-impl Write for Writer<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
+impl<R> Hashing<R> {
+    pub(crate) fn new(inner: R) -> Self {
+        Self { inner, hasher: Sha256::new() }
     }
 
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    /// SHA-256 of all that was read.
+    pub(crate) fn hash(self) -> String {
+        hex(&self.hasher.finalize())
+    }
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.hasher.update(&buffer[..length]);
+        Ok(length)
     }
 }
 

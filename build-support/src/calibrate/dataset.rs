@@ -1,10 +1,10 @@
 //! Calibration samples from `.npy` files, one at a time.
 
-use crate::files::pointer;
+use crate::files::{Hashing, pointer};
 use crate::graph::{Data, Element, Type};
 use ndarray::ArrayD;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 /// Samples for all inputs of a model.
@@ -21,6 +21,8 @@ pub struct Input {
     /// Not yet read, last first.
     files: Vec<NpyReader>,
     read: usize,
+    /// SHA-256 of the files read to their ends, by path as shown.
+    hashes: Vec<(String, String)>,
     /// Smallest and largest number read; `None` before the first, and for an input that holds no real numbers.
     extremes: Option<[f32; 2]>,
 }
@@ -50,7 +52,7 @@ impl Input {
             files.push(reader);
         }
         files.reverse();
-        Ok(Self { name: name.to_owned(), kind: kind.clone(), files, read: 0, extremes: None })
+        Ok(Self { name: name.to_owned(), kind: kind.clone(), files, read: 0, hashes: Vec::new(), extremes: None })
     }
 
     fn samples(&self) -> usize {
@@ -73,8 +75,10 @@ impl Input {
         }
         self.read += 1;
         file.shape[0] -= 1;
-        if file.shape[0] == 0 {
-            self.files.pop();
+        if file.shape[0] == 0
+            && let Some(file) = self.files.pop()
+        {
+            self.hashes.push((file.shown.clone(), file.hash()?));
         }
         Ok(Some(data))
     }
@@ -104,6 +108,11 @@ impl Dataset {
         self.inputs.iter().map(|input| input.extremes).collect()
     }
 
+    /// SHA-256 of the files read to their ends, by path as shown: of the very bytes that the samples are from.
+    pub(crate) fn hashes(self) -> Vec<(String, String)> {
+        self.inputs.into_iter().flat_map(|input| input.hashes).collect()
+    }
+
     /// How many samples there are in all.
     pub(crate) fn samples(&self) -> usize {
         self.inputs.first().map_or(0, Input::samples)
@@ -122,14 +131,14 @@ struct NpyReader {
     shown: String,
     shape: Vec<usize>,
     dtype: Dtype,
-    data: BufReader<File>,
+    data: BufReader<Hashing<File>>,
 }
 
 impl NpyReader {
     fn open(shown: &str, path: &Path, element: Element) -> Result<Self, String> {
         let file = File::open(path).map_err(|error| format!("cannot read `{shown}`: {error}"))?;
         let length = file.metadata().map_err(|error| format!("cannot read `{shown}`: {error}"))?.len();
-        let mut data = BufReader::new(file);
+        let mut data = BufReader::new(Hashing::new(file));
         let pointer = data.fill_buf().ok().and_then(|start| pointer(shown, start));
         let header = read_header(&mut data).ok_or_else(|| {
             pointer.unwrap_or_else(|| format!("`{shown}` is not a .npy file; write the samples with `numpy.save`"))
@@ -140,6 +149,12 @@ impl NpyReader {
             return Err(format!("`{shown}` is cut off: its header says shape {shape:?}"));
         }
         Ok(Self { shown: shown.to_owned(), shape, dtype, data })
+    }
+
+    /// SHA-256 of the whole file.
+    fn hash(mut self) -> Result<String, String> {
+        io::copy(&mut self.data, &mut io::sink()).map_err(|error| format!("cannot read `{}`: {error}", self.shown))?;
+        Ok(self.data.into_inner().hash())
     }
 
     /// The next sample, which has this type.
@@ -281,6 +296,8 @@ fn dtype_name(descr: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::hash_file;
+    use std::fs;
 
     #[test]
     fn a_header_of_numpy_gives_its_shape() {
@@ -303,5 +320,26 @@ mod tests {
         assert_eq!(integer(&[0xFE], true), -2);
         assert_eq!(integer(&[0xFE], false), 254);
         assert_eq!(integer(&(-70_000_i32).to_le_bytes(), true), -70_000);
+    }
+
+    #[test]
+    fn hashes_are_of_what_was_read() {
+        let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 1), }\n";
+        let array = [b"\x93NUMPY\x01\0", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), &[0; 8]].concat();
+        let path = std::env::temp_dir().join(format!("quantize-dataset-{}.npy", std::process::id()));
+        // Bytes behind the array are part of the file.
+        for rest in [&b""[..], &[7; 100_000]] {
+            fs::write(&path, [&array, rest].concat()).expect("it can be written");
+            let expected = hash_file(&path).expect("it was just written");
+            let kind = Type { element: Element::F32, shape: vec![1] };
+            let input = Input::open("x", &kind, &[("calib.npy".to_owned(), &path)]).expect("two samples");
+            fs::remove_file(&path).expect("it is there");
+            let mut dataset = Dataset::new(vec![input]).expect("one input");
+            for _ in 0..2 {
+                assert!(dataset.next_sample().expect("finite").is_some());
+            }
+            assert_eq!(dataset.next_sample(), Ok(None));
+            assert_eq!(dataset.hashes(), [("calib.npy".to_owned(), expected)]);
+        }
     }
 }
