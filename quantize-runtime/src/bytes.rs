@@ -24,6 +24,20 @@ pub const fn i8_array<const N: usize>(data: &[u8], offset: usize) -> &[i8; N] {
     }
 }
 
+/// i8 constants of so many channels, a tap after the other, as a channel after the other.
+///
+/// # Panics
+/// If there are not `N` of them, or not the same number for each channel; in a constant, which is a compile error.
+pub const fn by_channel<const N: usize>(constants: &[i8], channels: usize) -> [i8; N] {
+    assert!(constants.len() == N && N.is_multiple_of(channels), "constants are missing for some channels");
+    let (taps, mut result, mut at) = (N / channels, [0; N], 0);
+    while at < N {
+        result[at % channels * taps + at / channels] = constants[at];
+        at += 1;
+    }
+    result
+}
+
 /// `N` bytes at `offset` of a file: what is embedded of it.
 ///
 /// # Panics
@@ -156,6 +170,11 @@ mod tests {
         assert_eq!(ARRAY, &[1, 2, 3]);
         assert_eq!(PART.0, [0x80, 1]);
         assert_eq!(FILE.0.as_ptr().addr() % 16, 0);
+    }
+
+    #[test]
+    fn channels_come_one_after_the_other() {
+        assert_eq!(by_channel::<6>(&[0, 1, 2, 10, 11, 12], 3), [0, 10, 1, 11, 2, 12]);
     }
 
     #[test]

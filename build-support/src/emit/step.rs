@@ -1,7 +1,7 @@
 //! One step of a plan: the constant that describes it and the call of its kernel.
 
 use super::{Program, dimensions, literal, thousands};
-use crate::plan::{Convolution, Epilogue, Kernel, Operand, Parts, Source, Step, Window, cosines};
+use crate::plan::{Convolution, Epilogue, Kernel, Operand, Parts, Source, Step, Weights, Window, cosines};
 use proc_macro2::{Ident, TokenStream};
 use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
 use quantize_runtime::graph::Scalar;
@@ -387,7 +387,15 @@ impl Embedded<'_> {
             Epilogue::GeneralRescale(_) | Epilogue::ToI48 => [I8, I48],
             Epilogue::ToF32 => [F32, F32],
         };
-        [self.elements(weight, step.weights), self.elements(bias, step.bias)]
+        let weights = match step.weights {
+            Weights::Stored(stored) => self.elements(weight, stored),
+            Weights::ByChannel { stored, channels } => {
+                let (len, channels) = (literal(stored.len()), literal(channels));
+                let stored = self.elements(weight, stored);
+                quote!(&bytes::by_channel::<#len>(#stored, #channels))
+            }
+        };
+        [weights, self.elements(bias, step.bias)]
     }
 
     /// Type and value of an epilogue.

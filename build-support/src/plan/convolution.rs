@@ -16,12 +16,26 @@ pub struct Convolution<'a> {
     pub output: Shape,
     /// Quantized zero of the activation.
     pub input_zero_point: i8,
-    /// The weights' bytes.
-    pub weights: &'a [u8],
+    /// The weights, in the order of the window's kernel.
+    pub weights: Weights<'a>,
     /// The bias' bytes.
     pub bias: &'a [u8],
     /// What becomes of the sums.
     pub epilogue: Epilogue<'a>,
+}
+
+/// The bytes of weights.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Weights<'a> {
+    /// As they are in the graph.
+    Stored(&'a [u8]),
+    /// i8 `[KH, KW, 1, M]` of the graph as `[M, KH, KW, 1]`: those of a DEPTHWISE_CONV2D of one channel for a CONV2D.
+    ByChannel {
+        /// As they are in the graph.
+        stored: &'a [u8],
+        /// M.
+        channels: usize,
+    },
 }
 
 /// A product of matrices, one per batch.
@@ -117,6 +131,16 @@ pub(super) fn layer(op: &Op, shape: impl Fn(ValueId) -> Shape) -> Option<Layer> 
 }
 
 impl Window {
+    /// CONV2D in place of a DEPTHWISE_CONV2D, which is the same where there is one channel.
+    pub(super) fn of_one_channel(self) -> Option<Self> {
+        match self {
+            Self::DepthwiseConv2d { kernel, stride, dilation, pad } => {
+                Some(Self::Conv2d { kernel, stride, dilation, pad })
+            }
+            _ => None,
+        }
+    }
+
     /// Multiply-accumulates of a convolution with so many weights: each meets each position of the result, or of the input
     /// where it is spread from there.
     pub(super) fn macs(&self, weights: usize, input: &Shape, output: &Shape) -> u64 {

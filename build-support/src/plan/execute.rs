@@ -1,6 +1,6 @@
 //! Runs a plan on the host with the kernels that generated code calls; for tests.
 
-use super::{Convolution, Epilogue, Kernel, MatMul, Operand, Parts, Plan, Source, Step, Window, cosines};
+use super::{Convolution, Epilogue, Kernel, MatMul, Operand, Parts, Plan, Source, Step, Weights, Window, cosines};
 use quantize_runtime::epilogue::{ToF32, ToI32, ToI48};
 use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
 use quantize_runtime::graph::Scalar;
@@ -209,7 +209,16 @@ macro_rules! convolve {
 }
 
 fn convolution(step: &Convolution<'_>, activations: Activations<'_>) {
-    let (weights, bias) = (step.weights, step.bias);
+    let by_channel: Vec<u8>;
+    let weights = match step.weights {
+        Weights::Stored(stored) => stored,
+        Weights::ByChannel { stored, channels } => {
+            let channel = |channel| stored.iter().skip(channel).step_by(channels).copied();
+            by_channel = (0..channels).flat_map(channel).collect();
+            &by_channel
+        }
+    };
+    let bias = step.bias;
     match step.epilogue {
         Epilogue::Rescale(epilogue) => {
             let layer = (step, bytes::as_i8s(weights), bytes::as_words(bias), epilogue);

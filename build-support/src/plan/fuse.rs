@@ -2,7 +2,7 @@
 //! kernel computes as well.
 
 use super::boundary::Producers;
-use super::convolution::{self, Convolution, Epilogue, MatMul, Window};
+use super::convolution::{self, Convolution, Epilogue, MatMul, Weights, Window};
 use super::{Kernel, operator};
 use quantize_runtime::graph::{ElementType, Graph, Scalar, ValueId};
 use quantize_runtime::ops::{self, NanMode, Op, ResizeMode, RoundingMode};
@@ -401,12 +401,23 @@ impl<'a> Selector<'a> {
             let frame = Frame { kernel: *kernel, stride: *stride, dilation: *dilation };
             (layer.input, *pad) = self.framed(layer.input, *pad, frame, &output.1, zero);
         }
+        let (input, stored) = (self.shape(layer.input), self.constant(layer.weight)?);
+        // The kernel of CONV2D reads an activation once for several results.
+        let dense = layer.window.of_one_channel();
+        let dense = dense.filter(|_| input.dims().last() == Some(&1) && matches!(epilogue, Epilogue::Rescale(_)));
+        let (window, weights) = match dense {
+            Some(window) => {
+                let [.., channels] = output.1.sizes::<4>();
+                (window, Weights::ByChannel { stored, channels })
+            }
+            None => (layer.window, Weights::Stored(stored)),
+        };
         let kernel = Convolution {
-            window: layer.window,
-            input: self.shape(layer.input),
+            window,
+            input,
             output: output.1,
             input_zero_point: code(layer.input_zero_point),
-            weights: self.constant(layer.weight)?,
+            weights,
             bias: self.constant(layer.bias)?,
             epilogue,
         };

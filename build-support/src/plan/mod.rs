@@ -11,7 +11,7 @@ mod operator;
 mod order;
 mod place;
 
-pub use convolution::{Convolution, Epilogue, MatMul, Window};
+pub use convolution::{Convolution, Epilogue, MatMul, Weights, Window};
 pub use in_place::Parts;
 use memory::{Memory, Over, Views};
 use place::Overlap;
