@@ -108,7 +108,8 @@ impl Rescale<'_> {
     /// Whether all shifts are of high words of products, whose low words do not count.
     #[cfg(any(kernels = "armv7em", kernels = "mve"))]
     pub(crate) fn is_of_high_words(&self) -> bool {
-        self.shift.iter().all(|shift| (33..=62).contains(shift))
+        // Without an early end, so that the loop can be vectors.
+        self.shift.iter().fold(true, |all, shift| all & (33..=62).contains(shift))
     }
 
     /// Rescales the sums of `N` channels from `first` on to i8.

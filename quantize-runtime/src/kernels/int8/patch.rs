@@ -23,6 +23,23 @@ pub(in crate::kernels) struct Windows<'a> {
     next: [usize; 3],
 }
 
+/// Neighbouring places in a row whose windows are inside the input, with rows that are runs of it.
+#[cfg(kernels = "mve")]
+pub(in crate::kernels) struct Neighbours<'a> {
+    /// From the first activation of the first place to the last one of the last place.
+    pub(in crate::kernels) input: &'a [i8],
+    /// Places.
+    pub(in crate::kernels) count: usize,
+    /// Rows of a window.
+    pub(in crate::kernels) rows: usize,
+    /// Activations of a row.
+    pub(in crate::kernels) row: usize,
+    /// From a row to the next one.
+    pub(in crate::kernels) row_step: usize,
+    /// From a place to the next one.
+    pub(in crate::kernels) place_step: usize,
+}
+
 /// One place of the window.
 #[derive(Clone, Copy)]
 pub(in crate::kernels) struct Place {
@@ -65,6 +82,35 @@ impl<'a> Windows<'a> {
             (false, false) => [batch + 1, 0, 0],
         };
         Some(Place { batch, at: [oy, ox], is_inside: self.is_row_inside && self.inside.contains(&ox) })
+    }
+
+    /// A place that [`next`](Self::next) gave together with those after it that are inside as well, at most so many; `None` where it
+    /// is not inside, or a row is none run of the input or longer than `longest`.
+    #[cfg(kernels = "mve")]
+    pub(in crate::kernels) fn neighbours(
+        &mut self,
+        place: Place,
+        most: usize,
+        longest: usize,
+    ) -> Option<Neighbours<'a>> {
+        let Self { rows, columns, channels, .. } = *self;
+        let row = columns.kernel * channels;
+        if !place.is_inside || (columns.dilation != 1 && columns.kernel != 1) || row > longest {
+            return None;
+        }
+        let [_, _, ow] = self.output;
+        let [oy, ox] = place.at;
+        let count = (self.inside.end - ox).min(most);
+        if ox + count < ow {
+            self.next = [place.batch, oy, ox + count];
+        } else if count > 1 {
+            let [_, oh, _] = self.output;
+            self.next = if oy + 1 < oh { [place.batch, oy + 1, 0] } else { [place.batch + 1, 0, 0] };
+        }
+        let (row_step, place_step) = (rows.dilation * columns.input * channels, columns.stride * channels);
+        let len = (count - 1) * place_step + (rows.kernel - 1) * row_step + row;
+        let input = self.input.get(self.start(place, 0, 0)..)?.get(..len)?;
+        Some(Neighbours { input, count, rows: rows.kernel, row, row_step, place_step })
     }
 
     /// The activations at a place where they are one run of the input.

@@ -1,73 +1,136 @@
 //! CONV2D from i8 to i8: four rows of weights times the windows of several places.
 
-use super::{Factors, assembly};
+use super::{Channels, Ones, assembly};
 use crate::kernels::int8;
 use crate::kernels::int8::channel::single_channels;
-use crate::kernels::int8::patch::Windows;
+use crate::kernels::int8::patch::{Neighbours, Windows};
 use crate::kernels::target::ROWS;
 use crate::rescale::Rescale;
 use crate::steps::Conv2d;
 
 /// Memory for the activations under windows.
 const PATCHES: usize = 640;
+/// Elements of a vector.
+const VECTOR: usize = 16;
 
 /// Convolves an activation.
 pub(crate) fn conv2d(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
+    let [.., channels] = step.output.sizes::<4>();
     let is_pointwise = step.kernel == [1, 1] && step.stride == [1, 1] && step.pad == [0; 4];
     let len = Windows::new(step, input).len();
-    if !step.epilogue.is_of_high_words() || (len > PATCHES && !is_pointwise) {
-        int8::conv2d::conv2d(step, input, output);
-    } else if is_pointwise {
-        block(step, input, len, output);
-    } else {
-        by_blocks(step, input, output);
+    let ones = Ones::<ROWS>::new(step.bias, &step.epilogue);
+    match Channels::new(step.bias, &step.epilogue, &ones, channels) {
+        Some(channels) if is_pointwise => block(step, channels, input, len, output),
+        Some(channels) if len <= PATCHES => by_blocks(step, channels, input, output),
+        _ => int8::conv2d::conv2d(step, input, output),
     }
 }
 
 /// Convolves as many places at a time as fit the memory for their activations.
 #[inline(never)] // its memory is on the stack
-fn by_blocks(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
+fn by_blocks(step: &Conv2d<'_, Rescale<'_>>, channels: Channels, input: &[i8], output: &mut [i8]) {
     let [.., oc] = step.output.sizes::<4>();
     let mut windows = Windows::new(step, input);
     let len = windows.len();
     let mut patches = [0; PATCHES];
     for results in output.chunks_mut(PATCHES / len * oc) {
-        for patch in patches.chunks_exact_mut(len).take(results.len() / oc) {
-            let Some(place) = windows.next() else { return };
-            windows.copy(place, patch);
+        let (places, mut filled) = (results.len() / oc, 0);
+        while filled < places {
+            let (Some(place), Some(unfilled)) = (windows.next(), patches.get_mut(filled * len..)) else { return };
+            filled += match windows.neighbours(place, places - filled, VECTOR) {
+                Some(neighbours) => {
+                    copy_rows(&neighbours, unfilled);
+                    neighbours.count
+                }
+                None => {
+                    windows.copy(place, &mut unfilled[..len]);
+                    1
+                }
+            };
         }
-        block(step, &patches, len, results);
+        block(step, channels, &patches, len, results);
     }
 }
 
 /// Computes the results at places whose activations, `len` of each, follow one another.
-fn block(step: &Conv2d<'_, Rescale<'_>>, patches: &[i8], len: usize, results: &mut [i8]) {
+fn block(step: &Conv2d<'_, Rescale<'_>>, channels: Channels, patches: &[i8], len: usize, results: &mut [i8]) {
     let [.., oc] = step.output.sizes::<4>();
     let count = results.len() / oc;
     let patches = &patches[..count * len];
-    let grouped = oc / ROWS * ROWS;
-    for (first, weights) in (0..grouped).step_by(ROWS).zip(step.weights.chunks_exact(ROWS * len)) {
-        let call = Call {
+    let groups = oc / ROWS;
+    let weights = &step.weights[..groups * ROWS * len];
+    if groups > 0 {
+        let mut call = Call {
             input: patches.as_ptr(),
+            count,
             weights: weights.as_ptr(),
             len,
-            count,
-            output: results[first..].as_mut_ptr(),
+            output: results.as_mut_ptr(),
+            groups,
+            channels,
             zero_point: -i32::from(step.input_zero_point),
-            advance: len.next_multiple_of(16),
+            stride: oc,
+            adjust: len.wrapping_sub(len.next_multiple_of(VECTOR)),
             output_zero_point: step.epilogue.output_zero_point.into(),
-            place: len,
-            channels: oc,
-            factors: Factors::new(&step.epilogue, step.bias, first),
         };
-        // SAFETY: `count` places have `len` activations each and a result of each of the four channels, whose weights are four
-        // rows. There is at least one place, since a dimension is not 0, and a window has at least one element.
-        unsafe { store_places(&call) };
-    }
-    if grouped < oc {
-        for (patch, result) in patches.chunks_exact(len).zip(results.chunks_exact_mut(oc)) {
-            single_channels(step, patch, result, grouped);
+        // SAFETY: `count` places have `len` activations each and a result of each channel, whose weights and constants are
+        // there. There is at least one place, since a dimension is not 0, and a window has at least one element.
+        unsafe {
+            match len {
+                ..=VECTOR => store_places_of_vectors(&mut call),
+                _ => store_places(&mut call),
+            }
         }
+    }
+    if groups * ROWS < oc {
+        for (patch, result) in patches.chunks_exact(len).zip(results.chunks_exact_mut(oc)) {
+            single_channels(step, patch, result, groups * ROWS);
+        }
+    }
+}
+
+/// Arguments of [`copy_rows`] for assembly.
+#[repr(C)]
+struct Rows {
+    from: *const i8,
+    to: *mut i8,
+    places: usize,
+    rows: usize,
+    row: usize,
+    row_step: usize,
+    place_step: usize,
+}
+
+/// Copies the activations under neighbouring windows whose rows are no longer than a vector.
+#[inline(never)] // it changes the predicate of vectors, which functions need not keep
+fn copy_rows(neighbours: &Neighbours<'_>, patches: &mut [i8]) {
+    let Neighbours { input, count, rows, row, row_step, place_step } = *neighbours;
+    if patches.len() < count * rows * row {
+        return;
+    }
+    let (from, to) = (input.as_ptr(), patches.as_mut_ptr());
+    let call = Rows { from, to, places: count, rows, row, row_step, place_step };
+    // SAFETY: the input has the rows of all places, the patches have room for them, and there is a place and a row; all
+    // registers that change are named.
+    unsafe {
+        assembly!(
+            &call,
+            "ldm r0, {{r1, r2, r3, r4, r5, r8, r9}}",
+            "vctp.8 r5",
+            "2:",
+            "mov r10, r1",
+            "dls lr, r4",
+            "3:",
+            "vpstt",
+            "vldrbt.u8 q0, [r10]",
+            "vstrbt.8 q0, [r2]",
+            "add r10, r10, r8",
+            "add r2, r2, r5",
+            "le lr, 3b",
+            "add r1, r1, r9",
+            "subs r3, r3, #1",
+            "bne 2b",
+        );
     }
 }
 
@@ -75,22 +138,75 @@ fn block(step: &Conv2d<'_, Rescale<'_>>, patches: &[i8], len: usize, results: &m
 #[repr(C)]
 struct Call {
     input: *const i8,
+    /// Places.
+    count: usize,
     weights: *const i8,
     /// Activations of a place, and weights of a row.
     len: usize,
-    /// Places.
-    count: usize,
     output: *mut i8,
+    /// Groups of four channels.
+    groups: usize,
+    channels: Channels,
     /// The negated zero point of the input.
     zero_point: i32,
-    /// What a pointer is advanced by in a row.
-    advance: usize,
-    output_zero_point: i32,
-    /// From a place's activations to the next one's.
-    place: usize,
     /// From a place's results to the next one's.
-    channels: usize,
-    factors: Factors<ROWS>,
+    stride: usize,
+    /// From behind the vectors of a place's activations to the next place's.
+    adjust: usize,
+    output_zero_point: i32,
+}
+
+/// Loads bias, multiplier and negated shift of the next four channels into these registers, their rows of weights into r3, r5,
+/// r7 and r9 with the length in r12, and their first result's place into r6.
+macro_rules! next_channels {
+    ($bias:literal, $multiplier:literal, $shift:literal) => {
+        concat!(
+            "add r1, r0, #24\n",
+            "ldm r1, {{r1, r2, r3, r4, r5, r6}}\n",
+            "vldrw.u32 ",
+            $bias,
+            ", [r1]\n",
+            "vldrw.u32 ",
+            $multiplier,
+            ", [r3]\n",
+            "vldrb.s32 ",
+            $shift,
+            ", [r5]\n",
+            "add r1, r1, r2\n",
+            "add r3, r3, r4\n",
+            "add r5, r5, r6\n",
+            "str r1, [r0, #24]\n",
+            "str r3, [r0, #32]\n",
+            "str r5, [r0, #40]\n",
+            "mov r1, #32\n",
+            "vneg.s32 ",
+            $shift,
+            ", ",
+            $shift,
+            "\n",
+            "vadd.i32 ",
+            $shift,
+            ", ",
+            $shift,
+            ", r1\n",
+            "ldrd r3, r12, [r0, #8]\n",
+            "add r5, r3, r12\n",
+            "add r7, r5, r12\n",
+            "add r9, r7, r12\n",
+            "add r1, r9, r12\n",
+            "str r1, [r0, #8]\n",
+            "ldr r6, [r0, #16]\n",
+            "add r1, r6, #4\n",
+            "str r1, [r0, #16]\n",
+        )
+    };
+}
+
+/// Goes on with the next four channels, whose code is at 2, if there are any.
+macro_rules! next_group {
+    () => {
+        concat!("ldr r1, [r0, #20]\n", "subs r1, r1, #1\n", "str r1, [r0, #20]\n", "bne 2b\n")
+    };
 }
 
 /// Adds the next sixteen products of each row.
@@ -114,60 +230,99 @@ macro_rules! add_rows {
     };
 }
 
-/// Rescales the sums of a place and stores them; goes on to the next place.
-macro_rules! store {
+/// Goes back to the start of the rows.
+macro_rules! rewind {
     () => {
+        concat!("sub r3, r3, r10\n", "sub r5, r5, r10\n", "sub r7, r7, r10\n", "sub r9, r9, r10\n")
+    };
+}
+
+/// Puts four sums together as a vector.
+macro_rules! gather {
+    ($to:literal) => {
+        concat!("vmov ", $to, "[2], ", $to, "[0], r0, r4\n", "vmov ", $to, "[3], ", $to, "[1], r2, r8\n")
+    };
+}
+
+/// Rescales a vector of sums and stores it at r6.
+macro_rules! store {
+    ($sums:literal, $bias:literal, $multiplier:literal, $shift:literal, $zero_point:literal) => {
         concat!(
-            "vmov q6[2], q6[0], r0, r4\n",
-            "vmov q6[3], q6[1], r2, r8\n",
-            "ldrd r0, r2, [sp]\n",
-            "ldrd r4, r8, [sp, #8]\n",
-            "sub r3, r3, r0\n",
-            "sub r5, r5, r0\n",
-            "sub r7, r7, r0\n",
-            "sub r9, r9, r0\n",
-            "vadd.i32 q6, q6, q3\n",
-            "vmulh.s32 q6, q6, q4\n",
-            "vrshl.s32 q6, q6, q5\n",
-            "vadd.i32 q6, q6, r2\n",
-            "vqmovnb.s32 q6, q6\n",
-            "vqmovnb.s16 q6, q6\n",
-            "vstrb.32 q6, [r6]\n",
-            "add r10, r10, r4\n",
-            "add r6, r6, r8\n",
-            "subs r11, r11, #1\n",
+            "vadd.i32 ",
+            $sums,
+            ", ",
+            $sums,
+            ", ",
+            $bias,
+            "\n",
+            "vmulh.s32 ",
+            $sums,
+            ", ",
+            $sums,
+            ", ",
+            $multiplier,
+            "\n",
+            "vrshl.s32 ",
+            $sums,
+            ", ",
+            $sums,
+            ", ",
+            $shift,
+            "\n",
+            "vadd.i32 ",
+            $sums,
+            ", ",
+            $sums,
+            ", ",
+            $zero_point,
+            "\n",
+            "vqmovnb.s32 ",
+            $sums,
+            ", ",
+            $sums,
+            "\n",
+            "vqmovnb.s16 ",
+            $sums,
+            ", ",
+            $sums,
+            "\n",
+            "vstrb.32 ",
+            $sums,
+            ", [r6]\n",
         )
     };
 }
 
-/// Computes the results of four channels at `count` places.
+/// Computes the results of groups of four channels at `count` places, with more than a vector of activations each.
 ///
 /// The zero point times the sum of a row's weights is part of the bias.
 ///
 /// # Safety
-/// Activations, weights and results must be there; neither their length nor the count may be 0.
+/// Activations, weights, constants and results must be there; neither groups nor count may be 0.
 #[inline(never)]
-unsafe fn store_places(call: &Call) {
+unsafe fn store_places(call: &mut Call) {
     // SAFETY: as for this function; all registers that change are named.
     unsafe {
         assembly!(
             call,
-            "sub sp, sp, #16",
-            "mov r6, r0",
-            "ldrd r0, r1, [r6, #24]",
-            "strd r0, r1, [sp]",
-            "ldrd r0, r1, [r6, #32]",
-            "strd r0, r1, [sp, #8]",
-            "ldrd r3, r12, [r6, #4]",
-            "add r5, r3, r12",
-            "add r7, r5, r12",
-            "add r9, r7, r12",
+            "ldrd r1, r2, [r0, #52]",
+            "push {{r1, r2}}",
+            "2:",
+            next_channels!("q3", "q4", "q5"),
+            "ldr r1, [r0, #60]",
+            "vdup.32 q7, r1",
+            "ldr r11, [r0, #4]",
+            "add r10, r12, #15",
+            "bic r10, r10, #15",
+            "ldr r1, [r0, #48]",
+            "cmp r1, #0",
+            "beq 4f",
             "mov r0, #0",
             "mov r2, #0",
             "mov r4, #0",
             "mov r8, #0",
             "dlstp.8 lr, r12",
-            "2:",
+            "3:",
             "vldrb.u8 q0, [r3], #16",
             "vaddva.s8 r0, q0",
             "vldrb.u8 q1, [r5], #16",
@@ -176,50 +331,82 @@ unsafe fn store_places(call: &Call) {
             "vaddva.s8 r4, q2",
             "vldrb.u8 q0, [r9], #16",
             "vaddva.s8 r8, q0",
-            "letp lr, 2b",
-            "vmov q6[2], q6[0], r0, r4",
-            "vmov q6[3], q6[1], r2, r8",
-            "ldr r1, [r6, #20]",
+            "letp lr, 3b",
+            gather!("q6"),
             "vmul.i32 q6, q6, r1",
-            "vldrw.u32 q3, [r6, #40]",
             "vadd.i32 q3, q3, q6",
-            "vldrw.u32 q4, [r6, #56]",
-            "vldrw.u32 q5, [r6, #72]",
-            "ldr r0, [sp]",
-            "sub r3, r3, r0",
-            "sub r5, r5, r0",
-            "sub r7, r7, r0",
-            "sub r9, r9, r0",
-            "ldr r10, [r6]",
-            "ldrd r11, r6, [r6, #12]",
-            "cmp r12, #16",
-            "blt 20f",
+            rewind!(),
+            "ldr r0, [sp, #8]",
+            "4:",
+            "ldr r1, [r0]",
             "sub r12, r12, #16",
             "10:",
-            "mov r1, r10",
             add_rows!("vmladav.s8"),
-            "wlstp.8 lr, r12, 12f",
+            "dlstp.8 lr, r12",
             "11:",
             add_rows!("vmladava.s8"),
             "letp lr, 11b",
-            "12:",
-            store!(),
+            gather!("q6"),
+            "ldrd r0, r2, [sp]",
+            rewind!(),
+            store!("q6", "q3", "q4", "q5", "q7"),
+            "add r1, r1, r2",
+            "add r6, r6, r0",
+            "subs r11, r11, #1",
             "bne 10b",
-            "b 30f",
-            "20:",
-            "mov r1, r10",
-            "mov r0, #0",
-            "mov r2, #0",
-            "mov r4, #0",
-            "mov r8, #0",
-            "dlstp.8 lr, r12",
-            "21:",
-            add_rows!("vmladava.s8"),
-            "letp lr, 21b",
-            store!(),
-            "bne 20b",
-            "30:",
-            "add sp, sp, #16",
+            "ldr r0, [sp, #8]",
+            next_group!(),
+            "add sp, sp, #8",
+        );
+    }
+}
+
+/// The same for at most a vector of activations each: the rows of weights stay in registers.
+///
+/// # Safety
+/// As for [`store_places`].
+#[inline(never)] // it changes the predicate of vectors, which functions need not keep
+unsafe fn store_places_of_vectors(call: &mut Call) {
+    // SAFETY: as for this function; all registers that change are named.
+    unsafe {
+        assembly!(
+            call,
+            "2:",
+            next_channels!("q5", "q6", "q7"),
+            "vctp.8 r12",
+            // What is behind a row is loaded as zeros.
+            "vpstttt",
+            "vldrbt.u8 q0, [r3]",
+            "vldrbt.u8 q1, [r5]",
+            "vldrbt.u8 q2, [r7]",
+            "vldrbt.u8 q3, [r9]",
+            "ldr r1, [r0, #48]",
+            "ldr r3, [r0, #52]",
+            "ldr r9, [r0, #60]",
+            "ldr lr, [r0, #4]",
+            "ldr r5, [r0]",
+            "vaddv.s8 r0, q0",
+            "vaddv.s8 r2, q1",
+            "vaddv.s8 r4, q2",
+            "vaddv.s8 r8, q3",
+            gather!("q4"),
+            "vmul.i32 q4, q4, r1",
+            "vadd.i32 q5, q5, q4",
+            "dls lr, lr",
+            "10:",
+            "vpst",
+            "vldrbt.u8 q4, [r5]",
+            "vmladav.s8 r0, q4, q0",
+            "vmladav.s8 r2, q4, q1",
+            "vmladav.s8 r4, q4, q2",
+            "vmladav.s8 r8, q4, q3",
+            gather!("q4"),
+            store!("q4", "q5", "q6", "q7", "r9"),
+            "add r5, r5, r12",
+            "add r6, r6, r3",
+            "le lr, 10b",
+            "ldr r0, [sp]",
+            next_group!(),
         );
     }
 }
