@@ -7,6 +7,7 @@ pub(crate) mod conv2d;
 pub(crate) mod dot;
 pub(crate) mod lanes;
 
+pub(crate) use crate::kernels::portable::spread;
 pub(crate) use conv2d::conv2d as conv2d_i8;
 pub(crate) use dot::channels;
 

@@ -9,6 +9,7 @@ pub(crate) use crate::kernels::int8::channel::channels;
 pub(crate) use crate::kernels::portable::dot;
 pub(crate) use conv2d::conv2d as conv2d_i8;
 
+use crate::kernels::portable;
 use crate::rescale::Rescale;
 use core::arch::asm;
 
@@ -30,6 +31,39 @@ pub(crate) fn copy(from: &[i8], to: &mut [i8]) {
             out("lr") _,
             out("d0") _,
             out("d1") _,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Copies elements to the first of each `step` elements.
+pub(crate) fn spread(from: &[i8], to: &mut [i8], step: usize) {
+    // Offsets in a vector have 16 bits.
+    if from.is_empty() || step > usize::from(u16::MAX / 7) || to.len() <= (from.len() - 1) * step {
+        return portable::spread(from, to, step);
+    }
+    // SAFETY: `to` has the places of all elements; the loop's predicate masks what is behind them.
+    unsafe {
+        asm!(
+            "vidup.u16 q1, r0, #1",
+            "vmul.i16 q1, q1, {step}",
+            "lsl {step}, {step}, #3",
+            "dlstp.16 lr, {len}",
+            "2:",
+            "vldrb.u16 q0, [{from}], #8",
+            "vstrb.16 q0, [{to}, q1]",
+            "add {to}, {to}, {step}",
+            "letp lr, 2b",
+            len = in(reg) from.len(),
+            from = inout(reg) from.as_ptr() => _,
+            to = inout(reg) to.as_mut_ptr() => _,
+            step = inout(reg) step => _,
+            inout("r0") 0 => _,
+            out("lr") _,
+            out("d0") _,
+            out("d1") _,
+            out("d2") _,
+            out("d3") _,
             options(nostack, preserves_flags),
         );
     }

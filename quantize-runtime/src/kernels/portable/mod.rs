@@ -31,6 +31,13 @@ pub(crate) fn copy(from: &[i8], to: &mut [i8]) {
     to.copy_from_slice(from);
 }
 
+/// Copies elements to the first of each `step` elements.
+pub(crate) fn spread(from: &[i8], to: &mut [i8], step: usize) {
+    for (to, from) in to.chunks_mut(step.max(1)).zip(from) {
+        to.iter_mut().take(1).for_each(|to| *to = *from);
+    }
+}
+
 /// Rows of weights that are multiplied together.
 #[cfg(kernels = "portable")]
 pub(crate) const ROWS: usize = 4;

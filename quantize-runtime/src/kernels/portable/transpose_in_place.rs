@@ -1,11 +1,16 @@
 //! TRANSPOSE without a second tensor, where two groups of axes change places.
 //!
-//! The matrix is halved until its parts fit on the stack, and the parts of its rows are brought together by rotations.
+//! The matrix is cut into parts that fit on the stack. The pieces of rows that a part is made of are brought together as larger
+//! elements, along the cycles of their permutation; where there are too many of them, the matrix is halved before, by rotations.
 
+use crate::bytes;
+use crate::kernels::target;
 use crate::steps::Transpose;
 
 /// Bytes of a part that is transposed through a copy on the stack.
 const CHUNK: usize = 128;
+/// Pieces of rows for which there are marks.
+const PIECES: usize = 1024;
 
 /// Reorders the axes of a tensor with elements of `size` bytes, if [`Transpose::swapped`] knows how.
 pub fn transpose_in_place(step: &Transpose, size: usize, data: &mut [u8]) {
@@ -21,19 +26,65 @@ fn swap(matrix: &mut [u8], [a, b]: [usize; 2], size: usize) {
         return;
     }
     if matrix.len() <= CHUNK {
-        swap_small(matrix, [a, b], size);
-    } else if b >= a {
-        let left = b / 2;
-        unzip(matrix, a, [left * size, (b - left) * size]);
-        let Some((first, second)) = matrix.split_at_mut_checked(a * left * size) else { return };
-        swap(first, [a, left], size);
-        swap(second, [a, b - left], size);
-    } else {
-        let upper = a / 2;
-        let Some((first, second)) = matrix.split_at_mut_checked(upper * b * size) else { return };
-        swap(first, [upper, b], size);
-        swap(second, [a - upper, b], size);
-        zip(matrix, b, [upper * size, (a - upper) * size]);
+        return swap_small(matrix, [a, b], size);
+    }
+    let [short, long] = if b >= a { [a, b] } else { [b, a] };
+    // Of the longer axis: so many indices make a part, if possible without a rest, and there are so many parts.
+    let most = CHUNK / (short * size).max(1);
+    let piece = (most / 2 + 1..=most).rev().find(|piece| long.is_multiple_of(*piece)).unwrap_or(most);
+    let parts = long.checked_div(piece).unwrap_or(usize::MAX);
+    let is_cut = short.saturating_mul(parts) <= PIECES;
+    let first = if is_cut { parts * piece } else { long / 2 };
+    let lens = [first * size, (long - first) * size];
+    if b >= a {
+        unzip(matrix, a, lens);
+    }
+    let Some((left, right)) = matrix.split_at_mut_checked(short * lens[0]) else { return };
+    match (is_cut, b >= a) {
+        (true, true) => {
+            swap_pieces(left, [a, parts], piece * size);
+            left.chunks_exact_mut((a * piece * size).max(1)).for_each(|part| swap_small(part, [a, piece], size));
+        }
+        (true, false) => {
+            left.chunks_exact_mut((piece * b * size).max(1)).for_each(|part| swap_small(part, [piece, b], size));
+            swap_pieces(left, [parts, b], piece * size);
+        }
+        (false, true) => swap(left, [a, first], size),
+        (false, false) => swap(left, [first, b], size),
+    }
+    swap(right, if b >= a { [a, b - first] } else { [a - first, b] }, size);
+    if b < a {
+        zip(matrix, b, lens);
+    }
+}
+
+/// [`swap`] of at most [`PIECES`] elements of at most [`CHUNK`] bytes.
+#[inline(never)] // its memory is on the stack
+fn swap_pieces(matrix: &mut [u8], [a, b]: [usize; 2], size: usize) {
+    let mut marks = [0_u32; PIECES / 32];
+    let mut copy = [0; CHUNK];
+    let Some(copy) = copy.get_mut(..size) else { return };
+    // The first and the last one stay; the one at `at` comes from `at · b`, in multiples of the last index.
+    let last = a * b - 1;
+    for start in 1..last {
+        let mut at = start;
+        while let Some(mark) = marks.get_mut(at / 32).filter(|mark| **mark >> (at % 32) & 1 == 0) {
+            *mark |= 1 << (at % 32);
+            let from = at * b % last;
+            let to = at * size..(at + 1) * size;
+            if at == start {
+                let Some(first) = matrix.get(to.clone()) else { return };
+                target::copy(bytes::as_i8s(first), bytes::as_i8s_mut(copy));
+            }
+            if from == start {
+                let Some(to) = matrix.get_mut(to) else { return };
+                target::copy(bytes::as_i8s(copy), bytes::as_i8s_mut(to));
+            } else {
+                let Ok([from, to]) = matrix.get_disjoint_mut([from * size..(from + 1) * size, to]) else { return };
+                target::copy(bytes::as_i8s(from), bytes::as_i8s_mut(to));
+            }
+            at = from;
+        }
     }
 }
 
@@ -41,12 +92,15 @@ fn swap(matrix: &mut [u8], [a, b]: [usize; 2], size: usize) {
 #[inline(never)]
 fn swap_small(matrix: &mut [u8], [a, b]: [usize; 2], size: usize) {
     let mut copy = [0; CHUNK];
-    for (copy, byte) in copy.iter_mut().zip(&*matrix) {
-        *copy = *byte;
-    }
-    for (column, results) in matrix.chunks_exact_mut(a * size).enumerate() {
-        for (row, result) in results.chunks_exact_mut(size).enumerate() {
-            let element = copy.iter().skip((row * b + column) * size);
+    let Some(copy) = copy.get_mut(..matrix.len()) else { return };
+    target::copy(bytes::as_i8s(matrix), bytes::as_i8s_mut(copy));
+    for (row, elements) in copy.chunks_exact((b * size).max(1)).enumerate() {
+        let results = matrix.get_mut(row * size..).unwrap_or_default();
+        if size == 1 {
+            target::spread(bytes::as_i8s(elements), bytes::as_i8s_mut(results), a);
+            continue;
+        }
+        for (result, element) in results.chunks_mut((a * size).max(1)).zip(elements.chunks_exact(size.max(1))) {
             result.iter_mut().zip(element).for_each(|(result, byte)| *result = *byte);
         }
     }
