@@ -455,12 +455,12 @@ fn program(
     let (valid, image) = written.map_err(|errors| of_model(errors.join("\n")))?;
     let decoded = Vgf::new(image.as_bytes()).and_then(|file| file.graph());
     let decoded = decoded.expect("quantize-build writes files that quantize-runtime reads");
-    let plan = plan::plan(&decoded).map_err(of_model)?;
     let interface = interface(site, network);
     let faults = sensor::check_content(&interface);
     if faults.has_errors() {
         return Err(faults);
     }
+    let plan = plan::plan_within(&decoded, cost::most_arena_bytes(&site.attr, &interface)).map_err(of_model)?;
     let file = image.as_bytes();
     let embedded = emit::embedded(interface.embed, file, &decoded);
     let expected = self_test::expected(&decoded, plan.macs);

@@ -27,6 +27,12 @@ pub(crate) fn flash(interface: &Interface, file: &[u8], graph: &Graph<'_>) -> Fl
     }
 }
 
+/// The largest arena within the budget of RAM.
+pub(crate) fn most_arena_bytes(attr: &Attr, interface: &Interface) -> usize {
+    let limit = attr.budget.iter().find(|(resource, _)| *resource == Resource::Ram);
+    limit.map_or(usize::MAX, |(_, limit)| interface.arena_within(limit.value.try_into().unwrap_or(usize::MAX)))
+}
+
 /// An error at each limit of the attribute that the program exceeds.
 pub(crate) fn check(attr: &Attr, interface: &Interface, program: Program<'_>) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
@@ -74,11 +80,18 @@ fn flash_parts(interface: &Interface, program: Program<'_>) -> String {
 }
 
 fn ram_parts(interface: &Interface, program: Program<'_>) -> String {
-    let arena = program.plan.arena_bytes;
-    let results = interface.memory_bytes(program.plan) - arena;
+    let plan = program.plan;
+    let results = interface.memory_bytes(plan) - plan.arena_bytes;
+    let least = match plan.strips.iter().map(|strip| strip.steps.len()).sum::<usize>() {
+        0 => "there are no layers that need less when they are computed a row at a time".to_owned(),
+        layers => {
+            let saved = thousands((plan.without_strips - plan.arena_bytes) as u64);
+            format!("that is the least, with {layers} layers computed a row at a time, which saves {saved}")
+        }
+    };
     format!(
-        ", without the stack: {} for the arena, {} for results; the largest tensors where most is live:",
-        thousands(arena as u64),
+        ", without the stack: {} for the arena, {} for results; {least}; the largest tensors where most is live:",
+        thousands(plan.arena_bytes as u64),
         thousands(results as u64)
     )
 }

@@ -6,7 +6,7 @@ use crate::graph::{Graph, NodeId};
 use crate::plan::{self, Plan};
 use crate::quantize::{Params, QuantGraph, QuantParams};
 use quantize_runtime::graph::{Graph as TosaGraph, Node};
-use quantize_syntax::manifest::{Body, Decided, Flash, Live, Size, Tensor};
+use quantize_syntax::manifest::{Body, Decided, Flash, InTurn, Live, Size, Tensor};
 
 /// Everything below the head.
 pub(crate) fn body(
@@ -26,6 +26,7 @@ pub(crate) fn body(
         macs: plan.macs,
         vgf: flash.vgf,
         peak: plan.peak.iter().map(|live| Live { tensor: tensor(decoded, labels, live), bytes: live.bytes }).collect(),
+        in_turn: in_turn(plan, labels),
     };
     Body {
         rules: rules(&network.graph, annotation, recipe),
@@ -34,6 +35,17 @@ pub(crate) fn body(
         size: Some(size),
         flash: Some(flash),
     }
+}
+
+/// The layers that are computed in turn, and what that does.
+fn in_turn(plan: &Plan<'_>, labels: &[String]) -> Option<InTurn> {
+    let steps = plan.strips.iter().flat_map(|strip| &plan.steps[strip.steps.clone()]);
+    let layers: Vec<String> = steps.filter_map(|step| Some(labels[step.node?].clone())).collect();
+    (!layers.is_empty()).then(|| InTurn {
+        layers,
+        saved: plan.without_strips - plan.arena_bytes,
+        moved: plan.strips.iter().map(|strip| strip.moved).sum(),
+    })
 }
 
 /// The name of a tensor: that of an input, or the label of the operator that makes it.

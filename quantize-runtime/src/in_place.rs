@@ -7,6 +7,7 @@ use crate::Shape;
 use crate::arena::Access;
 use crate::epilogue::Epilogue;
 use crate::steps::{AvgPool2d, Binary, Conv2d, DepthwiseConv2d, MaxPool2d, RescaledBinary};
+use crate::strips::Rows;
 use core::ops::Range;
 
 /// Bytes of an operand that are copied to the stack, to be read while the result is written over them.
@@ -222,25 +223,31 @@ impl Windows {
     }
 
     /// Rows of the result over all batches.
-    const fn count(&self) -> usize {
+    pub const fn count(&self) -> usize {
         let [n, oh, ..] = self.sizes_of_output();
         n * oh
     }
 
+    /// Rows of the operand over all batches.
+    pub const fn input_count(&self) -> usize {
+        let [n, ih, ..] = self.sizes_of_input();
+        n * ih
+    }
+
     /// Bytes of one row of tensors of so many bytes, operand and result.
     const fn row_bytes(&self, [input, output]: [usize; 2]) -> [usize; 2] {
-        let [n, ih, ..] = self.sizes_of_input();
-        [input / (n * ih), output / self.count()]
+        [input / self.input_count(), output / self.count()]
     }
 
     /// Rows of the operand, over all batches, that a row of the result is made from; one of them where there are none.
     const fn reads(&self, at: usize) -> Range<usize> {
-        let ([_, ih, ..], [_, oh, ..]) = (self.sizes_of_input(), self.sizes_of_output());
-        let (origin, before) = (at % oh * self.stride[0] as usize, self.pad[0] as usize);
-        let first = min(origin.saturating_sub(before), ih - 1);
-        let end = min((origin + self.extent()).saturating_sub(before), ih);
-        let batch = at / oh * ih;
-        batch + first..batch + max(end, first + 1)
+        self.rows().reads(at)
+    }
+
+    /// The same as a value.
+    pub const fn rows(&self) -> Rows {
+        let ([_, input, ..], [_, output, ..]) = (self.sizes_of_input(), self.sizes_of_output());
+        Rows { input, output, stride: self.stride[0] as usize, extent: self.extent(), before: self.pad[0] as usize }
     }
 
     /// Rows from the first tap to the last.

@@ -28,6 +28,7 @@ pub mod self_test;
 pub mod sensor;
 pub mod shape;
 pub mod steps;
+pub mod strips;
 #[cfg(feature = "alloc")]
 mod tensor;
 pub mod vgf;

@@ -7,8 +7,16 @@ use std::fmt::Write as _;
 /// Markdown with a table of inputs and outputs and one of steps.
 pub(super) fn markdown(interface: &Interface, program: Program<'_>) -> String {
     let plan = program.plan;
+    let layers: usize = plan.strips.iter().map(|strip| strip.steps.len()).sum();
+    let saved = match layers {
+        0 => String::new(),
+        _ => format!(
+            " ({} fewer as {layers} layers are computed a row at a time)",
+            thousands((plan.without_strips - plan.arena_bytes) as u64)
+        ),
+    };
     let mut text = format!(
-        "`{}` as a program: {} MACs a run; {} bytes of RAM for the arena and {} for results; \
+        "`{}` as a program: {} MACs a run; {} bytes of RAM for the arena{saved} and {} for results; \
          {} bytes of {}.\n\n\
          | | name | shape | type | scale | zero point |\n| --- | --- | --- | --- | --- | --- |\n",
         interface.model_path,

@@ -48,6 +48,13 @@ impl Interface {
         (plan.arena_bytes.next_multiple_of(alignment) + self.result_bytes()).next_multiple_of(alignment)
     }
 
+    /// The largest arena with which a runner needs no more than so many bytes of RAM.
+    pub fn arena_within(&self, memory_bytes: usize) -> usize {
+        let alignment = align_of::<Aligned<()>>();
+        let whole = |bytes: usize| bytes / alignment * alignment;
+        whole(whole(memory_bytes).saturating_sub(self.result_bytes()))
+    }
+
     /// Bytes of the outputs as the user gets them.
     fn result_bytes(&self) -> usize {
         let bytes = |port: &PortInfo| {
@@ -259,7 +266,7 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
         use #runtime::rescale::GeneralRescale;
         use #runtime::{
             Aligned, Model, PlainInfo, Rescale, Shape, TensorInfo, abi, arena, bytes, epilogue, in_place, kernels, operators,
-            port, self_test, sensor, steps, vgf::NotEmbedded,
+            port, self_test, sensor, steps, strips, vgf::NotEmbedded,
         };
 
         const _: () = abi::check(#abi);

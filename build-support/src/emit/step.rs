@@ -1,11 +1,12 @@
 //! One step of a plan: the constant that describes it and the call of its kernel.
 
 use super::{Program, dimensions, literal, thousands};
-use crate::plan::{Convolution, Epilogue, Kernel, Operand, Parts, Source, Step, Weights, Window, cosines};
+use crate::plan::{Convolution, Epilogue, Kernel, Operand, Parts, Source, Step, Strip, Weights, Window, cosines};
 use proc_macro2::{Ident, TokenStream};
 use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
 use quantize_runtime::graph::Scalar;
 use quantize_runtime::rescale::{GeneralRescale, Rescale};
+use quantize_runtime::strips::{Layer, Lines, Read, Rows};
 use quantize_runtime::{Shape, bytes, steps};
 use quote::{ToTokens, format_ident, quote};
 use std::fmt::Debug;
@@ -20,6 +21,9 @@ pub(super) struct Code {
 
 impl Code {
     pub(super) fn new(index: usize, step: &Step<'_>, program: Program<'_>) -> Self {
+        if let Some(strip) = program.plan.strips.iter().find(|strip| strip.steps.contains(&index)) {
+            return Self::in_turn(index, strip, program);
+        }
         let (function, file) = (format_ident!("{}", function(step)), Embedded(program.embedded));
         // An operand under the result is borrowed with it.
         let over = step.in_place.map(|(operand, _)| operand);
@@ -37,7 +41,7 @@ impl Code {
                 let constant = file.elements(operand.element, data);
                 quote!(const { #constant })
             }
-            _ => viewed(operand.element, name),
+            _ => viewed(operand.element, &name.to_token_stream()),
         });
         let views: Vec<TokenStream> = views.collect();
         // One output, or the parts of a Fourier transform.
@@ -54,7 +58,7 @@ impl Code {
         });
 
         let description = file.kernel(&step.kernel, step.output().element);
-        let name = format_ident!("{}_{index}", function.to_string().to_uppercase());
+        let name = constant(index, step);
         let argument = description.as_ref().map(|_| quote!(&#name,));
         let (docs, at) = (docs(step, program), format_ident!("AT_{index}"));
         let writes: Vec<TokenStream> = step.outputs.iter().map(|operand| place(operand, program)).collect();
@@ -129,6 +133,118 @@ impl Code {
         };
         Self { constants, call: quote!(#split #call) }
     }
+
+    /// The code of a step that is computed in turn with others: the first one calls all.
+    fn in_turn(index: usize, strip: &Strip, program: Program<'_>) -> Self {
+        let step = &program.plan.steps[index];
+        let description = Embedded(program.embedded).kernel(&step.kernel, step.output().element);
+        let (docs, name) = (docs(step, program), constant(index, step));
+        let description = description.map(|(kind, value)| quote!(#[doc = #docs] const #name: #kind = #value;));
+        if index != strip.steps.start {
+            return Self { constants: description.into_token_stream(), call: TokenStream::new() };
+        }
+        let strips = format_ident!("STRIPS_{index}");
+        let (docs, arena_bytes) = (strip_docs(strip, program), literal(program.plan.arena_bytes));
+        let (tensors, layers) = (strip.tensors.iter().map(lines), strip.layers.iter().map(layer));
+        let constants = quote! {
+            #[doc = #docs]
+            const #strips: strips::Strips<'static> =
+                strips::Strips::new::<#arena_bytes>(&[#(#tensors),*], &[#(#layers),*]);
+            #description
+        };
+        let arms = strip.steps.clone().enumerate().map(|(layer, index)| {
+            let (layer, call) = (literal(layer), row_call(index, program));
+            quote!(#layer => { #call; })
+        });
+        let call = quote! {
+            let mut turns = strips::Turns::new(&#strips);
+            while let Some(turn) = turns.next(arena) {
+                match turn.layer {
+                    #(#arms)*
+                    _ => {}
+                }
+            }
+        };
+        Self { constants, call }
+    }
+}
+
+/// The name of a step's constant.
+fn constant(index: usize, step: &Step<'_>) -> Ident {
+    format_ident!("{}_{index}", function(step).to_uppercase())
+}
+
+/// The call of a step's kernel for a row whose turn it is.
+fn row_call(index: usize, program: Program<'_>) -> TokenStream {
+    let step = &program.plan.steps[index];
+    let (function, name) = (format_ident!("{}", function(step)), constant(index, step));
+    let argument = match step.kernel {
+        Kernel::Convolution(_) | Kernel::AvgPool2d(_) | Kernel::MaxPool2d(_) | Kernel::MaxPool2dNumber(_) => {
+            quote!(&in_place::ByRows::row(&#name, turn.at),)
+        }
+        Kernel::Cast => TokenStream::new(),
+        _ => quote!(&#name,),
+    };
+    let views = step.inputs.iter().enumerate().map(|(index, operand)| match &operand.source {
+        Source::Constant(data) => {
+            let constant = Embedded(program.embedded).elements(operand.element, data);
+            quote!(const { #constant })
+        }
+        Source::Buffer(_) => {
+            let index = literal(index);
+            viewed(operand.element, &quote!(turn.reads[#index]))
+        }
+    });
+    let written = match view(step.output().element) {
+        Some(view) => {
+            let view = format_ident!("{view}_mut");
+            quote!(bytes::#view(turn.output))
+        }
+        None => quote!(turn.output),
+    };
+    quote!(kernels::#function(#argument #(#views,)* #written))
+}
+
+/// "6 layers computed in turn, a row at a time: 3 840 bytes for the tensors between them instead of 92 160."
+fn strip_docs(strip: &Strip, program: Program<'_>) -> String {
+    let results = &program.plan.steps[strip.steps.start..strip.steps.end - 1];
+    let whole = results.iter().map(|step| step.output().shape.len() * step.output().element.size()).sum::<usize>();
+    let lines = &strip.tensors[strip.tensors.len() - strip.layers.len()..strip.tensors.len() - 1];
+    let kept = lines.iter().map(|lines| lines.rows * lines.row_bytes).sum::<usize>();
+    let [kept, whole] = [kept, whole].map(|bytes| thousands(bytes as u64));
+    let count = strip.layers.len();
+    format!(
+        " {count} layers computed in turn, a row at a time: {kept} bytes for the tensors between them instead of {whole}."
+    )
+}
+
+fn lines(lines: &Lines) -> TokenStream {
+    let [start, rows, row_bytes] = [lines.start, lines.rows, lines.row_bytes].map(literal);
+    quote!(strips::Lines { start: #start, rows: #rows, row_bytes: #row_bytes })
+}
+
+fn layer(layer: &Layer) -> TokenStream {
+    let reads = layer.reads.iter().map(|read| match read {
+        Some(Read { tensor, rows: Rows { input, output, stride, extent, before } }) => {
+            let tensor = literal(tensor);
+            let [input, output, stride, extent, before] = [input, output, stride, extent, before].map(literal);
+            quote! {
+                Some(strips::Read {
+                    tensor: #tensor,
+                    rows: strips::Rows {
+                        input: #input,
+                        output: #output,
+                        stride: #stride,
+                        extent: #extent,
+                        before: #before,
+                    },
+                })
+            }
+        }
+        None => quote!(None),
+    });
+    let rows = literal(layer.rows);
+    quote!(strips::Layer { reads: [#(#reads),*], rows: #rows })
 }
 
 /// The function of `quantize_runtime::bytes` that shows bytes as such elements; `None` where they are bytes.
@@ -142,11 +258,11 @@ fn view(element: ElementType) -> Option<Ident> {
     }
 }
 
-/// The bytes of this name as elements.
-fn viewed(element: ElementType, name: &Ident) -> TokenStream {
+/// These bytes as elements.
+fn viewed(element: ElementType, of: &TokenStream) -> TokenStream {
     match view(element) {
-        Some(view) => quote!(bytes::#view(#name)),
-        None => quote!(#name),
+        Some(view) => quote!(bytes::#view(#of)),
+        None => quote!(#of),
     }
 }
 

@@ -1,11 +1,14 @@
 //! Runs a plan on the host with the kernels that generated code calls; for tests.
 
-use super::{Convolution, Epilogue, Kernel, MatMul, Operand, Parts, Plan, Source, Step, Weights, Window, cosines};
+use super::{
+    Convolution, Epilogue, Kernel, MatMul, Operand, Parts, Plan, Source, Step, Strip, Weights, Window, cosines,
+};
 use quantize_runtime::epilogue::{ToF32, ToI32, ToI48};
 use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
 use quantize_runtime::graph::Scalar;
 use quantize_runtime::in_place::{ByRows, InPlace};
 use quantize_runtime::interpreter::Tensor;
+use quantize_runtime::strips::{Strips, Turns};
 use quantize_runtime::{bytes, kernels, steps};
 
 /// The outputs of a plan for these inputs.
@@ -15,7 +18,13 @@ pub(crate) fn execute(plan: &Plan<'_>, inputs: &[Tensor]) -> Vec<Vec<u8>> {
     for (id, tensor) in plan.inputs.iter().zip(inputs) {
         arena[plan.places[id.0 as usize].clone()].copy_from_slice(&tensor.to_le_bytes());
     }
-    for step in &plan.steps {
+    for (index, step) in plan.steps.iter().enumerate() {
+        if let Some(strip) = plan.strips.iter().find(|strip| strip.steps.contains(&index)) {
+            if index == strip.steps.start {
+                in_turn(&plan.steps[strip.steps.clone()], strip, &mut arena);
+            }
+            continue;
+        }
         if let Some((operand, parts)) = step.in_place {
             in_place(plan, step, operand, parts, &mut arena);
             continue;
@@ -37,6 +46,30 @@ pub(crate) fn execute(plan: &Plan<'_>, inputs: &[Tensor]) -> Vec<Vec<u8>> {
         }
     }
     plan.outputs.iter().map(|id| arena[plan.places[id.0 as usize].clone()].to_vec()).collect()
+}
+
+/// Calls the kernels of steps that are computed in turn.
+fn in_turn(steps: &[Step<'_>], strip: &Strip, arena: &mut [u8]) {
+    let strips = Strips { tensors: &strip.tensors, layers: &strip.layers };
+    let mut turns = Turns::new(&strips);
+    while let Some(turn) = turns.next(arena) {
+        let step = &steps[turn.layer];
+        let elements = [step.inputs[0].element, step.output().element];
+        let inputs = step.inputs.iter().zip(turn.reads).map(|(operand, read)| match operand.source {
+            Source::Buffer(_) => read.to_vec(),
+            Source::Constant(bytes) => bytes.to_vec(),
+        });
+        let inputs: Vec<Vec<u8>> = inputs.collect();
+        match &step.kernel {
+            Kernel::AvgPool2d(step) => run(&Kernel::AvgPool2d(step.row(turn.at)), elements, &inputs, turn.output),
+            Kernel::MaxPool2d(step) => run(&Kernel::MaxPool2d(step.row(turn.at)), elements, &inputs, turn.output),
+            Kernel::MaxPool2dNumber(step) => {
+                run(&Kernel::MaxPool2dNumber(step.row(turn.at)), elements, &inputs, turn.output);
+            }
+            Kernel::Convolution(step) => convolution(step, Activations::Row(turn.at, &inputs[0], turn.output)),
+            kernel => run(kernel, elements, &inputs, turn.output),
+        }
+    }
 }
 
 /// A kernel borrows what it reads and what it writes, so that generated code in which they overlap does not compile.
@@ -156,13 +189,15 @@ fn cast([from, to]: [ElementType; 2], input: &[u8], output: &mut [u8]) {
 enum Activations<'a> {
     Apart(&'a [u8], &'a mut [u8]),
     Over(InPlace<'a>),
+    /// Those of one row.
+    Row(usize, &'a [u8], &'a mut [u8]),
 }
 
 impl Activations<'_> {
     fn whole(self, kernel: impl FnOnce(&[u8], &mut [u8])) {
         match self {
             Self::Apart(input, output) => kernel(input, output),
-            Self::Over(_) => unreachable!("such a convolution has no parts"),
+            Self::Over(_) | Self::Row(..) => unreachable!("such a convolution has no parts"),
         }
     }
 
@@ -170,6 +205,7 @@ impl Activations<'_> {
         match self {
             Self::Apart(input, output) => kernel(step, input, output),
             Self::Over(memory) => memory.by_rows(step, kernel),
+            Self::Row(at, input, output) => kernel(&step.row(at), input, output),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Which values of a graph share a buffer, how long each buffer lives, and which results may be written over an operand.
 
 use super::fuse::Selected;
-use super::place::{Buffer, Overlap, loads, lower_bound};
+use super::place::{ALIGNMENT, Buffer, Overlap, loads, lower_bound};
+use super::strips::Strip;
 use super::{Kernel, Parts, in_place};
 use quantize_runtime::Shape;
 use quantize_runtime::graph::{Graph, ValueId};
 use quantize_runtime::ops::Op;
 use quantize_runtime::steps;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 /// For each value the one in whose memory it lies, and from which byte on; for most values that is the value itself.
@@ -69,16 +71,16 @@ impl Views {
         }
     }
 
-    /// With the result of each TRANSPOSE in the memory of its operand where it can be made there and the arena gets smaller.
-    /// Steps that read the operand must stay before it.
-    pub(super) fn transpose_in_place(&mut self, graph: &Graph<'_>, steps: &[Selected<'_>]) {
+    /// With the result of each TRANSPOSE in the memory of its operand where it can be made there and the arena gets smaller,
+    /// or more than `most` lives meanwhile. Steps that read the operand must stay before it.
+    pub(super) fn transpose_in_place(&mut self, graph: &Graph<'_>, steps: &[Selected<'_>], most: usize) {
         let mut least = bound(graph, self, steps);
         for (index, step) in steps.iter().enumerate() {
             if in_place::parts(&step.kernel) != Some(Parts::Whole) {
                 continue;
             }
             let (input, output) = (step.inputs[0].0, step.outputs[0].0);
-            let memory = Memory::new(graph, self, steps);
+            let memory = Memory::new(graph, self, steps, &[]);
             let ends_here = memory.part(graph, self, input).is_some_and(|(index_of_buffer, part)| {
                 let buffer = &memory.buffers[index_of_buffer];
                 part.len() == buffer.bytes && *buffer.live.end() == index + 1
@@ -89,7 +91,7 @@ impl Views {
             let mut views = self.clone();
             views.0[output.0 as usize] = (input, 0);
             let needed = bound(graph, &views, steps);
-            if needed < least {
+            if needed < least || needed == least && memory.loads()[index + 1] > most {
                 (*self, least) = (views, needed);
             }
         }
@@ -142,16 +144,14 @@ pub(super) fn bytes(graph: &Graph<'_>, value: ValueId) -> usize {
 
 /// The most that lives at one time of these steps.
 pub(super) fn bound(graph: &Graph<'_>, views: &Views, steps: &[Selected<'_>]) -> usize {
-    let memory = Memory::new(graph, views, steps);
-    let overlaps: Vec<Overlap> = memory.overlaps.iter().map(|over| over.overlap).collect();
-    lower_bound(&memory.buffers, &overlaps)
+    Memory::new(graph, views, steps, &[]).loads().into_iter().max().unwrap_or(0)
 }
 
 /// A result that may be written over an operand.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Over {
     pub(super) step: usize,
-    /// Index among the step's operands.
+    /// Index among the step's operands; of no meaning for a step that is computed in turn with others.
     pub(super) operand: usize,
     pub(super) overlap: Overlap,
 }
@@ -163,27 +163,45 @@ pub(super) struct Memory {
     pub(super) overlaps: Vec<Over>,
     /// By root value: index of its buffer.
     indices: Vec<Option<usize>>,
+    /// By step: when it runs.
+    times: Vec<usize>,
+    /// By root value: bytes of the rows that are kept of it, where that is not all.
+    kept: BTreeMap<ValueId, usize>,
     /// By output of the graph: the buffer of its own that it is copied to. That of an input, of a constant or of another output
     /// is none.
     pub(super) copies: Vec<Option<usize>>,
 }
 
 impl Memory {
-    /// Time 0 is the caller's, who writes the inputs; step i runs at time i + 1; then outputs are copied, each at a time of
-    /// its own, and read when all are done.
-    pub(super) fn new(graph: &Graph<'_>, views: &Views, steps: &[Selected<'_>]) -> Self {
+    /// Time 0 is the caller's, who writes the inputs; then each step runs at a time of its own, but those of a strip at one;
+    /// then outputs are copied, each at a time of its own, and read when all are done.
+    pub(super) fn new(graph: &Graph<'_>, views: &Views, steps: &[Selected<'_>], strips: &[Strip]) -> Self {
         let indices = vec![None; graph.values.len()];
-        let mut memory = Self { buffers: Vec::new(), overlaps: Vec::new(), indices, copies: Vec::new() };
+        let is_later =
+            |step: usize| !strips.iter().any(|strip| strip.steps.contains(&step) && strip.steps.start < step);
+        let times = (0..steps.len()).scan(0, |time, step| {
+            *time += usize::from(is_later(step));
+            Some(*time)
+        });
+        let lines = strips.iter().flat_map(Strip::lines);
+        let mut memory = Self {
+            buffers: Vec::new(),
+            overlaps: Vec::new(),
+            indices,
+            times: times.collect(),
+            kept: lines.map(|line| (views.root(line.value).0, line.rows * line.row_bytes)).collect(),
+            copies: Vec::new(),
+        };
         for port in &graph.inputs {
             memory.touch(graph, views, port.value, 0);
         }
-        for (time, step) in (1..).zip(steps) {
+        for (time, step) in memory.times.clone().into_iter().zip(steps) {
             for &(value, _) in step.inputs.iter().chain(&step.outputs) {
                 memory.touch(graph, views, value, time);
             }
         }
         let mut owners: Vec<ValueId> = graph.inputs.iter().map(|port| views.root(port.value).0).collect();
-        let mut time = steps.len() + 1;
+        let mut time = memory.times.last().map_or(1, |last| last + 1);
         for port in &graph.outputs {
             let root = views.root(port.value).0;
             let is_own = graph.values[root.0 as usize].constant.is_none() && !owners.contains(&root);
@@ -202,21 +220,28 @@ impl Memory {
                 None => memory.touch(graph, views, port.value, time),
             }
         }
-        memory.overlaps = memory.find_overlaps(graph, views, steps);
+        memory.overlaps = memory.find_overlaps(graph, views, steps, strips);
         memory
     }
 
     /// The buffer of a value and its bytes in it; `None` for a constant.
     pub(super) fn part(&self, graph: &Graph<'_>, views: &Views, value: ValueId) -> Option<(usize, Range<usize>)> {
         let (root, start) = views.root(value);
-        Some((self.indices[root.0 as usize]?, start..start + bytes(graph, value)))
+        let bytes = self.kept.get(&root).copied().unwrap_or_else(|| bytes(graph, value));
+        Some((self.indices[root.0 as usize]?, start..start + bytes))
+    }
+
+    /// Bytes that live at each time; those that an operand and the result over it can share are counted once.
+    pub(super) fn loads(&self) -> Vec<usize> {
+        let overlaps: Vec<Overlap> = self.overlaps.iter().map(|over| over.overlap).collect();
+        loads(&self.buffers, &overlaps)
     }
 
     /// The overlaps without which more would live at one time than with all of them.
     pub(super) fn needed_overlaps(&self) -> Vec<Over> {
         let all: Vec<Overlap> = self.overlaps.iter().map(|over| over.overlap).collect();
         let (apart, least) = (loads(&self.buffers, &[]), lower_bound(&self.buffers, &all));
-        self.overlaps.iter().copied().filter(|over| apart[over.step + 1] > least).collect()
+        self.overlaps.iter().copied().filter(|over| apart[self.times[over.step]] > least).collect()
     }
 
     fn touch(&mut self, graph: &Graph<'_>, views: &Views, value: ValueId, time: usize) {
@@ -228,7 +253,8 @@ impl Memory {
             Some(index) => self.extend(index, time),
             None => {
                 self.indices[root.0 as usize] = Some(self.buffers.len());
-                self.buffers.push(Buffer { bytes: bytes(graph, root), live: time..=time });
+                let bytes = self.kept.get(&root).copied().unwrap_or_else(|| bytes(graph, root));
+                self.buffers.push(Buffer { bytes, live: time..=time });
             }
         }
     }
@@ -238,15 +264,22 @@ impl Memory {
         *live = *live.start()..=time.max(*live.end());
     }
 
-    fn find_overlaps(&self, graph: &Graph<'_>, views: &Views, steps: &[Selected<'_>]) -> Vec<Over> {
+    fn find_overlaps(&self, graph: &Graph<'_>, views: &Views, steps: &[Selected<'_>], strips: &[Strip]) -> Vec<Over> {
         let whole = |value: ValueId| {
             let (index, part) = self.part(graph, views, value)?;
             (part.len() == self.buffers[index].bytes).then_some(index)
         };
         let over = |(index, step): (usize, &Selected<'_>)| {
-            let result = whole(step.outputs[0].0).filter(|&result| *self.buffers[result].live.start() == index + 1)?;
+            if let Some(strip) = strips.iter().find(|strip| strip.steps.contains(&index)) {
+                let (operand, below) = strip.over.filter(|_| index + 1 == strip.steps.end)?;
+                let (operand, result) = (whole(operand)?, whole(strip.result())?);
+                let above = self.buffers[operand].bytes.next_multiple_of(ALIGNMENT);
+                return Some(Over { step: index, operand: 0, overlap: Overlap { operand, result, below, above } });
+            }
+            let time = self.times[index];
+            let result = whole(step.outputs[0].0).filter(|&result| *self.buffers[result].live.start() == time)?;
             let candidates = step.inputs.iter().enumerate().filter_map(|(operand, &(value, _))| {
-                let buffer = whole(value).filter(|&buffer| *self.buffers[buffer].live.end() == index + 1)?;
+                let buffer = whole(value).filter(|&buffer| *self.buffers[buffer].live.end() == time)?;
                 let readers = step.inputs.iter().filter_map(|&(value, _)| self.part(graph, views, value));
                 let is_read_once = readers.filter(|&(other, _)| other == buffer).count() == 1;
                 let sizes = [self.buffers[buffer].bytes, self.buffers[result].bytes];

@@ -10,23 +10,29 @@ mod memory;
 mod operator;
 mod order;
 mod place;
+mod strips;
 
 pub use convolution::{Convolution, Epilogue, MatMul, Weights, Window};
+use fuse::Selected;
 pub use in_place::Parts;
 use memory::{Memory, Over, Views};
 use place::Overlap;
 use quantize_runtime::graph::{ElementType, Graph, Port, Scalar, ValueId};
 use quantize_runtime::operators::any;
 use quantize_runtime::rescale::{GeneralRescale, Rescale};
+use quantize_runtime::strips::{Layer, Lines};
 use quantize_runtime::{Shape, fourier, steps};
 use std::collections::BTreeMap;
 use std::ops::Range;
+use strips::Cuts;
 
 /// A program: straight-line steps over one arena.
 #[derive(Clone, Debug)]
 pub struct Plan<'a> {
     /// In execution order.
     pub steps: Vec<Step<'a>>,
+    /// Steps that are computed in turn, a row at a time; none without a limit of the arena.
+    pub strips: Vec<Strip>,
     /// By [`BufferId`]: bytes of the arena.
     pub places: Vec<Range<usize>>,
     /// Where the caller puts the inputs, in order; no two are the same.
@@ -42,6 +48,22 @@ pub struct Plan<'a> {
     pub peak: Vec<Live>,
     /// Multiply-accumulates of one run.
     pub macs: u64,
+    /// Size of the arena if no steps were computed in turn.
+    pub without_strips: usize,
+}
+
+/// Neighbouring steps that are computed in turn, a row at a time, as [`quantize_runtime::strips`] describes. The places of
+/// their results are those of the rows that are kept; operators on two tensors are those of one row.
+#[derive(Clone, Debug)]
+pub struct Strip {
+    /// Indices of the steps, one for each layer.
+    pub steps: Range<usize>,
+    /// The operands of all, then the result of each.
+    pub tensors: Vec<Lines>,
+    /// What each step reads.
+    pub layers: Vec<Layer>,
+    /// Bytes that are moved to make room for rows.
+    pub moved: usize,
 }
 
 /// Index of a place in [`Plan::places`].
@@ -203,75 +225,154 @@ pub enum Kernel<'a> {
 ///
 /// The operator that no step can compute, and why.
 pub fn plan<'a>(graph: &'a Graph<'a>) -> Result<Plan<'a>, String> {
+    plan_within(graph, usize::MAX)
+}
+
+/// The same with an arena of at most so many bytes, or of the least that there is: where the arena would be larger, steps are
+/// computed in turn.
+///
+/// # Errors
+///
+/// As [`plan`].
+pub fn plan_within<'a>(graph: &'a Graph<'a>, most: usize) -> Result<Plan<'a>, String> {
     let mut selected = fuse::select(graph)?;
     let mut views = Views::new(graph);
     views.extend(graph, &mut selected);
     let selected = order::reorder(graph, &views, selected);
-    views.transpose_in_place(graph, &selected);
-    let memory = Memory::new(graph, &views, &selected);
-    let overlaps: Vec<Overlap> = memory.overlaps.iter().map(|over| over.overlap).collect();
-    let (buffer_places, over) = place(&memory);
+    views.transpose_in_place(graph, &selected, usize::MAX);
+    let memory = Memory::new(graph, &views, &selected, &[]);
+    let (places, over) = place(&memory);
+    let layout = Layout { views, memory, strips: Vec::new(), places, over };
+    let without_strips = layout.end();
+    let layout = if without_strips > most { layout.within(graph, &selected, most) } else { layout };
+    Ok(layout.plan(graph, selected, without_strips))
+}
 
-    let mut places = Places { of_buffers: &buffer_places, ids: BTreeMap::new(), list: Vec::new() };
-    let mut placed = |&(value, shape): &(ValueId, Shape)| Operand {
-        source: match (memory.part(graph, &views, value), &graph.values[views.root(value).0.0 as usize].constant) {
-            (Some((buffer, part)), _) => Source::Buffer(places.id(buffer, part)),
-            (None, Some(constant)) => Source::Constant(&constant.data),
-            (None, None) => unreachable!("a valid graph makes operands before their use"),
-        },
-        element: graph.values[value.0 as usize].element,
-        shape,
-    };
-    let whole = |port: &Port| (port.value, graph.values[port.value.0 as usize].shape);
-    let mut steps: Vec<Step<'_>> = Vec::with_capacity(selected.len());
-    for (index, step) in selected.into_iter().enumerate() {
-        let over = over.iter().find(|over| over.step == index).map(|over| over.operand);
-        let part = |operands: &[(ValueId, Shape)]| memory.part(graph, &views, operands.first()?.0);
-        let is_one = in_place::parts(&step.kernel) == Some(Parts::Whole) && part(&step.inputs) == part(&step.outputs);
-        let operand = over.or(is_one.then_some(0));
-        let in_place = operand.and_then(|operand| Some((operand, in_place::parts(&step.kernel)?)));
-        steps.push(Step {
-            inputs: step.inputs.iter().map(&mut placed).collect(),
-            outputs: step.outputs.iter().map(&mut placed).collect(),
-            in_place,
-            kernel: step.kernel,
-            node: Some(step.node),
-            macs: step.macs,
-        });
-    }
-    let inputs: Vec<Operand<'_>> = graph.inputs.iter().map(|port| placed(&whole(port))).collect();
-    let mut outputs: Vec<Operand<'_>> = graph.outputs.iter().map(|port| placed(&whole(port))).collect();
-    for (output, copy) in outputs.iter_mut().zip(&memory.copies) {
-        let &Some(buffer) = copy else { continue };
-        let id = places.id(buffer, 0..memory.buffers[buffer].bytes);
-        let copied = Operand { source: Source::Buffer(id), ..output.clone() };
-        steps.push(Step {
-            kernel: Kernel::Copy,
-            inputs: vec![std::mem::replace(output, copied.clone())],
-            outputs: vec![copied],
-            in_place: None,
-            node: None,
-            macs: 0,
-        });
+/// Where everything lies.
+struct Layout {
+    views: Views,
+    memory: Memory,
+    strips: Vec<strips::Strip>,
+    /// By buffer.
+    places: Vec<Range<usize>>,
+    /// The steps whose result lies over an operand.
+    over: Vec<Over>,
+}
+
+impl Layout {
+    /// Placements that are tried for a limit.
+    const TRIES: usize = 4;
+
+    fn end(&self) -> usize {
+        self.places.iter().map(|place| place.end).max().unwrap_or(0)
     }
 
-    let ids = |operands: Vec<Operand<'_>>| {
-        let id = |operand: Operand<'_>| match operand.source {
-            Source::Buffer(id) => id,
-            Source::Constant(_) => unreachable!("inputs are written, and constants among the outputs copied"),
+    /// The layout with steps in turn that has at most so many bytes, or the smallest one that is found.
+    fn within(self, graph: &Graph<'_>, selected: &[Selected<'_>], most: usize) -> Self {
+        let mut views = self.views.clone();
+        views.transpose_in_place(graph, selected, most);
+        let cuts = Cuts::new(graph, &views, selected);
+        let least = cuts.least();
+        let (mut best, mut limit) = (self, most.max(least));
+        for turn in 1..=Self::TRIES {
+            let strips = cuts.within(limit);
+            let memory = Memory::new(graph, &views, selected, &strips);
+            let (places, over) = place(&memory);
+            let other = Self { views: views.clone(), memory, strips, places, over };
+            // Starts that are aligned may take more than what lives.
+            let excess = other.end().saturating_sub(most);
+            if other.end() < best.end() {
+                best = other;
+            }
+            if excess == 0 || limit == least {
+                break;
+            }
+            limit = if turn + 1 == Self::TRIES { least } else { limit.saturating_sub(excess).max(least) };
+        }
+        best
+    }
+
+    fn plan<'a>(self, graph: &'a Graph<'a>, selected: Vec<Selected<'a>>, without_strips: usize) -> Plan<'a> {
+        let (arena_bytes, Self { views, memory, strips, places: buffer_places, over }) = (self.end(), self);
+        let mut places = Places { of_buffers: &buffer_places, ids: BTreeMap::new(), list: Vec::new() };
+        let mut placed = |&(value, shape): &(ValueId, Shape)| Operand {
+            source: match (memory.part(graph, &views, value), &graph.values[views.root(value).0.0 as usize].constant) {
+                (Some((buffer, part)), _) => Source::Buffer(places.id(buffer, part)),
+                (None, Some(constant)) => Source::Constant(&constant.data),
+                (None, None) => unreachable!("a valid graph makes operands before their use"),
+            },
+            element: graph.values[value.0 as usize].element,
+            shape,
         };
-        operands.into_iter().map(id).collect()
-    };
-    Ok(Plan {
-        macs: steps.iter().map(|step| step.macs).sum(),
-        arena_bytes: buffer_places.iter().map(|place| place.end).max().unwrap_or(0),
-        lower_bound: place::lower_bound(&memory.buffers, &overlaps),
-        peak: peak(graph, &views, &memory, &overlaps),
-        steps,
-        inputs: ids(inputs),
-        outputs: ids(outputs),
-        places: places.list,
-    })
+        let whole = |port: &Port| (port.value, graph.values[port.value.0 as usize].shape);
+        let mut steps: Vec<Step<'_>> = Vec::with_capacity(selected.len());
+        for (index, step) in selected.into_iter().enumerate() {
+            let strip = strips.iter().find(|strip| strip.steps.contains(&index));
+            let over = over.iter().find(|over| over.step == index).map(|over| over.operand);
+            let part = |operands: &[(ValueId, Shape)]| memory.part(graph, &views, operands.first()?.0);
+            let is_one =
+                in_place::parts(&step.kernel) == Some(Parts::Whole) && part(&step.inputs) == part(&step.outputs);
+            let operand = over.or(is_one.then_some(0)).filter(|_| strip.is_none());
+            let in_place = operand.and_then(|operand| Some((operand, in_place::parts(&step.kernel)?)));
+            steps.push(Step {
+                inputs: step.inputs.iter().map(&mut placed).collect(),
+                outputs: step.outputs.iter().map(&mut placed).collect(),
+                in_place,
+                kernel: match strip {
+                    Some(strip) => strips::row(step.kernel, strip.layers[index - strip.steps.start].rows),
+                    None => step.kernel,
+                },
+                node: Some(step.node),
+                macs: step.macs,
+            });
+        }
+        let inputs: Vec<Operand<'_>> = graph.inputs.iter().map(|port| placed(&whole(port))).collect();
+        let mut outputs: Vec<Operand<'_>> = graph.outputs.iter().map(|port| placed(&whole(port))).collect();
+        for (output, copy) in outputs.iter_mut().zip(&memory.copies) {
+            let &Some(buffer) = copy else { continue };
+            let id = places.id(buffer, 0..memory.buffers[buffer].bytes);
+            let copied = Operand { source: Source::Buffer(id), ..output.clone() };
+            steps.push(Step {
+                kernel: Kernel::Copy,
+                inputs: vec![std::mem::replace(output, copied.clone())],
+                outputs: vec![copied],
+                in_place: None,
+                node: None,
+                macs: 0,
+            });
+        }
+
+        let ids = |operands: Vec<Operand<'_>>| {
+            let id = |operand: Operand<'_>| match operand.source {
+                Source::Buffer(id) => id,
+                Source::Constant(_) => unreachable!("inputs are written, and constants among the outputs copied"),
+            };
+            operands.into_iter().map(id).collect()
+        };
+        let lines = |tensor: &strips::Tensor| {
+            let (buffer, part) = memory.part(graph, &views, tensor.value).expect("a strip has no constants in memory");
+            let start = buffer_places[buffer].start + part.start;
+            Lines { start, rows: tensor.rows, row_bytes: tensor.row_bytes }
+        };
+        let strip = |strip: &strips::Strip| Strip {
+            steps: strip.steps.clone(),
+            tensors: strip.tensors.iter().map(lines).collect(),
+            layers: strip.layers.clone(),
+            moved: strip.moved,
+        };
+        Plan {
+            macs: steps.iter().map(|step| step.macs).sum(),
+            arena_bytes,
+            lower_bound: memory.loads().into_iter().max().unwrap_or(0),
+            peak: peak(graph, &views, &memory),
+            steps,
+            strips: strips.iter().map(strip).collect(),
+            inputs: ids(inputs),
+            outputs: ids(outputs),
+            places: places.list,
+            without_strips,
+        }
+    }
 }
 
 /// Places by buffer, and the steps whose result lies over an operand there: no more of them than make the arena smaller, as
@@ -296,8 +397,8 @@ fn place(memory: &Memory) -> (Vec<Range<usize>>, Vec<Over>) {
 }
 
 /// The tensors that live at the first time at which most does.
-fn peak(graph: &Graph<'_>, views: &Views, memory: &Memory, overlaps: &[Overlap]) -> Vec<Live> {
-    let loads = place::loads(&memory.buffers, overlaps);
+fn peak(graph: &Graph<'_>, views: &Views, memory: &Memory) -> Vec<Live> {
+    let loads = memory.loads();
     let most = loads.iter().max();
     let time = loads.iter().position(|load| Some(load) == most).unwrap_or_default();
     let value = |index: usize| {
@@ -341,16 +442,22 @@ mod tests {
     use quantize_runtime::ops::{self, Op};
 
     fn check(seed: u64, lowered: &Lowered) -> Option<()> {
+        let plan = check_within(seed, lowered, usize::MAX)?;
+        assert!(plan.strips.is_empty() && plan.without_strips == plan.arena_bytes);
+        Some(())
+    }
+
+    fn check_within(seed: u64, lowered: &Lowered, most: usize) -> Option<Plan<'_>> {
         let inputs = Random::new(seed).inputs(lowered);
         let expected = interpret(lowered, &inputs)?;
-        let plan = plan(&lowered.graph).unwrap();
+        let plan = plan_within(&lowered.graph, most).unwrap();
         assert!(plan.arena_bytes >= plan.lower_bound);
         let elements = lowered.graph.outputs.iter().map(|port| lowered.graph.values[port.value.0 as usize].element);
         let outputs = execute::execute(&plan, &inputs).into_iter().zip(elements);
         let outputs: Vec<_> =
             outputs.map(|(bytes, element)| samples::bits(&Tensor::from_le_bytes(element, &bytes))).collect();
         assert_eq!(outputs, expected, "seed {seed}");
-        Some(())
+        Some(plan)
     }
 
     #[test]
@@ -363,6 +470,23 @@ mod tests {
         }
         assert!(compared > 1200, "{compared}");
         assert!(check(0, &samples::all_operators()).is_some());
+    }
+
+    #[test]
+    fn layers_in_turn_give_the_results_of_the_operators() {
+        let (mut in_turn, mut needed, mut without) = (0, 0, 0);
+        for seed in 0..100 {
+            let lowered = samples::random_layers(seed);
+            let Some(plan) = check_within(seed, &lowered, 0) else { continue };
+            assert!(plan.arena_bytes <= plan.without_strips);
+            in_turn += usize::from(!plan.strips.is_empty());
+            (needed, without) = (needed + plan.arena_bytes, without + plan.without_strips);
+            // Half of what can be saved.
+            let most = usize::midpoint(plan.arena_bytes, plan.without_strips);
+            let other = check_within(seed, &lowered, most).expect("as with another limit");
+            assert!(other.arena_bytes <= most, "seed {seed}");
+        }
+        assert!(in_turn > 30 && needed * 100 < without * 85, "{in_turn}: {needed} of {without}");
     }
 
     #[test]

@@ -792,6 +792,43 @@ pub(crate) fn random_codes(seed: u64, operators: usize) -> Lowered {
     remove_dead::remove_dead(&builder.lowered)
 }
 
+/// A random graph of layers behind each other, at times around others, from images of i8 to images of i8.
+pub(crate) fn random_layers(seed: u64) -> Lowered {
+    let mut builder = Builder::new(seed);
+    let images = 1 + builder.random.below(2) as u32;
+    let [mut h, mut w] = [8 + builder.random.below(17), 3 + builder.random.below(6)].map(|size| size as u32);
+    if builder.random.below(8) == 0 {
+        (h, w) = (1, h * w);
+    }
+    let channels = 1 + builder.random.below(6) as u32;
+    let mut layers = vec![builder.input("x", I8, &[images, h, w, channels])];
+    for _ in 0..4 + builder.random.below(8) {
+        let last = layers[layers.len() - 1];
+        let next = match builder.random.below(9) {
+            0 | 1 => builder.convolution(last, false),
+            2 | 3 => builder.convolution(last, true),
+            4 => builder.pool(last, false),
+            5 => builder.pool(last, true),
+            6 => builder.clamp(last),
+            7 => builder.table(last),
+            _ => {
+                let around = layers[builder.random.below(layers.len())];
+                let other = if builder.random.below(3) == 0 { builder.constant(last) } else { around };
+                let operands = [last, other].map(|value| builder.rescale(value, I32, 8, false).expect("valid"));
+                let operator = builder.random.below(5);
+                builder.binary(operator, operands[0], operands[1])
+            }
+        };
+        let code = next.and_then(|next| match builder.element(next) {
+            I8 => Some(next),
+            _ => builder.rescale(next, I8, -9, false),
+        });
+        layers.extend(code.filter(|&code| builder.shape(code).len() <= 20_000));
+    }
+    builder.lowered.output("y", layers[layers.len() - 1]);
+    remove_dead::remove_dead(&builder.lowered)
+}
+
 /// A graph with each operator that is supported, most of them the way the lowering uses them.
 pub(crate) fn all_operators() -> Lowered {
     let mut builder = Builder::new(1);

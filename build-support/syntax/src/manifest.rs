@@ -151,6 +151,21 @@ pub struct Size {
     /// The tensors that are live at the step that needs most.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub peak: Vec<Live>,
+    /// What `budget(ram = …)` changes; absent where nothing has to be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_turn: Option<InTurn>,
+}
+
+/// Layers that are computed in turn, a row at a time, so that less of the tensors between them is in RAM. No row is computed
+/// twice, so that the multiply-accumulates of a run stay the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InTurn {
+    /// Operators that these layers are made from.
+    pub layers: Vec<String>,
+    /// Bytes by which the arena is smaller than without.
+    pub saved: usize,
+    /// Bytes that are moved in a run to make room for rows.
+    pub moved: usize,
 }
 
 /// A tensor in the arena.
@@ -358,7 +373,8 @@ mod tests {
         };
         let weight = Tensor { axis: Some(0), scale: vec![0.5, 0.25], zero_point: vec![0, 0], ..tensor.clone() };
         let peak = vec![Live { tensor: "x".to_owned(), bytes: 16 }];
-        let size = Size { arena: 16, constants: 32, lower_bound: 16, macs: 1 << 40, vgf: 64, peak };
+        let in_turn = Some(InTurn { layers: vec!["conv".to_owned(), "pool".to_owned()], saved: 48, moved: 96 });
+        let size = Size { arena: 16, constants: 32, lower_bound: 16, macs: 1 << 40, vgf: 64, peak, in_turn };
         let flash = Flash { embed: "constants".to_owned(), embedded: 32, vgf: 64, constants: 32, tables: 256 };
         let rule = Decided {
             argument: "module[0]".to_owned(),
