@@ -38,6 +38,26 @@ pub const fn by_channel<const N: usize>(constants: &[i8], channels: usize) -> [i
     result
 }
 
+/// Biases that contain the zero point of activations, `bias − zero_point · Σ weights`, for rows of weights of `N` channels.
+///
+/// # Panics
+/// If biases or weights are missing; in a constant, which is a compile error.
+pub const fn folded<const N: usize>(bias: &[[u8; 4]], weights: &[i8], zero_point: i8) -> [[u8; 4]; N] {
+    assert!(weights.len().is_multiple_of(N), "weights are missing for some channels");
+    let (len, mut result, mut channel) = (weights.len() / N, [[0; 4]; N], 0);
+    while channel < N {
+        let mut sum = i32::from_le_bytes(bias[if bias.len() == 1 { 0 } else { channel }]);
+        let mut at = channel * len;
+        while at < (channel + 1) * len {
+            sum = sum.wrapping_sub(zero_point as i32 * weights[at] as i32);
+            at += 1;
+        }
+        result[channel] = sum.to_le_bytes();
+        channel += 1;
+    }
+    result
+}
+
 /// `N` bytes at `offset` of a file: what is embedded of it.
 ///
 /// # Panics
@@ -170,6 +190,13 @@ mod tests {
         assert_eq!(ARRAY, &[1, 2, 3]);
         assert_eq!(PART.0, [0x80, 1]);
         assert_eq!(FILE.0.as_ptr().addr() % 16, 0);
+    }
+
+    #[test]
+    fn biases_contain_the_zero_point() {
+        let words = |values: [i32; 2]| values.map(i32::to_le_bytes);
+        assert_eq!(folded(&words([100, -100]), &[1, 2, 3, -4, -5, -6], -10), words([160, -250]));
+        assert_eq!(folded(&words([7, 0])[..1], &[1, -128], 127), words([7 - 127, 7 + 127 * 128]));
     }
 
     #[test]

@@ -24,7 +24,8 @@ impl Code {
         if let Some(strip) = program.plan.strips.iter().find(|strip| strip.steps.contains(&index)) {
             return Self::in_turn(index, strip, program);
         }
-        let (function, file) = (format_ident!("{}", function(step)), Embedded(program.embedded));
+        let is_by_rows = matches!(step.in_place, Some((_, Parts::Rows(_))));
+        let (function, file) = (format_ident!("{}", function(step)), Embedded::new(step, is_by_rows, program));
         // An operand under the result is borrowed with it.
         let over = step.in_place.map(|(operand, _)| operand);
         let is_read = |(index, operand): &(usize, &Operand<'_>)| {
@@ -137,7 +138,7 @@ impl Code {
     /// The code of a step that is computed in turn with others: the first one calls all.
     fn in_turn(index: usize, strip: &Strip, program: Program<'_>) -> Self {
         let step = &program.plan.steps[index];
-        let description = Embedded(program.embedded).kernel(&step.kernel, step.output().element);
+        let description = Embedded::new(step, true, program).kernel(&step.kernel, step.output().element);
         let (docs, name) = (docs(step, program), constant(index, step));
         let description = description.map(|(kind, value)| quote!(#[doc = #docs] const #name: #kind = #value;));
         if index != strip.steps.start {
@@ -187,7 +188,7 @@ fn row_call(index: usize, program: Program<'_>) -> TokenStream {
     };
     let views = step.inputs.iter().enumerate().map(|(index, operand)| match &operand.source {
         Source::Constant(data) => {
-            let constant = Embedded(program.embedded).elements(operand.element, data);
+            let constant = Embedded::new(step, true, program).elements(operand.element, data);
             quote!(const { #constant })
         }
         Source::Buffer(_) => {
@@ -374,7 +375,7 @@ macro_rules! convolution {
             input: shape(&$step.input),
             output: shape(&$step.output),
             $($field: literal($field),)*
-            input_zero_point: literal($step.input_zero_point),
+            input_zero_point: literal(if $file.is_folded { 0 } else { $step.input_zero_point }),
             weights: weights,
             bias: bias,
             epilogue: $epilogue,
@@ -382,11 +383,35 @@ macro_rules! convolution {
     }};
 }
 
+/// Most weights of a layer whose biases are computed when the program is compiled.
+const MAX_FOLDED: usize = 1 << 17;
+
+/// Whether the bias of a step is to contain the zero point of its input: of a product without padding that is computed for one
+/// place, or a row at a time, which would else add up the weights for a few results only.
+fn is_folded(step: &Step<'_>, is_by_rows: bool) -> bool {
+    let Kernel::Convolution(convolution) = &step.kernel else { return false };
+    let Window::Conv2d { pad: [0, 0, 0, 0], .. } = convolution.window else { return false };
+    let Weights::Stored(weights) = convolution.weights else { return false };
+    let [.., channels] = convolution.output.sizes::<4>();
+    let is_short = is_by_rows || convolution.output.len() == channels;
+    let is_i8 = matches!(convolution.epilogue, Epilogue::Rescale(_));
+    is_i8 && is_short && convolution.input_zero_point != 0 && weights.len() <= MAX_FOLDED
+}
+
 /// What is embedded, for constants that are parts of it.
 #[derive(Clone, Copy)]
-struct Embedded<'a>(&'a [u8]);
+struct Embedded<'a> {
+    bytes: &'a [u8],
+    /// Whether the bias of the step contains the zero point of its input.
+    is_folded: bool,
+}
 
-impl Embedded<'_> {
+impl<'a> Embedded<'a> {
+    /// For the constants of a step, which is computed a row at a time or not.
+    fn new(step: &Step<'_>, is_by_rows: bool, program: Program<'a>) -> Self {
+        Self { bytes: program.embedded, is_folded: is_folded(step, is_by_rows) }
+    }
+
     /// Type and value of the step's constant; `None` where the kernel needs none.
     fn kernel(self, kernel: &Kernel<'_>, element: ElementType) -> Option<(TokenStream, TokenStream)> {
         let (kind, value) = match kernel {
@@ -511,7 +536,14 @@ impl Embedded<'_> {
                 quote!(&bytes::by_channel::<#len>(#stored, #channels))
             }
         };
-        [weights, self.elements(bias, step.bias)]
+        let bias = self.elements(bias, step.bias);
+        if !self.is_folded {
+            return [weights, bias];
+        }
+        let [.., channels] = step.output.sizes::<4>().map(literal);
+        let zero_point = literal(step.input_zero_point);
+        let folded = quote!(&bytes::folded::<#channels>(#bias, #weights, #zero_point));
+        [weights, folded]
     }
 
     /// Type and value of an epilogue.
@@ -610,8 +642,8 @@ impl Embedded<'_> {
     /// the SPIR-V code, is written out.
     fn part<T: Debug>(self, part: &[T], view: impl Fn(TokenStream, TokenStream) -> TokenStream) -> TokenStream {
         let len = size_of_val(part);
-        let offset = part.as_ptr().addr().checked_sub(self.0.as_ptr().addr());
-        match offset.filter(|offset| self.0.len().checked_sub(*offset).is_some_and(|rest| len <= rest)) {
+        let offset = part.as_ptr().addr().checked_sub(self.bytes.as_ptr().addr());
+        match offset.filter(|offset| self.bytes.len().checked_sub(*offset).is_some_and(|rest| len <= rest)) {
             Some(offset) => view(literal(offset), literal(len)),
             None => {
                 let elements = literal(part);
