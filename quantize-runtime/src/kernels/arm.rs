@@ -1,5 +1,7 @@
 //! What all assembly for Arm's cores of the M profile has in common.
 
+use crate::rescale::Rescale;
+
 /// Runs assembly with `$call` in r0 and on the top of the stack. It may change all registers of the core but the stack pointer, and
 /// the other ones that are named.
 macro_rules! assembly {
@@ -26,3 +28,57 @@ macro_rules! assembly {
     };
 }
 pub(super) use assembly;
+
+/// Constants of the next output channels, for assembly: where they are, and bytes from there to those after them.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub(super) struct Constants {
+    bias: *const i32,
+    bias_step: usize,
+    multiplier: *const i32,
+    multiplier_step: usize,
+    shift: *const i8,
+    shift_step: usize,
+}
+
+impl Constants {
+    /// Those of so many channels, of which `N` are computed at a time; `None` where some are missing or not aligned, or a shift
+    /// is not of high words.
+    pub(super) fn new<const N: usize>(
+        bias: &[[u8; 4]],
+        rescale: &Rescale<'_>,
+        ones: &Ones<N>,
+        channels: usize,
+    ) -> Option<Self> {
+        let words = |words: &[[u8; 4]], one: &[i32; N]| match words.len() {
+            1 => Some((one.as_ptr(), 0)),
+            len => {
+                let at = words.as_ptr().cast::<i32>();
+                (len >= channels && at.is_aligned()).then_some((at, 4 * N))
+            }
+        };
+        let (shift, shift_step) = match rescale.shift.len() {
+            1 => (ones.shift.as_ptr(), 0),
+            len => (len >= channels).then_some((rescale.shift.as_ptr(), N))?,
+        };
+        let (bias, bias_step) = words(bias, &ones.bias)?;
+        let (multiplier, multiplier_step) = words(rescale.multiplier, &ones.multiplier)?;
+        let constants = Self { bias, bias_step, multiplier, multiplier_step, shift, shift_step };
+        rescale.is_of_high_words().then_some(constants)
+    }
+}
+
+/// The constants of `N` channels where there is one for all.
+pub(super) struct Ones<const N: usize> {
+    bias: [i32; N],
+    multiplier: [i32; N],
+    shift: [i8; N],
+}
+
+impl<const N: usize> Ones<N> {
+    pub(super) fn new(bias: &[[u8; 4]], rescale: &Rescale<'_>) -> Self {
+        let first = |words: &[[u8; 4]]| [words.first().map_or(0, |word| i32::from_le_bytes(*word)); N];
+        let shift = [rescale.shift.first().copied().unwrap_or_default(); N];
+        Self { bias: first(bias), multiplier: first(rescale.multiplier), shift }
+    }
+}

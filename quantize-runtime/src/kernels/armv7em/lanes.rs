@@ -1,7 +1,7 @@
 //! DEPTHWISE_CONV2D from i8 to i8, four channels at a time.
 
 use super::{assembly, negated};
-use crate::kernels::int8::biases;
+use crate::kernels::arm::{Constants, Ones};
 use crate::kernels::int8::depthwise_conv2d::{Distances, Segment, for_each_segment};
 use crate::kernels::portable;
 use crate::rescale::Rescale;
@@ -16,32 +16,20 @@ const TAPS: usize = 32;
 ///
 /// The step has as many channels in its input as in its result.
 pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, groups: usize, input: &[i8], output: &mut [i8]) {
-    let [rows, columns] = step.kernel.map(usize::from);
-    let is_whole = input.len() >= step.input.len() && output.len() >= step.output.len();
-    let kernel = if rows * columns <= TAPS && is_whole && step.epilogue.is_of_high_words() {
-        four_channels
-    } else {
-        portable::lanes::lanes::<LANES>
-    };
-    for group in 0..groups {
-        kernel(step, group * LANES, input, output);
-    }
-}
-
-/// Computes the results of four channels from `first` on at all places, with shifts of high words only.
-fn four_channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, first: usize, input: &[i8], output: &mut [i8]) {
     let [.., channels] = step.output.sizes::<4>();
-    let columns = usize::from(step.kernel[1]);
-    let (multipliers, shifts) = step.epilogue.factors(first);
-    let mut weights = [[0; 2]; TAPS];
-    for (widened, tap) in weights.iter_mut().zip(step.weights.chunks_exact(channels)) {
-        let [w0, w1, w2, w3] = core::array::from_fn(|lane| u32::from(i16::from(tap[first + lane]).cast_unsigned()));
-        *widened = [w2 << 16 | w0, w3 << 16 | w1];
-    }
+    let [rows, columns] = step.kernel.map(usize::from);
+    let is_whole = input.len() >= step.input.len()
+        && output.len() >= step.output.len()
+        && step.weights.len() >= rows * columns * channels;
+    let ones = Ones::<LANES>::new(step.bias, &step.epilogue);
+    let constants = Constants::new(step.bias, &step.epilogue, &ones, channels);
+    let Some(constants) = constants.filter(|_| is_whole && rows * columns <= TAPS) else {
+        return (0..groups).for_each(|group| portable::lanes::lanes::<LANES>(step, group * LANES, input, output));
+    };
     let distances = Distances::new(step);
     let mut call = Call {
         input: input.as_ptr(),
-        weights: weights.as_ptr(),
+        weights: step.weights.as_ptr(),
         rows: 0,
         columns: 0,
         tap: distances.tap,
@@ -53,20 +41,22 @@ fn four_channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, first: usize, input: &
         count: 0,
         zero_point: negated(step.input_zero_point),
         output_zero_point: step.epilogue.output_zero_point.into(),
-        bias: biases(step.bias, first),
-        multipliers,
-        shifts: shifts.map(|shift| i32::from(shift) - 32),
+        groups,
+        constants,
+        factors: [[0; LANES]; 3],
+        next: [0; 3],
+        widened: [[0; 2]; TAPS],
     };
     for_each_segment(step, |Segment { taps: [ky, kx], input: from, output: to, count }| {
-        call.input = input[from + first..].as_ptr();
-        call.weights = weights[ky.start * columns + kx.start..].as_ptr();
+        call.input = input[from..].as_ptr();
+        call.weights = step.weights[(ky.start * columns + kx.start) * channels..].as_ptr();
         (call.rows, call.columns) = (ky.len(), kx.len());
         call.row = distances.row.wrapping_sub(kx.len() * distances.tap);
-        call.skipped = (columns - kx.len()) * size_of::<[u32; 2]>();
-        call.output = output[to + first..].as_mut_ptr();
-        call.count = count;
+        call.skipped = (columns - kx.len()) * channels;
+        call.output = output[to..].as_mut_ptr();
+        (call.count, call.groups, call.constants) = (count, groups, constants);
         // SAFETY: the taps of a segment lie inside the input, and its results inside the output, which are as large as their
-        // shapes; the weights have all taps.
+        // shapes; weights and constants of all channels are there, and no more taps than are widened.
         unsafe { store_places(&mut call) };
     });
 }
@@ -75,35 +65,39 @@ fn four_channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, first: usize, input: &
 #[repr(C)]
 struct Call {
     input: *const i8,
-    /// Of each tap those of the first and third channel as halves, then those of the second and fourth.
-    weights: *const [u32; 2],
+    weights: *const i8,
     rows: usize,
     columns: usize,
     /// From an activation to the next of a row.
     tap: usize,
     /// From behind the last activation of a row to the first of the next.
     row: usize,
-    /// Bytes of weights between two rows of taps.
+    /// Weights between two rows of taps.
     skipped: usize,
     /// From an activation to that of the next place.
     place: usize,
     output: *mut i8,
-    /// From a result to that of the next place.
+    /// From a result to that of the next place, and from a weight to that of the next tap.
     channels: usize,
     count: usize,
     /// The negated zero point in both halves.
     zero_point: u32,
     output_zero_point: i32,
-    bias: [i32; LANES],
-    multipliers: [i32; LANES],
-    /// Shifts of the high words of products.
-    shifts: [i32; LANES],
+    /// Groups of channels that are left.
+    groups: usize,
+    constants: Constants,
+    /// Biases, multipliers and shifts of high words of a group.
+    factors: [[i32; LANES]; 3],
+    /// Activation and result of a group at the next place, and the places that are left.
+    next: [usize; 3],
+    /// Of each tap the weights of the first and third channel of a group as halves, then those of the second and fourth.
+    widened: [[u32; 2]; TAPS],
 }
 
-/// Computes the results of four channels at `count` places, of which there is at least one.
+/// Computes the results of groups of four channels at `count` places, of which there is at least one, as of groups.
 ///
 /// # Safety
-/// Activations, weights and results must be there.
+/// Activations, weights, constants and results must be there.
 #[inline(never)]
 unsafe fn store_places(call: &mut Call) {
     // SAFETY: as for this function; all registers that change are named.
@@ -111,18 +105,75 @@ unsafe fn store_places(call: &mut Call) {
         assembly!(
             call,
             "2:",
-            "add r1, r0, #52",
+            // The weights of the group.
+            "ldrd r1, r2, [r0, #4]",
+            "ldr r4, [r0, #36]",
+            "ldr r5, [r0, #24]",
+            "add r6, r0, #140",
+            "add r3, r1, #4",
+            "str r3, [r0, #4]",
+            "cmp r2, #0",
+            "beq 5f",
+            "3:",
+            "ldr r3, [r0, #12]",
+            "4:",
+            "ldr r7, [r1]",
+            "add r1, r1, r4",
+            "sxtb16 r8, r7",
+            "sxtb16 r9, r7, ror #8",
+            "strd r8, r9, [r6], #8",
+            "subs r3, r3, #1",
+            "bne 4b",
+            "add r1, r1, r5",
+            "subs r2, r2, #1",
+            "bne 3b",
+            "5:",
+            // Its constants.
+            "add r1, r0, #56",
+            "ldm r1, {{r1-r6}}",
+            "add r12, r0, #80",
+            "ldm r1, {{r7-r10}}",
+            "stm r12!, {{r7-r10}}",
+            "ldm r3, {{r7-r10}}",
+            "stm r12!, {{r7-r10}}",
+            "ldrsb r7, [r5]",
+            "ldrsb r8, [r5, #1]",
+            "ldrsb r9, [r5, #2]",
+            "ldrsb r10, [r5, #3]",
+            "sub r7, r7, #32",
+            "sub r8, r8, #32",
+            "sub r9, r9, #32",
+            "sub r10, r10, #32",
+            "stm r12!, {{r7-r10}}",
+            "add r1, r1, r2",
+            "add r3, r3, r4",
+            "add r5, r5, r6",
+            "str r1, [r0, #56]",
+            "str r3, [r0, #64]",
+            "str r5, [r0, #72]",
+            // Its places.
+            "ldr r1, [r0]",
+            "ldr r2, [r0, #32]",
+            "ldr r3, [r0, #40]",
+            "stm r12, {{r1, r2, r3}}",
+            "add r1, r1, #4",
+            "add r2, r2, #4",
+            "str r1, [r0]",
+            "str r2, [r0, #32]",
+            "10:",
+            "add r1, r0, #80",
             "ldm r1, {{r4-r7}}",
             "ldr r8, [r0, #44]",
             "ldr lr, [r0, #16]",
-            "ldrd r1, r2, [r0]",
+            "ldr r1, [r0, #128]",
+            "add r2, r0, #140",
             "ldr r0, [r0, #8]",
             "cmp r0, #0",
-            "beq 5f",
-            "3:",
+            "beq 13f",
+            "11:",
             "ldr r3, [sp]",
             "ldr r3, [r3, #12]",
-            "4:",
+            "12:",
             "ldr r10, [r1]",
             "add r1, r1, lr",
             "ldm r2!, {{r11, r12}}",
@@ -133,17 +184,16 @@ unsafe fn store_places(call: &mut Call) {
             "smlatt r6, r9, r11, r6",
             "smlatt r7, r10, r12, r7",
             "subs r3, r3, #1",
-            "bne 4b",
+            "bne 12b",
             "ldr r3, [sp]",
-            "ldrd r9, r10, [r3, #20]",
-            "add r1, r1, r9",
-            "add r2, r2, r10",
+            "ldr r3, [r3, #20]",
+            "add r1, r1, r3",
             "subs r0, r0, #1",
-            "bne 3b",
-            "5:",
+            "bne 11b",
+            "13:",
             "ldr r0, [sp]",
             "ldr lr, [r0, #48]",
-            "add r1, r0, #68",
+            "add r1, r0, #96",
             "ldm r1!, {{r8-r11}}",
             "ldm r1, {{r1, r2, r3, r12}}",
             "smmul r4, r4, r8",
@@ -162,20 +212,22 @@ unsafe fn store_places(call: &mut Call) {
             "asrs r7, r7, r12",
             "adc r7, r7, lr",
             "ssat r7, #8, r7",
-            "ldrd r1, r2, [r0, #32]",
-            "strb r4, [r1]",
-            "strb r5, [r1, #1]",
-            "strb r6, [r1, #2]",
-            "strb r7, [r1, #3]",
-            "add r1, r1, r2",
-            "str r1, [r0, #32]",
-            "ldr r1, [r0]",
-            "ldr r2, [r0, #28]",
-            "add r1, r1, r2",
-            "str r1, [r0]",
-            "ldr r1, [r0, #40]",
+            "add r8, r0, #128",
+            "ldm r8, {{r1, r2, r3}}",
+            "strb r4, [r2]",
+            "strb r5, [r2, #1]",
+            "strb r6, [r2, #2]",
+            "strb r7, [r2, #3]",
+            "ldr r4, [r0, #28]",
+            "ldr r5, [r0, #36]",
+            "add r1, r1, r4",
+            "add r2, r2, r5",
+            "subs r3, r3, #1",
+            "stm r8, {{r1, r2, r3}}",
+            "bne 10b",
+            "ldr r1, [r0, #52]",
             "subs r1, r1, #1",
-            "str r1, [r0, #40]",
+            "str r1, [r0, #52]",
             "bne 2b",
         );
     }

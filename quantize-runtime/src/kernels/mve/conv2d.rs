@@ -1,6 +1,7 @@
 //! CONV2D from i8 to i8: four rows of weights times the windows of several places.
 
-use super::{Channels, Ones, assembly};
+use super::assembly;
+use crate::kernels::arm::{Constants, Ones};
 use crate::kernels::int8;
 use crate::kernels::int8::channel::single_channels;
 use crate::kernels::int8::patch::{Neighbours, Windows};
@@ -19,7 +20,7 @@ pub(crate) fn conv2d(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut 
     let is_pointwise = step.kernel == [1, 1] && step.stride == [1, 1] && step.pad == [0; 4];
     let len = Windows::new(step, input).len();
     let ones = Ones::<ROWS>::new(step.bias, &step.epilogue);
-    match Channels::new(step.bias, &step.epilogue, &ones, channels) {
+    match Constants::new(step.bias, &step.epilogue, &ones, channels) {
         Some(channels) if is_pointwise => block(step, channels, input, len, output),
         Some(channels) if len <= PATCHES => by_blocks(step, channels, input, output),
         _ => int8::conv2d::conv2d(step, input, output),
@@ -28,7 +29,7 @@ pub(crate) fn conv2d(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut 
 
 /// Convolves as many places at a time as fit the memory for their activations.
 #[inline(never)] // its memory is on the stack
-fn by_blocks(step: &Conv2d<'_, Rescale<'_>>, channels: Channels, input: &[i8], output: &mut [i8]) {
+fn by_blocks(step: &Conv2d<'_, Rescale<'_>>, channels: Constants, input: &[i8], output: &mut [i8]) {
     let [.., oc] = step.output.sizes::<4>();
     let mut windows = Windows::new(step, input);
     let len = windows.len();
@@ -53,7 +54,7 @@ fn by_blocks(step: &Conv2d<'_, Rescale<'_>>, channels: Channels, input: &[i8], o
 }
 
 /// Computes the results at places whose activations, `len` of each, follow one another.
-fn block(step: &Conv2d<'_, Rescale<'_>>, channels: Channels, patches: &[i8], len: usize, results: &mut [i8]) {
+fn block(step: &Conv2d<'_, Rescale<'_>>, channels: Constants, patches: &[i8], len: usize, results: &mut [i8]) {
     let [.., oc] = step.output.sizes::<4>();
     let count = results.len() / oc;
     let patches = &patches[..count * len];
@@ -146,7 +147,7 @@ struct Call {
     output: *mut i8,
     /// Groups of four channels.
     groups: usize,
-    channels: Channels,
+    channels: Constants,
     /// The negated zero point of the input.
     zero_point: i32,
     /// From a place's results to the next one's.

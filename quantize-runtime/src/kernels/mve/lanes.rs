@@ -1,12 +1,13 @@
 //! DEPTHWISE_CONV2D from i8 to i8, sixteen channels at a time, and eight at last.
 
-use super::{Channels, Ones, assembly};
+use super::assembly;
+use crate::kernels::arm::{Constants, Ones};
 use crate::kernels::int8::depthwise_conv2d::{Distances, Segment, for_each_segment};
 use crate::kernels::portable;
 use crate::rescale::Rescale;
 use crate::steps::DepthwiseConv2d;
 
-/// Channels of a group.
+/// Constants of a group.
 pub(crate) const LANES: usize = 8;
 
 /// Computes the results of some groups of eight channels, the first ones, at all places.
@@ -20,7 +21,7 @@ pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, groups: usize, i
         && step.weights.len() >= rows * columns * channels;
     // For two groups.
     let ones = Ones::<{ 2 * LANES }>::new(step.bias, &step.epilogue);
-    let constants = Channels::new(step.bias, &step.epilogue, &ones, channels).filter(|_| is_whole);
+    let constants = Constants::new(step.bias, &step.epilogue, &ones, channels).filter(|_| is_whole);
     let Some(constants) = constants else {
         return (0..groups).for_each(|group| portable::lanes::lanes::<LANES>(step, group * LANES, input, output));
     };
@@ -82,7 +83,7 @@ struct Call {
     /// Groups of channels that are left.
     groups: usize,
     /// Of two groups.
-    constants: Channels,
+    constants: Constants,
     /// Biases, multipliers and negated shifts of the even channels of a group, of the odd ones, and of those of a second group:
     /// in the order in which multiplications of halves give sums.
     factors: [[i32; 4]; 12],

@@ -10,7 +10,6 @@ pub(crate) use crate::kernels::portable::dot;
 pub(crate) use conv2d::conv2d as conv2d_i8;
 
 use crate::kernels::portable;
-use crate::rescale::Rescale;
 use core::arch::asm;
 
 /// Copies a run of activations, without the start of a `memcpy`.
@@ -66,55 +65,6 @@ pub(crate) fn spread(from: &[i8], to: &mut [i8], step: usize) {
             out("d3") _,
             options(nostack, preserves_flags),
         );
-    }
-}
-
-/// Constants of the next output channels, for assembly: where they are, and bytes from there to those after them.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Channels {
-    bias: *const i32,
-    bias_step: usize,
-    multiplier: *const i32,
-    multiplier_step: usize,
-    shift: *const i8,
-    shift_step: usize,
-}
-
-impl Channels {
-    /// Those of so many channels, of which `N` are computed at a time; `None` where some are missing or not aligned, or a shift
-    /// is not of high words.
-    fn new<const N: usize>(bias: &[[u8; 4]], rescale: &Rescale<'_>, ones: &Ones<N>, channels: usize) -> Option<Self> {
-        let words = |words: &[[u8; 4]], one: &[i32; N]| match words.len() {
-            1 => Some((one.as_ptr(), 0)),
-            len => {
-                let at = words.as_ptr().cast::<i32>();
-                (len >= channels && at.is_aligned()).then_some((at, 4 * N))
-            }
-        };
-        let (shift, shift_step) = match rescale.shift.len() {
-            1 => (ones.shift.as_ptr(), 0),
-            len => (len >= channels).then_some((rescale.shift.as_ptr(), N))?,
-        };
-        let (bias, bias_step) = words(bias, &ones.bias)?;
-        let (multiplier, multiplier_step) = words(rescale.multiplier, &ones.multiplier)?;
-        let channels = Self { bias, bias_step, multiplier, multiplier_step, shift, shift_step };
-        rescale.is_of_high_words().then_some(channels)
-    }
-}
-
-/// The constants of `N` channels where there is one for all.
-struct Ones<const N: usize> {
-    bias: [i32; N],
-    multiplier: [i32; N],
-    shift: [i8; N],
-}
-
-impl<const N: usize> Ones<N> {
-    fn new(bias: &[[u8; 4]], rescale: &Rescale<'_>) -> Self {
-        let first = |words: &[[u8; 4]]| [words.first().map_or(0, |word| i32::from_le_bytes(*word)); N];
-        let shift = [rescale.shift.first().copied().unwrap_or_default(); N];
-        Self { bias: first(bias), multiplier: first(rescale.multiplier), shift }
     }
 }
 
