@@ -7,7 +7,6 @@ pub(crate) mod conv2d;
 pub(crate) mod dot;
 pub(crate) mod lanes;
 
-pub(crate) use crate::kernels::portable::spread;
 pub(crate) use conv2d::conv2d as conv2d_i8;
 pub(crate) use dot::channels;
 
@@ -94,6 +93,40 @@ pub(crate) fn copy(from: &[i8], to: &mut [i8]) {
             from = inout(reg) from.as_ptr() => _,
             to = inout(reg) to.as_mut_ptr() => _,
             word = out(reg) _,
+            options(nostack),
+        );
+    }
+}
+
+/// Copies elements to the first of each `step` elements.
+pub(crate) fn spread(from: &[i8], to: &mut [i8], step: usize) {
+    if from.is_empty() || to.len() <= (from.len() - 1) * step {
+        return;
+    }
+    // SAFETY: there is an element, and `to` has the places of all.
+    unsafe {
+        asm!(
+            "tst {len}, #1",
+            "beq 3f",
+            "ldrb {byte}, [{from}], #1",
+            "strb {byte}, [{to}]",
+            "add {to}, {to}, {step}",
+            "subs {len}, {len}, #1",
+            "beq 4f",
+            "3:",
+            "ldrh {byte}, [{from}], #2",
+            "strb {byte}, [{to}]",
+            "lsr {byte}, {byte}, #8",
+            "strb {byte}, [{to}, {step}]",
+            "add {to}, {to}, {step}, lsl #1",
+            "subs {len}, {len}, #2",
+            "bne 3b",
+            "4:",
+            len = inout(reg) from.len() => _,
+            from = inout(reg) from.as_ptr() => _,
+            to = inout(reg) to.as_mut_ptr() => _,
+            step = in(reg) step,
+            byte = out(reg) _,
             options(nostack),
         );
     }

@@ -32,6 +32,7 @@ pub(crate) fn copy(from: &[i8], to: &mut [i8]) {
 }
 
 /// Copies elements to the first of each `step` elements.
+#[cfg(not(kernels = "armv7em"))]
 pub(crate) fn spread(from: &[i8], to: &mut [i8], step: usize) {
     for (to, from) in to.chunks_mut(step.max(1)).zip(from) {
         to.iter_mut().take(1).for_each(|to| *to = *from);

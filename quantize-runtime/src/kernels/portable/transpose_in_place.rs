@@ -36,7 +36,7 @@ fn swap(matrix: &mut [u8], [a, b]: [usize; 2], size: usize) {
     let is_cut = short.saturating_mul(parts) <= PIECES;
     let first = if is_cut { parts * piece } else { long / 2 };
     let lens = [first * size, (long - first) * size];
-    if b >= a {
+    if b >= a && first < long {
         unzip(matrix, a, lens);
     }
     let Some((left, right)) = matrix.split_at_mut_checked(short * lens[0]) else { return };
@@ -53,7 +53,7 @@ fn swap(matrix: &mut [u8], [a, b]: [usize; 2], size: usize) {
         (false, false) => swap(left, [first, b], size),
     }
     swap(right, if b >= a { [a, b - first] } else { [a - first, b] }, size);
-    if b < a {
+    if b < a && first < long {
         zip(matrix, b, lens);
     }
 }

@@ -12,6 +12,7 @@ mod case;
 mod naive;
 mod random;
 mod system;
+mod transpose;
 
 use case::{Buffers, Case};
 use core::fmt::Write;
@@ -37,7 +38,15 @@ fn main() -> ! {
             }
         }
     }
-    print(format_args!("{} steps are equal", 2 * STEPS));
+    let mut buffers = transpose::Buffers::new();
+    for index in 0..STEPS {
+        let case = transpose::Case::new(&mut random);
+        if let Some(place) = buffers.difference(&mut random, &case) {
+            print(format_args!("transposition {index} differs at byte {place}: {case:?}"));
+            exit(1);
+        }
+    }
+    print(format_args!("{} steps are equal", 3 * STEPS));
     exit(0)
 }
 
