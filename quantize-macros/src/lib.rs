@@ -153,7 +153,7 @@ fn runner(
     let runtime = &runtime.name;
     // The blank line parts it from what the user wrote.
     let docs = docs.map(|docs| format!("\n\n{docs}")).map(|docs| quote!(#[doc = #docs]));
-    let module = format_ident!("__quantize_{ident}");
+    let module = format_ident!("__quantize_{}", ident);
     let code = format!("/{}/{code}", manifest::FOLDER);
     let exports = exports.iter().map(|export| {
         let export = format_ident!("{export}");
@@ -201,7 +201,7 @@ impl Default for Runtime {
 impl Runtime {
     /// By its path from where the struct is.
     fn imported(path: &TokenStream, structure: &Ident) -> Self {
-        let name = format_ident!("{}{structure}", manifest::RUNTIME_ALIAS);
+        let name = format_ident!("{}{}", manifest::RUNTIME_ALIAS, structure);
         let import = quote!(#[doc(hidden)] #[allow(unused_imports)] use #path as #name;);
         Self { name: quote!(#name), import: Some(import) }
     }

@@ -16,8 +16,9 @@ pub(crate) fn item(item: &DeriveInput, conditions: &[TokenStream], runtime: &Run
     let error = error.into_compile_error();
     let import = runtime.import.as_ref().map(|import| quote!(#(#conditions)* #import));
     let runtime = &runtime.name;
-    let module = format_ident!("__quantize_{ident}");
-    let types = ["Inputs", "Outputs", "QuantizedInputs", "QuantizedOutputs"].map(|kind| format_ident!("{ident}{kind}"));
+    let module = format_ident!("__quantize_{}", ident);
+    let types =
+        ["Inputs", "Outputs", "QuantizedInputs", "QuantizedOutputs"].map(|kind| format_ident!("{}{kind}", ident));
     quote! {
         #item
 

@@ -1,14 +1,14 @@
 //! Writes the interface of a model without its program, so that code which uses a model with errors type-checks.
 
-use super::{Emitted, Interface, exports, file, no_vgf, runner, sides, vgf};
+use super::{Emitted, Interface, exports, file, names, no_vgf, runner, sides, vgf};
 use quantize_syntax::attr::Embed;
-use quote::{format_ident, quote};
+use quote::quote;
 
 /// Writes constants, types and functions as [`emit`](super::emit()) does; nothing is embedded and no function returns.
 ///
 /// The macro raises the model's errors beside it, so that it is never run.
 pub fn declare(interface: &Interface) -> Emitted {
-    let name = format_ident!("{}", interface.struct_name);
+    let name = names::identifier(&interface.struct_name);
     let nowhere = |ports: &[super::PortInfo]| vec![0..0; ports.len()];
     let [inputs, outputs] = sides(interface, [nowhere(&interface.inputs), nowhere(&interface.outputs)]);
     let types = [inputs.types(), outputs.types()];

@@ -223,7 +223,7 @@ pub struct Emitted {
 
 /// Writes the code for a file `vgf_name` that lies beside it.
 pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emitted {
-    let name = format_ident!("{}", interface.struct_name);
+    let name = names::identifier(&interface.struct_name);
     let plan = program.plan;
     let places =
         |buffers: &[BufferId]| buffers.iter().map(|buffer| plan.places[buffer.0 as usize].clone()).collect::<Vec<_>>();

@@ -18,7 +18,7 @@ pub(super) fn fields<'a>(names: impl Iterator<Item = &'a str>) -> Vec<Ident> {
 }
 
 /// An identifier, raw where the word is a keyword; the few keywords that cannot be raw get a `_` behind them.
-fn identifier(word: &str) -> Ident {
+pub(super) fn identifier(word: &str) -> Ident {
     if syn::parse_str::<Ident>(word).is_ok() {
         return Ident::new(word, Span::call_site());
     }
