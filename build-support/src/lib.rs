@@ -41,7 +41,7 @@ use files::Folder;
 use lock::{LockFile, Mode};
 use quantize_syntax::diagnostic::list;
 use quantize_syntax::{Diagnostic, Level, manifest::FOLDER};
-use scan::{Scan, cfg::Cfg};
+use scan::{Scan, cfg::Cfg, dependency};
 use settings::Settings;
 use std::env;
 use std::path::{Path, PathBuf};
@@ -72,7 +72,10 @@ fn run(compiler: &Compiler) {
     report_crate(&scan, &settings);
 
     let variants = settings.variants(&scan);
+    let manifest = crate_folder.join("Cargo.toml");
+    let runtime = dependency::renamed_runtime(&manifest);
     let mut watched = scan.files.clone();
+    watched.push(manifest);
     watched.extend(settings.path.clone());
     watched.extend(lock.watched().map(Path::to_owned));
     let (mut kept, mut calibrated) = (Vec::new(), Vec::new());
@@ -82,6 +85,7 @@ fn run(compiler: &Compiler) {
             continue;
         }
         settings.apply(site);
+        site.default_runtime(runtime.as_deref());
         let sources = compile::Sources::read(&crate_folder, &site.attr);
         let built = compile::site(site, sources, &lock, &folder).unwrap_or_else(|error| fail(&error));
         watched.extend(built.watched);

@@ -1,6 +1,6 @@
 //! `include_quantized!("Kws")` → the struct, as the attribute would make it.
 
-use crate::{Runtime, join, parse_head, results, with_errors};
+use crate::{Runtime, join, parse_head, path_at, renamed_runtime, results, with_errors};
 use proc_macro2::{Ident, TokenStream};
 use quantize_syntax::diagnostic::suggestion;
 use quantize_syntax::manifest::{self, BUILD_SCRIPT, Head};
@@ -16,8 +16,8 @@ pub(crate) struct Included {
     vis: Visibility,
     name: LitStr,
     ident: Ident,
-    /// Path of the runtime crate.
-    runtime: TokenStream,
+    /// Path of the runtime crate, where one is given.
+    runtime: Option<TokenStream>,
 }
 
 impl Parse for Included {
@@ -34,9 +34,9 @@ impl Parse for Included {
 }
 
 /// What may follow the name: `, crate = firmware::nn`.
-fn runtime(input: ParseStream<'_>) -> syn::Result<TokenStream> {
+fn runtime(input: ParseStream<'_>) -> syn::Result<Option<TokenStream>> {
     if input.is_empty() {
-        return Ok(quote!(::quantize_runtime));
+        return Ok(None);
     }
     let path = |input: ParseStream<'_>| {
         input.parse::<Token![,]>()?;
@@ -44,7 +44,7 @@ fn runtime(input: ParseStream<'_>) -> syn::Result<TokenStream> {
         input.parse::<Token![=]>()?;
         let path = input.call(Path::parse_mod_style)?;
         input.parse::<Option<Token![,]>>()?;
-        if input.is_empty() { Ok(path.into_token_stream()) } else { Err(input.error("")) }
+        if input.is_empty() { Ok(Some(path.into_token_stream())) } else { Err(input.error("")) }
     };
     path(input).map_err(|error| {
         let message = "after the name only the path of a renamed runtime crate may follow, such as `, crate = firmware::nn`; \
@@ -62,7 +62,9 @@ impl Included {
             Ok(head) => self.recorded(head),
             Err(error) => Some(error.clone()),
         };
-        with_errors(&unit, head.ok(), errors, &Runtime::imported(runtime, ident))
+        let found = || head.as_ref().ok().and_then(renamed_runtime).map(|path| path_at(&path));
+        let runtime = runtime.clone().or_else(found).unwrap_or_else(|| quote!(::quantize_runtime));
+        with_errors(&unit, head.ok(), errors, &Runtime::imported(&runtime, ident))
     }
 
     /// Errors of the build script, each with the call that caused it.

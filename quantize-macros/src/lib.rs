@@ -99,8 +99,9 @@ fn expand(arguments: TokenStream, unit: &DeriveInput) -> TokenStream {
         }
     };
     let errors = [reading.mistakes, recorded].into_iter().flatten().reduce(join);
-    let path = reading.attr.as_ref().and_then(|attr| attr.runtime.as_ref());
-    let runtime = path.map_or_else(Runtime::default, |path| Runtime::imported(&path_at(path), &unit.ident));
+    let found = head.as_ref().ok().and_then(renamed_runtime);
+    let path = reading.attr.and_then(|attr| attr.runtime).or(found);
+    let runtime = path.map_or_else(Runtime::default, |path| Runtime::imported(&path_at(&path), &unit.ident));
     with_errors(unit, head.ok(), errors, &runtime)
 }
 
@@ -205,6 +206,11 @@ impl Runtime {
         let import = quote!(#[doc(hidden)] #[allow(unused_imports)] use #path as #name;);
         Self { name: quote!(#name), import: Some(import) }
     }
+}
+
+/// The path of the runtime crate that the build script found in Cargo.toml.
+fn renamed_runtime(head: &Head) -> Option<Spanned<String>> {
+    Attr::read(head.effective.parse().ok()?).attr?.runtime
 }
 
 /// The path that `crate = …` names, at its place.

@@ -430,6 +430,9 @@ use nn::Arena;
 #[nn::quantize(N, crate = nn)]
 struct Renamed;
 
+#[nn::quantize(N)]
+struct Found;
+
 mod inner {
     use firmware::parts;
 
@@ -437,7 +440,7 @@ mod inner {
     pub struct Exported;
 }
 
-nn::include_quantized!("Named", crate = nn);
+nn::include_quantized!("Named");
 
 fn main() {
     static RENAMED: Arena<Renamed> = Arena::new();
@@ -447,6 +450,7 @@ fn main() {
     inner::Exported::new(EXPORTED.take()).run_quantized(&[0; 4]);
     Named::new(NAMED.take()).run(&[0.0; 4]);
     print!("{} {}", Renamed::INPUT.scale < 0.015, inner::Exported::INPUT.scale > 0.015);
+    assert_eq!(Found::INPUT, Renamed::INPUT);
 }
 "#;
     let source = source.replace("(N, ", &format!("({NARROW}, ")).replace("(W, ", &format!("({WIDE}, "));

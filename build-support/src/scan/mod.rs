@@ -2,14 +2,16 @@
 
 pub mod cfg;
 mod conditions;
+pub(crate) mod dependency;
 mod targets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use proc_macro2::LineColumn;
-use quantize_syntax::{Attr, Diagnostics, manifest};
+use proc_macro2::{LineColumn, Span};
+use quantize_syntax::attr::Spanned;
+use quantize_syntax::{ArgPath, Attr, Diagnostics, manifest};
 use syn::ext::IdentExt;
 use syn::{Fields, Item, ItemMod, ItemStruct};
 
@@ -49,6 +51,14 @@ impl Site {
     /// Whether the build script names the model itself.
     pub(crate) fn is_of_build_script(&self) -> bool {
         self.source == manifest::BUILD_SCRIPT
+    }
+
+    /// Sets the path of the runtime crate where the attribute names none.
+    pub(crate) fn default_runtime(&mut self, path: Option<&str>) {
+        if let (Some(path), None) = (path, &self.attr.runtime) {
+            self.attr.runtime = Some(Spanned { value: path.to_owned(), span: Span::call_site() });
+            self.origins.add_of_cargo(ArgPath::Runtime);
+        }
     }
 
     /// What to write: an argument of the attribute, or the call of a build script that names the model itself.

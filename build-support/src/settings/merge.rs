@@ -28,6 +28,12 @@ impl Origins {
         self.0.iter().map(|(argument, origin)| (argument.to_string(), origin.text.clone())).collect()
     }
 
+    /// Notes that an argument is from Cargo.toml.
+    pub fn add_of_cargo(&mut self, argument: ArgPath) {
+        let origin = Origin { text: "Cargo.toml".to_owned(), at: ArgPath::Attribute, note: None };
+        self.0.insert(argument, origin);
+    }
+
     /// A message about the attribute as meant → the same about the attribute as written.
     pub fn as_written(&self, diagnostic: Diagnostic) -> Diagnostic {
         let Diagnostic { level, at, mut message } = diagnostic;

@@ -51,7 +51,9 @@ impl Attr {
     /// Those of the [arguments](Attr::arguments) that quantization parameters depend on.
     pub fn arguments_of_parameters(&self) -> Vec<(ArgPath, String)> {
         let mut arguments = self.arguments();
-        arguments.retain(|(argument, _)| !matches!(argument, ArgPath::Embed | ArgPath::From(_) | ArgPath::Budget(_)));
+        arguments.retain(|(argument, _)| {
+            !matches!(argument, ArgPath::Embed | ArgPath::From(_) | ArgPath::Budget(_) | ArgPath::Runtime)
+        });
         arguments
     }
 }
