@@ -295,7 +295,9 @@ fn generate(
     diagnostics: &mut Diagnostics,
 ) -> Outcome {
     let attr = &site.attr;
-    site.mistakes.iter().for_each(|mistake| diagnostics.error(ArgPath::Attribute, mistake));
+    if site.is_of_build_script() {
+        site.mistakes.iter().for_each(|mistake| diagnostics.error(ArgPath::Attribute, mistake));
+    }
     let needed = sources.samples.iter().filter(|_| matches!(origin, Origin::Samples));
     for sample in needed {
         if let Some(error) = &sample.error {

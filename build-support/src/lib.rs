@@ -41,7 +41,7 @@ use files::Folder;
 use lock::{LockFile, Mode};
 use quantize_syntax::diagnostic::list;
 use quantize_syntax::{Diagnostic, Level, manifest::FOLDER};
-use scan::{Scan, cfg::Cfg, dependency};
+use scan::{Scan, Site, cfg::Cfg, dependency};
 use settings::Settings;
 use std::env;
 use std::path::{Path, PathBuf};
@@ -72,6 +72,7 @@ fn run(compiler: &Compiler) {
     report_crate(&scan, &settings);
 
     let variants = settings.variants(&scan);
+    let is_compiled = scan.errors.is_empty() && settings.is_sound();
     let manifest = crate_folder.join("Cargo.toml");
     let runtime = dependency::renamed_runtime(&manifest);
     let mut watched = scan.files.clone();
@@ -90,7 +91,7 @@ fn run(compiler: &Compiler) {
         let built = compile::site(site, sources, &lock, &folder).unwrap_or_else(|error| fail(&error));
         watched.extend(built.watched);
         calibrated.extend(built.is_calibrated.then(|| format!("`{}`", site.name)));
-        report_model(&site.name, &built.head.diagnostics, scan.errors.is_empty() && settings.is_sound());
+        report_model(site, &built.head.diagnostics, is_compiled);
     }
     if lock.is_wanted() && !calibrated.is_empty() {
         cargo::warning(&format!(
@@ -139,7 +140,11 @@ fn report_crate(scan: &Scan, settings: &Settings) {
 }
 
 /// The warnings of a model; its errors too where the compiler does not get as far as the macro, which would raise them.
-fn report_model(name: &str, diagnostics: &[Diagnostic], is_compiled: bool) {
+fn report_model(site: &Site, diagnostics: &[Diagnostic], is_compiled: bool) {
+    let name = &site.name;
+    if !is_compiled && !site.is_of_build_script() {
+        site.mistakes.iter().for_each(|mistake| cargo::error(&format!("{name}: {mistake}")));
+    }
     for Diagnostic { level, message, .. } in diagnostics {
         match level {
             Level::Warning => cargo::warning(&format!("{name}: {message}")),

@@ -351,6 +351,7 @@ int8 = "a16w8"
 calibraton = "models/one.npy"
 global = "carful"
 module = [{ name = "encoder.fc", confg = "int8" }]
+from = { x = "u8" }
 
 [[select]]
 cfg = "fast"
@@ -416,6 +417,8 @@ pub struct Panic;
 #[cfg_attr(test, quantize_runtime::quantize(N))]
 #[cfg_attr(not(test), quantize_runtime::quantize(W))]
 pub struct Tested;
+#[quantize_runtime::quantize(model = "models/net.onnx", calibration = "models/one.npy", globl = int8)]
+pub struct Misspelt;
 "#;
     let files = [("src/lib.rs", source), ("src/fast.rs", "#[quantize_runtime::quantize(N)]\npub struct Fast;\n")];
     check_refused(&user_crate("unseen", &files), "unseen_conditions");

@@ -32,7 +32,8 @@ pub struct Site {
     pub written: String,
     /// Whether all of them can be read; the macro reports what cannot.
     pub is_complete: bool,
-    /// What is wrong with them; the macro reports it for an attribute, but cannot see what a build script says.
+    /// What is wrong with them. The macro reports it for an attribute where the compiler gets that far, but cannot see what a build
+    /// script says.
     pub mistakes: Vec<String>,
     /// Canonical text of the condition under which the struct has this attribute: that of its modules, its own and that of
     /// `cfg_attr`, all of which hold in this build; with the profile that quantize.toml selects. `None` where there is none.
@@ -163,7 +164,7 @@ struct Scanner<'a> {
 struct Found {
     attr: Attr,
     written: String,
-    is_complete: bool,
+    mistakes: Vec<String>,
     name: String,
     /// Where the struct's name is; with `source` it identifies the struct.
     at: LineColumn,
@@ -263,7 +264,8 @@ impl<'a> Scanner<'a> {
         for (own, relevant) in &attributes {
             let Relevant::Quantize(arguments) = relevant else { continue };
             let reading = Attr::read(arguments.clone());
-            let (written, is_complete) = (reading.canonical(), reading.mistakes.is_none());
+            let written = reading.canonical();
+            let mistakes = reading.mistakes.into_iter().flatten().map(|mistake| mistake.to_string()).collect();
             let (Some(attr), Some(written)) = (reading.attr, written) else { continue };
             let conditions = conditions.and(own);
             let answer = self.answer(&conditions);
@@ -273,7 +275,7 @@ impl<'a> Scanner<'a> {
             self.found.push(Found {
                 attr,
                 written,
-                is_complete,
+                mistakes,
                 name: item.ident.unraw().to_string(),
                 at: item.ident.span().start(),
                 file: file.to_owned(),
@@ -296,12 +298,12 @@ impl<'a> Scanner<'a> {
             source,
         });
         for found in known(found, &mut errors) {
-            let Found { attr, written, is_complete, name, at, file, source, conditions, answer } = found;
+            let Found { attr, written, mistakes, name, at, file, source, conditions, answer } = found;
             let same = |(site, ..): &&(Site, LineColumn, Answer)| site.name == name && site.source == source;
             let Some((site, other, first)) = sites.iter().find(same) else {
                 let (stem, when) = (name.clone(), conditions.text());
                 let (origins, problems) = (Origins::default(), Diagnostics::default());
-                let mistakes = Vec::new();
+                let is_complete = mistakes.is_empty();
                 let site =
                     Site { name, stem, attr, written, is_complete, mistakes, when, origins, problems, file, source };
                 sites.push((site, at, answer));
