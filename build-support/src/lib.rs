@@ -90,7 +90,8 @@ fn run(compiler: &Compiler) {
         let sources = compile::Sources::read(&crate_folder, &site.attr);
         let built = compile::site(site, sources, &lock, &folder).unwrap_or_else(|error| fail(&error));
         watched.extend(built.watched);
-        calibrated.extend(built.is_calibrated.then(|| format!("`{}`", site.name)));
+        let name = format!("`{}`", site.name);
+        calibrated.extend(Some(name).filter(|name| built.is_calibrated && !calibrated.contains(name)));
         report_model(site, &built.head.diagnostics, is_compiled);
     }
     if lock.is_wanted() && !calibrated.is_empty() {
