@@ -138,6 +138,9 @@ fn report_crate(scan: &Scan, settings: &Settings) {
             "build.rs calls quantize_build, but no #[quantize(…)] was found in the crate and no model is named",
         );
     }
+    if let Some(warning) = report::merged_features() {
+        cargo::warning(warning);
+    }
 }
 
 /// The warnings of a model; its errors too where the compiler does not get as far as the macro, which would raise them.

@@ -263,3 +263,14 @@ pub(crate) fn unoptimized(name: &str, multiply_adds: u64) {
     cargo::warning(&format!("[profile.{profile}.package]"));
     SLOW_PACKAGES.iter().for_each(|package| cargo::warning(&format!("{package}.opt-level = 3")));
 }
+
+/// What to change where Cargo gives firmware the features that only its build needs.
+pub(crate) fn merged_features() -> Option<&'static str> {
+    let system = std::env::var("CARGO_CFG_TARGET_OS").unwrap_or_default();
+    let has_std = !["none", "unknown"].contains(&system.as_str());
+    (quantize_runtime::abi::HAS_MACROS && !has_std).then_some(
+        "quantize-runtime gets the feature `alloc` of the build script in the program too, where it needs an allocator; write \
+         `resolver = \"2\"` under `[workspace]` or `[package]` of the workspace's Cargo.toml, which keeps features of build \
+         dependencies apart",
+    )
+}

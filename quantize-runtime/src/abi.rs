@@ -6,6 +6,10 @@
 /// The version of this crate's interface.
 pub const VERSION: u32 = 8;
 
+/// Whether this crate was compiled for programs, which have the attribute: the build's own copy has it only where Cargo merges
+/// the features of both.
+pub const HAS_MACROS: bool = cfg!(feature = "macros");
+
 /// Stops the compilation of code that was generated for another version.
 ///
 /// # Panics

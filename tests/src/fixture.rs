@@ -63,6 +63,13 @@ impl Fixture {
     ///
     /// Members' manifests come from [`manifest`]; the root's ends with [`PROFILE`].
     pub fn empty(tmp: &str, place: &str) -> Self {
+        let fixture = Self::uncompiled(tmp, place);
+        fixture.link_dependencies(&fixture.target);
+        fixture
+    }
+
+    /// [`Fixture::empty`] for another compiler or target folder, for which nothing is compiled yet.
+    pub fn uncompiled(tmp: &str, place: &str) -> Self {
         let fixtures = Path::new(tmp).join("fixtures");
         let (folder, target) = (fixtures.join(place), fixtures.join("targets").join(place));
         for folder in [&folder, &target] {
@@ -71,7 +78,6 @@ impl Fixture {
         let fixture = Self { fixtures, folder, target };
         fs::create_dir_all(&fixture.folder).expect("the folder can be made");
         fs::copy(repository("Cargo.lock"), fixture.path("Cargo.lock")).expect("the workspace has a Cargo.lock");
-        fixture.link_dependencies(&fixture.target);
         fixture
     }
 

@@ -37,6 +37,12 @@ pub fn compiler_for(target: &str) -> Option<&'static str> {
     found.or_else(|| skipped(&format!("no compiler has the target {target}")))
 }
 
+/// The linker that comes with the toolchain; other compilers do not find it by themselves.
+pub fn bundled_linker() -> PathBuf {
+    let ask = |what| run(Command::new("rustc").args(["--print", what])).trim().to_owned();
+    PathBuf::from(format!("{}/lib/rustlib/{}/bin/rust-lld", ask("sysroot"), ask("host-tuple")))
+}
+
 fn present(path: PathBuf) -> Option<PathBuf> {
     if path.exists() { Some(path) } else { skipped(&format!("{} is missing", path.display())) }
 }
