@@ -181,12 +181,13 @@ impl<'a> Turns<'a> {
         let moved = self.moved(layer, at);
         let progress = self.progress.get_mut(layer)?;
         if let Some(rows) = moved {
-            let [from, end] = [rows.start, rows.end].map(|row| row.saturating_sub(progress.first) * lines.row_bytes);
-            let buffer = memory.get_mut(lines.start..)?;
-            if from > end || end > buffer.len() {
-                return None;
+            for (index, row) in rows.clone().enumerate() {
+                let [to, from] =
+                    [index, row.saturating_sub(progress.first)].map(|row| lines.start + row * lines.row_bytes);
+                let (before, row) = memory.split_at_mut_checked(from)?;
+                let row = row.get(..lines.row_bytes)?;
+                before.get_mut(to..)?.iter_mut().zip(row).for_each(|(to, from)| *to = *from);
             }
-            buffer.copy_within(from..end, 0);
             progress.first = rows.start;
         }
         progress.next = at + 1;
@@ -272,4 +273,54 @@ const fn min(a: usize, b: usize) -> usize {
 
 const fn max(a: usize, b: usize) -> usize {
     if a < b { b } else { a }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAME: Rows = Rows { input: 3, output: 3, stride: 1, extent: 1, before: 0 };
+
+    fn layer(tensor: usize) -> Layer {
+        Layer { reads: [Some(Read { tensor, rows: SAME }), None], rows: 3 }
+    }
+
+    #[test]
+    fn windows_stay_in_their_image() {
+        let rows = Rows { input: 4, output: 3, stride: 2, extent: 3, before: 1 };
+        assert_eq!([0, 1, 2, 3, 4, 5].map(|at| rows.reads(at)), [0..2, 1..4, 3..4, 4..6, 5..8, 7..8]);
+    }
+
+    #[test]
+    #[should_panic = "a row outside the arena"]
+    fn rows_stay_inside() {
+        let lines = [0, 3].map(|start| Lines { start, rows: 3, row_bytes: 1 });
+        let _ = Strips::new::<5>(&lines, &[layer(0)]);
+    }
+
+    #[test]
+    #[should_panic = "a layer reads a later one"]
+    fn a_layer_reads_what_is_made_before() {
+        let lines = [0, 3, 6].map(|start| Lines { start, rows: 3, row_bytes: 1 });
+        let _ = Strips::new::<9>(&lines, &[layer(0), layer(2)]);
+    }
+
+    #[test]
+    fn turns_are_taken_without_memory_as_with_it() {
+        let rows = Rows { input: 5, output: 3, stride: 1, extent: 3, before: 0 };
+        let lines = [(0, 5), (5, 3), (8, 3)].map(|(start, rows)| Lines { start, rows, row_bytes: 1 });
+        let layers = [(0, 5, Rows { input: 5, output: 5, ..SAME }), (1, 3, rows)];
+        let layers =
+            layers.map(|(tensor, count, rows)| Layer { reads: [Some(Read { tensor, rows }), None], rows: count });
+        let strips = Strips::new::<11>(&lines, &layers);
+        let (mut turns, mut skipped, mut memory) = (Turns::new(&strips), Turns::new(&strips), [0; 11]);
+        for expected in [(0, 0), (0, 1), (0, 2), (1, 0), (0, 3), (1, 1), (0, 4), (1, 2)] {
+            assert_eq!(skipped.due(), Some(expected));
+            let turn = turns.next(&mut memory).expect("rows are left");
+            assert_eq!((turn.layer, turn.at), expected);
+            skipped.skip();
+        }
+        assert!(turns.next(&mut memory).is_none());
+        assert_eq!(skipped.due(), None);
+    }
 }

@@ -9,9 +9,10 @@ use quantize_runtime::graph::{Graph, ValueId};
 use quantize_runtime::vgf::Vgf;
 use quantize_runtime::{Arena, Either, Model};
 use quantize_syntax::attr::Attr;
+use quantize_tests::fixture::Fixture;
 use quantize_tests::golden::Annotated;
 use quantize_tests::golden::execute::Program;
-use quantize_tests::{ConvNet, Digits, Mlp, outside, texts};
+use quantize_tests::{ConvNet, Digits, Mlp, npy, outside, texts};
 
 const INTRODUCTION: &str = "\
 # Memory
@@ -80,6 +81,56 @@ fn shape(graph: &Graph<'_>, value: Option<ValueId>) -> String {
     let Some(value) = value else { return "copy of an output".to_owned() };
     let dims: Vec<String> = graph.values[value.0 as usize].shape.dims().iter().map(ToString::to_string).collect();
     dims.join("×")
+}
+
+/// A program of one network twice: as it is, and for the bytes of a camera with a budget of RAM that needs layers in turn. The
+/// layout of the input changes in place in both.
+const PROGRAM: &str = r#"//! A user's program.
+
+use quantize_runtime::{Arena, Model, quantize};
+
+#[quantize(model = "models/mobilenet.onnx", calibration = "models/calib.npy", global = int8(per_channel))]
+struct Whole;
+
+#[quantize(model = "models/mobilenet.onnx", calibration = "models/calib.npy", global = int8(per_channel),
+           from(input = u8, layout = nhwc), budget(ram = "LIMIT B"))]
+struct Small;
+
+static WHOLE: Arena<Whole> = Arena::new();
+static SMALL: Arena<Small> = Arena::new();
+
+const PIXELS: usize = 96 * 96;
+
+fn main() {
+    let (mut whole, mut small) = (Whole::new(WHOLE.take()), Small::new(SMALL.take()));
+    assert!(small.self_test().is_ok());
+    for sample in 0..3 {
+        let bytes: [u8; PIXELS * 3] = std::array::from_fn(|at| (at * (7 + sample) % 256) as u8);
+        let image: [f32; 3 * PIXELS] = std::array::from_fn(|at| f32::from(bytes[at % PIXELS * 3 + at / PIXELS]) / 255.0);
+        assert_eq!(small.run(&bytes), whole.run(&image));
+        let codes = image.map(|real| Whole::INPUT.quantize(real));
+        assert_eq!(small.run_quantized(&codes), whole.run_quantized(&codes));
+    }
+    println!("{}", size_of::<<Small as Model>::Memory>());
+}
+"#;
+
+#[test]
+fn layers_are_computed_in_turn_where_a_budget_asks_for_it() {
+    let fixture = Fixture::new(env!("CARGO_TARGET_TMPDIR"), "in-turn", "in-turn");
+    fixture.copy("examples/firmware-person/models/mobilenet.onnx", "models/mobilenet.onnx");
+    let ramp: Vec<f32> = (0..3 * 96 * 96).map(|at| (at % 256) as f32 / 255.0).collect();
+    fixture.write("models/calib.npy", npy::bytes(&[1, 3, 96, 96], &ramp));
+    fixture.write("src/main.rs", PROGRAM.replace("LIMIT", "20000"));
+    let said = fixture.failure(&["build"]);
+    let least = said.split_once("`Small` needs ").and_then(|(_, rest)| rest.split_once(" bytes, ")).expect(&said).0;
+    let way = "for results; that is the least, with 2 layers computed a row at a time, which saves 9 216;";
+    assert!(least == "28 048" && said.contains(way), "{said}");
+
+    fixture.write("src/main.rs", PROGRAM.replace("LIMIT", "28048"));
+    let output = fixture.cargo(&["run"]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.stdout, b"28048\n");
 }
 
 #[test]
