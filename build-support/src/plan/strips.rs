@@ -393,3 +393,35 @@ fn axis(shape: &Shape, rows: usize) -> Option<usize> {
 fn rows_to(shape: &Shape, axis: usize) -> usize {
     shape.dims().iter().take(axis + 1).map(|&dim| dim as usize).product()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::plan_within;
+    use crate::tosa::samples::Builder;
+    use quantize_runtime::Shape;
+    use quantize_runtime::graph::ElementType::I8;
+    use quantize_runtime::ops;
+
+    #[test]
+    fn the_rows_that_windows_read_are_kept() {
+        let mut builder = Builder::new(0);
+        let input1 = builder.input("x", I8, &[1, 16, 16, 1]);
+        let shape = Shape::new(&[1, 1, 1, 8]).unwrap();
+        let input2 = builder.lowered.constant_i8(shape, vec![1, 2, 4, 8, 16, 32, 64, -1]);
+        let bits = builder.push(ops::BitwiseAnd { input1, input2 }, I8).unwrap();
+        let (kernel, stride, pad) = ([3, 3], [2, 2], [0, 1, 0, 1]);
+        let pool = ops::MaxPool2d { input: bits, kernel, stride, pad, ..Default::default() };
+        let pooled = builder.push(pool, I8).unwrap();
+        builder.lowered.output("y", pooled);
+
+        let whole = plan_within(&builder.lowered.graph, 2304).unwrap();
+        assert_eq!((whole.arena_bytes, whole.strips.len()), (256 + 2048, 0));
+        let plan = plan_within(&builder.lowered.graph, 2303).unwrap();
+        let strips: Vec<_> = plan.strips.iter().map(|strip| (strip.steps.clone(), strip.moved)).collect();
+        // Each window but the first needs one row of the one before it.
+        assert_eq!(strips, [(0..2, 7 * 128)]);
+        // Three rows, and the result, in which the operand lies.
+        assert_eq!((plan.arena_bytes, plan.lower_bound), (3 * 128 + 512, 3 * 128 + 512));
+        assert_eq!((plan.without_strips, plan.macs), (whole.arena_bytes, whole.macs));
+    }
+}
