@@ -1,6 +1,7 @@
 //! Static memory for models, and the disjoint parts of it that a step reads and writes.
 
 use crate::bytes;
+use crate::slices;
 #[cfg(any(target_has_atomic = "8", feature = "critical-section"))]
 use core::cell::UnsafeCell;
 use core::marker::PhantomData;
@@ -196,11 +197,7 @@ impl<const SIZE: usize, const READS: usize> Access<SIZE, READS> {
         let (output, after) = rest.split_at_mut(self.write.end - self.write.start);
         let (before, after): (&[u8], &[u8]) = (before, after);
         let reads = self.reads.each_ref().map(|read| {
-            if read.end <= self.write.start {
-                &before[read.clone()]
-            } else {
-                &after[read.start - self.write.end..read.end - self.write.end]
-            }
+            if read.end <= self.write.start { part(before, 0, read) } else { part(after, self.write.end, read) }
         });
         (reads, output)
     }
@@ -249,15 +246,21 @@ impl<const SIZE: usize, const READS: usize> AccessPair<SIZE, READS> {
         let (before, between, after): (&[u8], &[u8], &[u8]) = (before, between, after);
         let reads = self.reads.each_ref().map(|read| {
             if read.end <= low.start {
-                &before[read.clone()]
+                part(before, 0, read)
             } else if read.end <= high.start {
-                &between[read.start - low.end..read.end - low.end]
+                part(between, low.end, read)
             } else {
-                &after[read.start - high.end..read.end - high.end]
+                part(after, high.end, read)
             }
         });
         (reads, if is_ascending { [low_output, high_output] } else { [high_output, low_output] })
     }
+}
+
+/// A range of the memory, of which `memory` is what begins at `start`; empty where it is not inside, for which no panic is linked.
+#[inline(always)]
+fn part<'a>(memory: &'a [u8], start: usize, range: &Range<usize>) -> &'a [u8] {
+    slices::part(memory, range.start.wrapping_sub(start), range.end.wrapping_sub(range.start))
 }
 
 /// Asserts that all ranges lie in so many bytes, and that what is written overlaps nothing that is read.

@@ -236,7 +236,8 @@ impl Windows {
 
     /// Bytes of one row of tensors of so many bytes, operand and result.
     const fn row_bytes(&self, [input, output]: [usize; 2]) -> [usize; 2] {
-        [input / self.input_count(), output / self.count()]
+        // A dimension is not 0, which the compiler does not know.
+        [input / max(self.input_count(), 1), output / max(self.count(), 1)]
     }
 
     /// Rows of the operand, over all batches, that a row of the result is made from; one of them where there are none.
@@ -272,7 +273,7 @@ impl Windows {
     /// The window of one row of the result alone.
     const fn row(&self, at: usize) -> Self {
         let ([_, ih, iw, ic], [_, oh, ow, oc]) = (self.sizes_of_input(), self.sizes_of_output());
-        let (origin, before, reads) = (at % oh * self.stride[0] as usize, self.pad[0] as usize, self.reads(at));
+        let (origin, before, reads) = (at % max(oh, 1) * self.stride[0] as usize, self.pad[0] as usize, self.reads(at));
         let rows = reads.end - reads.start;
         // A window below the operand has no tap in it, as one above.
         let above = if origin >= before + ih { self.extent() } else { before.saturating_sub(origin) };

@@ -27,6 +27,7 @@ pub mod rescale;
 pub mod self_test;
 pub mod sensor;
 pub mod shape;
+mod slices;
 pub mod steps;
 pub mod strips;
 #[cfg(feature = "alloc")]

@@ -54,7 +54,7 @@ impl Element for bool {
 /// Writes elements into the arena; the shorter of the two decides how many.
 pub fn store<T: Element>(elements: &[T], bytes: &mut [u8]) {
     for (chunk, element) in bytes.chunks_exact_mut(size_of::<T::Bytes>()).zip(elements) {
-        chunk.copy_from_slice(element.to_bytes().as_ref());
+        chunk.iter_mut().zip(element.to_bytes().as_ref()).for_each(|(place, byte)| *place = *byte);
     }
 }
 

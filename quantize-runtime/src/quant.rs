@@ -80,7 +80,7 @@ impl<T: Code> QuantParams<T> {
     /// Quantizes real numbers into the arena; the shorter of the two decides how many.
     pub fn store(&self, real: &[f32], bytes: &mut [u8]) {
         for (chunk, real) in bytes.chunks_exact_mut(size_of::<T::Bytes>()).zip(real) {
-            chunk.copy_from_slice(self.quantize(*real).to_bytes().as_ref());
+            chunk.iter_mut().zip(self.quantize(*real).to_bytes().as_ref()).for_each(|(place, byte)| *place = *byte);
         }
     }
 

@@ -60,7 +60,7 @@ impl GeneralRescale<'_> {
             let multiplier = self.multiplier.as_chunks().0.get(channel).copied().unwrap_or_default();
             apply_scale_16(value, i16::from_le_bytes(multiplier).into(), shift) as i32 // where TOSA defines the result
         };
-        scaled.saturating_add(self.output_zero_point).clamp(self.min, self.max)
+        scaled.saturating_add(self.output_zero_point).max(self.min).min(self.max)
     }
 }
 

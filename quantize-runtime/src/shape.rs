@@ -74,11 +74,13 @@ impl Shape {
     pub const fn strides(&self) -> [usize; MAX_RANK] {
         let mut strides = [0; MAX_RANK];
         let mut stride = 1_usize;
-        let mut axis = self.rank as usize;
+        let mut axis = MAX_RANK;
         while axis > 0 {
             axis -= 1;
-            strides[axis] = stride;
-            stride = stride.saturating_mul(self.dims[axis] as usize);
+            if axis < self.rank as usize {
+                strides[axis] = stride;
+                stride = stride.saturating_mul(self.dims[axis] as usize);
+            }
         }
         strides
     }

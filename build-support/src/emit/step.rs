@@ -58,7 +58,8 @@ impl Code {
             None => quote!(#name),
         });
 
-        let description = file.kernel(&step.kernel, step.output().element);
+        let is_whole = matches!(step.in_place, Some((_, Parts::Whole)));
+        let description = if is_whole { None } else { file.kernel(&step.kernel, step.output().element) };
         let name = constant(index, step);
         let argument = description.as_ref().map(|_| quote!(&#name,));
         let (docs, at) = (docs(step, program), format_ident!("AT_{index}"));
@@ -102,8 +103,8 @@ impl Code {
                 match parts {
                     Parts::Whole => {
                         let function = format_ident!("{function}_in_place");
-                        let size = literal(step.output().element.size());
-                        quote!(kernels::#function(#argument #size, output);)
+                        let (sizes, size) = (literal(swapped(&step.kernel)), literal(step.output().element.size()));
+                        quote!(kernels::#function(#sizes, #size, output);)
                     }
                     Parts::Elements => quote! {
                         memory.by_elements(#sizes, |x, output| {
@@ -246,6 +247,14 @@ fn layer(layer: &Layer) -> TokenStream {
     });
     let rows = literal(layer.rows);
     quote!(strips::Layer { reads: [#(#reads),*], rows: #rows })
+}
+
+/// The sizes of a step that is done in place as a whole.
+fn swapped(kernel: &Kernel<'_>) -> [usize; 4] {
+    match kernel {
+        Kernel::Transpose(step) => step.swapped().expect("the plan has no other in place"),
+        _ => unreachable!("no other step is done as a whole"),
+    }
 }
 
 /// The function of `quantize_runtime::bytes` that shows bytes as such elements; `None` where they are bytes.

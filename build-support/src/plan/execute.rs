@@ -98,7 +98,8 @@ fn in_place(plan: &Plan<'_>, step: &Step<'_>, operand: usize, parts: Parts, aren
     let other = other.next_back().unwrap_or_default();
     let (input, output) = (place(&step.inputs[operand]), place(step.output()));
     if let (Parts::Whole, Kernel::Transpose(transpose)) = (parts, &step.kernel) {
-        return kernels::transpose_in_place(transpose, step.output().element.size(), &mut arena[output]);
+        let sizes = transpose.swapped().expect("no other one is done in place");
+        return kernels::transpose_in_place(sizes, step.output().element.size(), &mut arena[output]);
     }
     let memory = InPlace::new(arena, input, output);
     let elements = [step.inputs[operand].element, step.output().element];

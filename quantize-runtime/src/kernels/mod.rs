@@ -2,6 +2,8 @@
 //!
 //! Slices hold exactly the elements of the step's shapes. All sets of kernels give the same bytes. The build script chooses
 //! one for the target; what it does not have is the portable one's.
+//!
+//! Those with windows are never inlined: a program has each of them once, and its stack is that of one at a time.
 
 #[cfg(any(kernels = "armv7em", kernels = "mve"))]
 mod arm;
@@ -34,11 +36,13 @@ use crate::epilogue::{Epilogue, Input};
 use crate::steps::{Conv2d, DepthwiseConv2d};
 
 /// Convolves an activation.
+#[inline(never)]
 pub fn conv2d<E: Epilogue>(step: &Conv2d<'_, E>, input: &[Input<E>], output: &mut [E::Output]) {
     E::conv2d(step, input, output);
 }
 
 /// Convolves each channel of an activation.
+#[inline(never)]
 pub fn depthwise_conv2d<E: Epilogue>(step: &DepthwiseConv2d<'_, E>, input: &[Input<E>], output: &mut [E::Output]) {
     E::depthwise_conv2d(step, input, output);
 }

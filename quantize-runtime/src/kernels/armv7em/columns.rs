@@ -19,17 +19,18 @@ impl<'m, const N: usize> Columns<'m, N> {
     /// Activations of the longest windows.
     pub(super) const MAX_LEN: usize = WORDS / N * 2;
 
-    /// For windows of a length, up to the longest.
-    pub(super) fn new(halves: &'m mut [u32; WORDS], len: usize) -> Self {
-        assert!(len <= Self::MAX_LEN, "a window fits");
-        Self { halves, len }
+    /// For windows of a length; `None` for more than the longest.
+    pub(super) fn new(halves: &'m mut [u32; WORDS], len: usize) -> Option<Self> {
+        (len <= Self::MAX_LEN).then_some(Self { halves, len })
     }
 
     /// Stores the activations of a window.
     pub(super) fn widen(&mut self, column: usize, input: &[i8], zero_point: i8) {
-        assert!(column < N && input.len() == self.len, "a column of the windows");
+        if column >= N || input.len() != self.len {
+            return;
+        }
         let (words, rest) = input.as_chunks::<4>();
-        let mut to = self.halves[2 * column..].as_mut_ptr();
+        let mut to = self.halves.as_mut_ptr().wrapping_add(2 * column);
         if let [first, ..] = words {
             // SAFETY: reads the words, and writes two of each `2 · N` halves, which `new` has found to be enough.
             unsafe {
@@ -85,10 +86,11 @@ impl<const N: usize> Columns<'_, N> {
     pub(super) fn store(&self, step: &Conv2d<'_, Rescale<'_>>, results: &mut [i8]) {
         let stride = results.len() / N;
         let Some(channels) = Channels::new(step, results, stride) else { return };
+        let Some(weights) = step.weights.get(..stride * self.len) else { return };
         let mut call = Call {
             channels,
             halves: self.halves.as_ptr(),
-            weights: step.weights[..stride * self.len].as_ptr(),
+            weights: weights.as_ptr(),
             block: self.len / 8 * 8,
             tail: self.len % 8,
             stride,

@@ -5,6 +5,7 @@ use super::columns::{Columns, WORDS};
 use crate::kernels::int8;
 use crate::kernels::int8::patch::Windows;
 use crate::rescale::Rescale;
+use crate::slices;
 use crate::steps::Conv2d;
 
 /// Convolves an activation.
@@ -29,10 +30,10 @@ fn by_columns<const N: usize>(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], outp
     let mut windows = Windows::new(step, input);
     let len = windows.len();
     let mut halves = [0; WORDS];
-    let mut columns = Columns::<N>::new(&mut halves, len);
+    let Some(mut columns) = Columns::<N>::new(&mut halves, len) else { return };
     let mut patch = [0; Columns::<2>::MAX_LEN];
-    let patch = &mut patch[..len];
-    let mut blocks = output.chunks_exact_mut(N * oc);
+    let patch = slices::part_mut(&mut patch, 0, len);
+    let mut blocks = slices::chunks_mut(output, N * oc);
     for results in blocks.by_ref() {
         for column in 0..N {
             let Some(place) = windows.next() else { return };

@@ -22,28 +22,27 @@ struct Products {
 }
 
 impl Products {
-    /// # Panics
-    /// If a row leaves `weights`.
-    fn new(input: &[i8], zero_point: i8, weights: &[i8], stride: usize) -> Self {
-        assert!(weights.len() >= (ROWS - 1) * stride + input.len(), "a row leaves the weights");
+    /// `None` if a row leaves `weights`.
+    fn new(input: &[i8], zero_point: i8, weights: &[i8], stride: usize) -> Option<Self> {
         let tail = input.len() % 8;
-        Self {
+        let is_whole = weights.len() >= (ROWS - 1) * stride + input.len();
+        is_whole.then(|| Self {
             input: input.as_ptr(),
             weights: weights.as_ptr(),
             stride,
-            end: input[input.len() - tail..].as_ptr(),
+            end: input.as_ptr().wrapping_add(input.len() - tail),
             zero_point: negated(zero_point),
             tail,
-        }
+        })
     }
 }
 
 /// Adds to each sum Σ (input − zero_point) · weight over a row of weights; rows start `stride` elements apart.
 ///
-/// # Panics
-/// If a row leaves `weights`.
+/// Nothing where a row would leave `weights`.
 pub(crate) fn rows(sums: &mut [i32; ROWS], input: &[i8], zero_point: i8, weights: &[i8], stride: usize) {
-    let mut call = Rows { products: Products::new(input, zero_point, weights, stride), sums: *sums };
+    let Some(products) = Products::new(input, zero_point, weights, stride) else { return };
+    let mut call = Rows { products, sums: *sums };
     // SAFETY: `Products::new` has checked that all rows lie in the weights.
     unsafe { add_rows(&mut call) };
     *sums = call.sums;
@@ -55,9 +54,9 @@ pub(crate) fn channels(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], result: &mu
     let len = input.len();
     if groups > 0
         && let Some(channels) = Channels::new(step, result, groups)
+        && let Some(weights) = step.weights.get(..groups * ROWS * len)
+        && let Some(products) = Products::new(input, step.input_zero_point, weights, len)
     {
-        let weights = &step.weights[..groups * ROWS * len];
-        let products = Products::new(input, step.input_zero_point, weights, len);
         let mut call = Groups { channels, products };
         // SAFETY: weights and result have as many rows and elements as the groups, `Channels::new` has checked the other
         // constants.

@@ -5,6 +5,7 @@ use crate::kernels::arm::{Constants, Ones};
 use crate::kernels::int8::depthwise_conv2d::{Distances, Segment, for_each_segment};
 use crate::kernels::portable;
 use crate::rescale::Rescale;
+use crate::slices;
 use crate::steps::DepthwiseConv2d;
 
 /// Channels that are computed together.
@@ -48,12 +49,12 @@ pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, groups: usize, i
         widened: [[0; 2]; TAPS],
     };
     for_each_segment(step, |Segment { taps: [ky, kx], input: from, output: to, count }| {
-        call.input = input[from..].as_ptr();
-        call.weights = step.weights[(ky.start * columns + kx.start) * channels..].as_ptr();
+        call.input = slices::from(input, from).as_ptr();
+        call.weights = slices::from(step.weights, (ky.start * columns + kx.start) * channels).as_ptr();
         (call.rows, call.columns) = (ky.len(), kx.len());
         call.row = distances.row.wrapping_sub(kx.len() * distances.tap);
         call.skipped = (columns - kx.len()) * channels;
-        call.output = output[to..].as_mut_ptr();
+        call.output = slices::from_mut(output, to).as_mut_ptr();
         (call.count, call.groups, call.constants) = (count, groups, constants);
         // SAFETY: the taps of a segment lie inside the input, and its results inside the output, which are as large as their
         // shapes; weights and constants of all channels are there, and no more taps than are widened.

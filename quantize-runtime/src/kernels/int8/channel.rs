@@ -4,6 +4,7 @@ use super::biases;
 #[cfg(not(kernels = "armv7em"))]
 use crate::kernels::{target::ROWS, target::dot::rows};
 use crate::rescale::Rescale;
+use crate::slices;
 use crate::steps::Conv2d;
 
 /// Computes the results of all channels from the activations under their window.
@@ -12,7 +13,7 @@ pub(crate) fn channels(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], result: &mu
     let len = input.len();
     let (groups, _) = result.as_chunks_mut::<ROWS>();
     let grouped = groups.len() * ROWS;
-    for (group, (result, weights)) in groups.iter_mut().zip(step.weights.chunks_exact(ROWS * len)).enumerate() {
+    for (group, (result, weights)) in groups.iter_mut().zip(slices::chunks(step.weights, ROWS * len)).enumerate() {
         let first = group * ROWS;
         let mut sums = biases(step.bias, first);
         rows(&mut sums, input, step.input_zero_point, weights, len);
@@ -23,7 +24,7 @@ pub(crate) fn channels(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], result: &mu
 
 /// Computes the results of the channels from `first` on, one by one.
 pub(crate) fn single_channels(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], result: &mut [i8], first: usize) {
-    let weights = step.weights.chunks_exact(input.len());
+    let weights = slices::chunks(step.weights, input.len());
     for ((channel, result), weights) in result.iter_mut().enumerate().zip(weights).skip(first) {
         let [bias] = biases(step.bias, channel);
         let sum = row(bias, input, step.input_zero_point, weights);

@@ -6,6 +6,7 @@ use super::patch::{Place, Windows};
 use crate::kernels::target::ROWS;
 use crate::kernels::target::{channels, dot};
 use crate::rescale::Rescale;
+use crate::slices;
 use crate::steps::Conv2d;
 
 /// Activations of the longest window that is copied to the stack; a longer one is multiplied run by run.
@@ -28,7 +29,7 @@ pub(in crate::kernels) fn remaining(
     output: &mut [i8],
 ) {
     let [.., oc] = step.output.sizes::<4>();
-    for result in output.chunks_exact_mut(oc) {
+    for result in slices::chunks_mut(output, oc) {
         let Some(place) = windows.next() else { return };
         match (windows.run(place), patch.as_deref_mut()) {
             (Some(run), _) => channels(step, run, result),
@@ -43,19 +44,19 @@ fn by_runs(step: &Conv2d<'_, Rescale<'_>>, windows: &Windows<'_>, place: Place, 
     let len = windows.len();
     let (groups, rest) = result.as_chunks_mut::<ROWS>();
     let grouped = groups.len() * ROWS;
-    for (group, (result, weights)) in groups.iter_mut().zip(step.weights.chunks_exact(ROWS * len)).enumerate() {
+    for (group, (result, weights)) in groups.iter_mut().zip(slices::chunks(step.weights, ROWS * len)).enumerate() {
         let first = group * ROWS;
         let mut sums = biases(step.bias, first);
         windows.for_each_run(place, |run, tap| {
-            dot::rows(&mut sums, run, step.input_zero_point, &weights[tap..], len);
+            dot::rows(&mut sums, run, step.input_zero_point, slices::from(weights, tap), len);
         });
         step.epilogue.requantize(sums, first, result);
     }
-    let weights = step.weights.chunks_exact(len).skip(grouped);
+    let weights = slices::chunks(step.weights, len).skip(grouped);
     for (channel, (result, weights)) in (grouped..).zip(rest.iter_mut().zip(weights)) {
         let [mut sum] = biases(step.bias, channel);
         windows.for_each_run(place, |run, tap| {
-            sum = row(sum, run, step.input_zero_point, &weights[tap..][..run.len()]);
+            sum = row(sum, run, step.input_zero_point, slices::part(weights, tap, run.len()));
         });
         *result = step.epilogue.to_i8(sum, channel);
     }

@@ -3,6 +3,7 @@
 use crate::kernels::portable::window::Axis;
 use crate::kernels::target;
 use crate::rescale::Rescale;
+use crate::slices;
 use crate::steps::Conv2d;
 use core::ops::Range;
 
@@ -115,7 +116,7 @@ impl<'a> Windows<'a> {
 
     /// The activations at a place where they are one run of the input.
     pub(in crate::kernels) fn run(&self, place: Place) -> Option<&'a [i8]> {
-        (place.is_inside && self.is_run).then(|| &self.input[self.start(place, 0, 0)..][..self.len()])
+        (place.is_inside && self.is_run).then(|| slices::part(self.input, self.start(place, 0, 0), self.len()))
     }
 
     /// The activations at a place, copied to `patch` where they are no run, with the zero point for those in the padding.
@@ -134,8 +135,8 @@ impl<'a> Windows<'a> {
         let Self { rows, columns, channels, .. } = *self;
         if place.is_inside && (columns.dilation == 1 || columns.kernel == 1) {
             let mut from = self.start(place, 0, 0);
-            for patch in patch.chunks_exact_mut((columns.kernel * channels).max(1)) {
-                target::copy(&self.input[from..][..patch.len()], patch);
+            for patch in slices::chunks_mut(patch, columns.kernel * channels) {
+                target::copy(slices::part(self.input, from, patch.len()), patch);
                 from += rows.dilation * columns.input * channels;
             }
             return;
@@ -143,7 +144,7 @@ impl<'a> Windows<'a> {
         if !place.is_inside {
             patch.fill(self.zero_point);
         }
-        self.for_each_run(place, |run, tap| target::copy(run, &mut patch[tap..][..run.len()]));
+        self.for_each_run(place, |run, tap| target::copy(run, slices::part_mut(patch, tap, run.len())));
     }
 
     /// Calls a function with each run of activations inside the input and its place in a row of weights.
@@ -161,7 +162,7 @@ impl<'a> Windows<'a> {
                 let first = kx.start;
                 kx.start += taps;
                 run(
-                    &self.input[self.start(place, ky, first)..][..taps * channels],
+                    slices::part(self.input, self.start(place, ky, first), taps * channels),
                     (ky * columns.kernel + first) * channels,
                 );
             }

@@ -7,6 +7,7 @@ use crate::kernels::int8::channel::single_channels;
 use crate::kernels::int8::patch::{Neighbours, Windows};
 use crate::kernels::target::ROWS;
 use crate::rescale::Rescale;
+use crate::slices;
 use crate::steps::Conv2d;
 
 /// Memory for the activations under windows.
@@ -34,8 +35,8 @@ fn by_blocks(step: &Conv2d<'_, Rescale<'_>>, channels: Constants, input: &[i8], 
     let mut windows = Windows::new(step, input);
     let len = windows.len();
     let mut patches = [0; PATCHES];
-    for results in output.chunks_mut(PATCHES / len * oc) {
-        let (places, mut filled) = (results.len() / oc, 0);
+    for results in output.chunks_mut((PATCHES / len.max(1) * oc).max(1)) {
+        let (places, mut filled) = (results.len() / oc.max(1), 0);
         while filled < places {
             let (Some(place), Some(unfilled)) = (windows.next(), patches.get_mut(filled * len..)) else { return };
             filled += match windows.neighbours(place, places - filled, VECTOR) {
@@ -44,7 +45,7 @@ fn by_blocks(step: &Conv2d<'_, Rescale<'_>>, channels: Constants, input: &[i8], 
                     neighbours.count
                 }
                 None => {
-                    windows.copy(place, &mut unfilled[..len]);
+                    windows.copy(place, slices::part_mut(unfilled, 0, len));
                     1
                 }
             };
@@ -56,10 +57,9 @@ fn by_blocks(step: &Conv2d<'_, Rescale<'_>>, channels: Constants, input: &[i8], 
 /// Computes the results at places whose activations, `len` of each, follow one another.
 fn block(step: &Conv2d<'_, Rescale<'_>>, channels: Constants, patches: &[i8], len: usize, results: &mut [i8]) {
     let [.., oc] = step.output.sizes::<4>();
-    let count = results.len() / oc;
-    let patches = &patches[..count * len];
-    let groups = oc / ROWS;
-    let weights = &step.weights[..groups * ROWS * len];
+    let (count, groups) = (results.len() / oc.max(1), oc / ROWS);
+    let (patches, weights) = (patches.get(..count * len), step.weights.get(..groups * ROWS * len));
+    let (Some(patches), Some(weights)) = (patches, weights) else { return };
     if groups > 0 {
         let mut call = Call {
             input: patches.as_ptr(),
@@ -84,7 +84,7 @@ fn block(step: &Conv2d<'_, Rescale<'_>>, channels: Constants, patches: &[i8], le
         }
     }
     if groups * ROWS < oc {
-        for (patch, result) in patches.chunks_exact(len).zip(results.chunks_exact_mut(oc)) {
+        for (patch, result) in slices::chunks(patches, len).zip(slices::chunks_mut(results, oc)) {
             single_channels(step, patch, result, groups * ROWS);
         }
     }

@@ -3,6 +3,7 @@
 use super::conv2d::bias;
 use super::window::Axis;
 use crate::epilogue::{Arithmetic, Epilogue, Input};
+use crate::slices;
 use crate::steps::DepthwiseConv2d;
 
 /// Output channels computed together: their accumulators fit the registers of most targets.
@@ -16,9 +17,9 @@ pub(crate) fn depthwise_conv2d<E: Epilogue>(
 ) {
     let [_, ih, iw, ic] = step.input.sizes();
     let [n, oh, ow, oc] = step.output.sizes();
-    let multiplier = oc / ic; // a dimension of a shape is never 0
+    let multiplier = (oc / ic.max(1)).max(1);
     let [rows, columns] = Axis::pair([ih, iw], step.kernel, step.stride, step.dilation, step.pad);
-    let mut results = output.chunks_exact_mut(oc);
+    let mut results = slices::chunks_mut(output, oc);
     for batch in 0..n {
         for oy in 0..oh {
             for ox in 0..ow {
@@ -30,20 +31,19 @@ pub(crate) fn depthwise_conv2d<E: Epilogue>(
                     for ky in ky.clone() {
                         for kx in kx.clone() {
                             let from = ((batch * ih + rows.position(oy, ky)) * iw + columns.position(ox, kx)) * ic;
-                            let input = &input[from..from + ic];
+                            let input = slices::part(input, from, ic);
                             let kernel = (ky * columns.kernel + kx) * oc + first;
-                            let weights = &step.weights[kernel..kernel + result.len()];
-                            let mut add = |lane: usize, input, weight| {
-                                sums[lane] = E::Arithmetic::add(sums[lane], input, step.input_zero_point, weight);
-                            };
+                            let weights = slices::part(step.weights, kernel, result.len());
+                            let terms = sums.iter_mut().zip(weights);
                             if multiplier == 1 {
-                                let input = &input[first..first + result.len()];
-                                for (lane, (input, weight)) in input.iter().zip(weights).enumerate().take(LANES) {
-                                    add(lane, *input, *weight);
+                                let input = slices::part(input, first, result.len());
+                                for ((sum, weight), input) in terms.zip(input) {
+                                    *sum = E::Arithmetic::add(*sum, *input, step.input_zero_point, *weight);
                                 }
                             } else {
-                                for (lane, weight) in weights.iter().enumerate().take(LANES) {
-                                    add(lane, input[(first + lane) / multiplier], *weight);
+                                for ((sum, weight), channel) in terms.zip(first..) {
+                                    let Some(input) = input.get(channel / multiplier) else { break };
+                                    *sum = E::Arithmetic::add(*sum, *input, step.input_zero_point, *weight);
                                 }
                             }
                         }

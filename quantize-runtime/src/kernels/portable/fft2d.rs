@@ -1,9 +1,11 @@
 //! Fourier transforms, in place in the slices of their results.
 
 use crate::fourier::{Complex, Roots, butterfly, untangle};
+use crate::slices;
 use crate::steps::{Fft2d, Rfft2d};
 
 /// Transforms complex numbers by rows and columns.
+#[inline(never)]
 pub fn fft2d(
     step: &Fft2d<'_>,
     input_real: &[[u8; 4]],
@@ -13,8 +15,8 @@ pub fn fft2d(
 ) {
     let [_, h, w] = step.shape.sizes();
     let roots = Roots { cosines: step.cosines, inverse: step.inverse };
-    let inputs = input_real.chunks_exact(w).zip(input_imaginary.chunks_exact(w));
-    let outputs = real.chunks_exact_mut(w).zip(imaginary.chunks_exact_mut(w));
+    let inputs = slices::chunks(input_real, w).zip(slices::chunks(input_imaginary, w));
+    let outputs = slices::chunks_mut(real, w).zip(slices::chunks_mut(imaginary, w));
     for ((input_real, input_imaginary), (real, imaginary)) in inputs.zip(outputs) {
         let mut row = Line { real, imaginary, stride: 1 };
         for (x, (real, imaginary)) in input_real.iter().zip(input_imaginary).enumerate() {
@@ -26,12 +28,13 @@ pub fn fft2d(
 }
 
 /// Transforms real numbers by rows and columns.
+#[inline(never)]
 pub fn rfft2d(step: &Rfft2d<'_>, input: &[[u8; 4]], real: &mut [[u8; 4]], imaginary: &mut [[u8; 4]]) {
     let [_, h, w] = step.input.sizes();
     let half = w / 2;
     let roots = Roots { cosines: step.cosines, inverse: false };
-    let outputs = real.chunks_exact_mut(half + 1).zip(imaginary.chunks_exact_mut(half + 1));
-    for (input, (real, imaginary)) in input.chunks_exact(w).zip(outputs) {
+    let outputs = slices::chunks_mut(real, half + 1).zip(slices::chunks_mut(imaginary, half + 1));
+    for (input, (real, imaginary)) in slices::chunks(input, w).zip(outputs) {
         let mut row = Line { real, imaginary, stride: 1 };
         let (pairs, single) = input.as_chunks();
         if let [single] = single {
@@ -43,7 +46,7 @@ pub fn rfft2d(step: &Rfft2d<'_>, input: &[[u8; 4]], real: &mut [[u8; 4]], imagin
         }
         row.transform(half, roots);
         for k in 0..=half / 2 {
-            let (z, mirrored) = (row.get(k), row.get((half - k) % half));
+            let (z, mirrored) = (row.get(k), row.get((half - k) % half.max(1)));
             let [low, high] = untangle(z, mirrored, roots.power(k, w));
             row.set(k, low);
             row.set(half - k, high);
@@ -54,9 +57,10 @@ pub fn rfft2d(step: &Rfft2d<'_>, input: &[[u8; 4]], real: &mut [[u8; 4]], imagin
 
 /// Transforms the columns of each plane of so many rows and columns.
 fn transform_columns([h, w]: [usize; 2], real: &mut [[u8; 4]], imaginary: &mut [[u8; 4]], roots: Roots<'_>) {
-    for (real, imaginary) in real.chunks_exact_mut(h * w).zip(imaginary.chunks_exact_mut(h * w)) {
+    for (real, imaginary) in slices::chunks_mut(real, h * w).zip(slices::chunks_mut(imaginary, h * w)) {
         for x in 0..w {
-            let mut column = Line { real: &mut real[x..], imaginary: &mut imaginary[x..], stride: w };
+            let mut column =
+                Line { real: slices::from_mut(real, x), imaginary: slices::from_mut(imaginary, x), stride: w };
             for y in 0..h {
                 let other = reversed(y, h);
                 if y < other {
@@ -89,12 +93,17 @@ struct Line<'a> {
 impl Line<'_> {
     fn get(&self, position: usize) -> Complex {
         let at = position * self.stride;
-        [self.real[at], self.imaginary[at]].map(f32::from_le_bytes)
+        let part = |parts: &[[u8; 4]]| parts.get(at).copied().map_or(0.0, f32::from_le_bytes);
+        [part(self.real), part(self.imaginary)]
     }
 
     fn set(&mut self, position: usize, element: Complex) {
         let at = position * self.stride;
-        [self.real[at], self.imaginary[at]] = element.map(f32::to_le_bytes);
+        for (parts, part) in [&mut *self.real, &mut *self.imaginary].into_iter().zip(element) {
+            if let Some(place) = parts.get_mut(at) {
+                *place = part.to_le_bytes();
+            }
+        }
     }
 
     /// Transforms the line, whose elements are in the order of [`reversed`] positions: blocks of two become the transforms

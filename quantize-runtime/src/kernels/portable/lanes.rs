@@ -3,6 +3,7 @@
 use crate::kernels::int8::biases;
 use crate::kernels::int8::depthwise_conv2d::{Distances, Segment, for_each_segment};
 use crate::rescale::Rescale;
+use crate::slices;
 use crate::steps::DepthwiseConv2d;
 
 /// Channels that are computed together.
@@ -32,10 +33,16 @@ pub(in crate::kernels) fn lanes<const N: usize>(
     let biases: [i32; N] = biases(step.bias, first);
     for_each_segment(step, |segment| {
         for place in 0..segment.count {
-            let sums =
-                sums(step, biases, &segment, first, &input[segment.input + place * distances.place..], distances);
-            let results = output[segment.output + place * channels_of(step) + first..].first_chunk_mut();
-            let Some(results) = results else { return };
+            let sums = sums(
+                step,
+                biases,
+                &segment,
+                first,
+                slices::from(input, segment.input + place * distances.place),
+                distances,
+            );
+            let at = segment.output + place * channels_of(step) + first;
+            let Some(results) = slices::from_mut(output, at).first_chunk_mut() else { return };
             step.epilogue.requantize(sums, first, results);
         }
     });
@@ -57,7 +64,7 @@ fn sums<const N: usize>(
         let mut from = row * distances.row + first;
         let mut tap = (ky * usize::from(step.kernel[1]) + kx.start) * channels + first;
         for _ in kx.clone() {
-            let (activations, weights) = (&input[from..from + N], &step.weights[tap..tap + N]);
+            let (activations, weights) = (slices::part(input, from, N), slices::part(step.weights, tap, N));
             for (sum, (&activation, &weight)) in sums.iter_mut().zip(activations.iter().zip(weights)) {
                 *sum = sum.wrapping_add((i32::from(activation) - zero_point) * i32::from(weight));
             }

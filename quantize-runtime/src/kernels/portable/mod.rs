@@ -28,7 +28,9 @@ pub(crate) use super::int8::{channel::channels, conv2d::conv2d as conv2d_i8};
 /// Copies a run of activations.
 #[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
 pub(crate) fn copy(from: &[i8], to: &mut [i8]) {
-    to.copy_from_slice(from);
+    if let Some(to) = to.get_mut(..from.len()) {
+        to.copy_from_slice(from);
+    }
 }
 
 /// Copies elements to the first of each `step` elements.

@@ -3,6 +3,7 @@
 use super::window::Axis;
 use crate::Shape;
 use crate::rescale::{average, saturate_i8, saturate_i16};
+use crate::slices;
 use crate::steps::{AvgPool2d, MaxPool2d};
 use core::ops::Range;
 
@@ -59,6 +60,7 @@ impl Mean for [u8; 4] {
 }
 
 /// The mean over windows, without the padding.
+#[inline(never)]
 pub fn avg_pool2d<T: Mean>(step: &AvgPool2d, input: &[T], output: &mut [T]) {
     let axes = axes(&step.input, step.kernel, step.stride, step.pad);
     for_each_window(&step.input, &step.output, axes, output, |window, result: &mut [T]| {
@@ -76,17 +78,20 @@ pub fn avg_pool2d<T: Mean>(step: &AvgPool2d, input: &[T], output: &mut [T]) {
 }
 
 /// The maximum over windows of i8.
+#[inline(never)]
 pub fn max_pool2d(step: &MaxPool2d, input: &[i8], output: &mut [i8]) {
     largest(step, input, output, i8::MIN, i8::max);
 }
 
 /// The maximum over windows of i16.
+#[inline(never)]
 pub fn max_pool2d_i16(step: &MaxPool2d, input: &[[u8; 2]], output: &mut [[u8; 2]]) {
     let larger = |a, b| if i16::from_le_bytes(b) > i16::from_le_bytes(a) { b } else { a };
     largest(step, input, output, i16::MIN.to_le_bytes(), larger);
 }
 
 /// The maximum over windows of f32; NaN wins.
+#[inline(never)]
 pub fn max_pool2d_f32(step: &MaxPool2d, input: &[[u8; 4]], output: &mut [[u8; 4]]) {
     let larger = |a, b| match (f32::from_le_bytes(a), f32::from_le_bytes(b)) {
         (a, b) if a.is_nan() || b.is_nan() => f32::NAN.to_le_bytes(),
@@ -102,6 +107,7 @@ pub fn max_pool2d_f32(step: &MaxPool2d, input: &[[u8; 4]], output: &mut [[u8; 4]
 }
 
 /// The maximum over windows of f32; NaN loses.
+#[inline(never)]
 pub fn max_pool2d_number(step: &MaxPool2d, input: &[[u8; 4]], output: &mut [[u8; 4]]) {
     let larger = |a, b| if f32::from_le_bytes(b) > f32::from_le_bytes(a) { b } else { a };
     largest(step, input, output, f32::NEG_INFINITY.to_le_bytes(), larger);
@@ -144,7 +150,7 @@ impl Window {
         for y in self.rows.clone() {
             for x in self.columns.clone() {
                 let from = (y * self.width + x) * self.channels + self.channel;
-                tap(&input[from..from + len]);
+                tap(slices::part(input, from, len));
             }
         }
     }
@@ -161,7 +167,7 @@ fn for_each_window<T>(
 ) {
     let [_, height, width, channels] = input.sizes();
     let [n, oh, ow, oc] = output.sizes();
-    let mut results = results.chunks_exact_mut(oc);
+    let mut results = slices::chunks_mut(results, oc);
     let span = |axis: Axis, at: usize| {
         let taps = axis.taps(at);
         if taps.is_empty() { 0..0 } else { axis.position(at, taps.start)..axis.position(at, taps.end - 1) + 1 }

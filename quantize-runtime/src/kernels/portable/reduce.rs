@@ -1,9 +1,11 @@
 //! Reductions along axes.
 
 use super::integer::Integer;
+use super::layout::last_axis;
 use super::rows::Rows;
 use crate::operators::Binary;
 use crate::shape::MAX_RANK;
+use crate::slices;
 use crate::steps::{Reduce, RescaledSum};
 
 /// Reduces integers along one axis.
@@ -26,9 +28,10 @@ fn for_each_column<P: Binary<N>, T: Copy, N>(
     write: impl Fn(N) -> T,
 ) {
     let (_, size, inner) = step.input.around(u32::from(step.axis));
-    for (output, input) in output.chunks_exact_mut(inner).zip(input.chunks_exact(size * inner)) {
+    let column = size * inner;
+    for (output, input) in slices::chunks_mut(output, inner).zip(slices::chunks(input, column)) {
         for (channel, output) in output.iter_mut().enumerate() {
-            let column = input.iter().skip(channel).step_by(inner).map(|element| read(*element));
+            let column = input.iter().skip(channel).step_by(inner.max(1)).map(|element| read(*element));
             if let Some(result) = column.reduce(|result, element| step.operator.apply(result, element)) {
                 *output = write(result);
             }
@@ -37,20 +40,25 @@ fn for_each_column<P: Binary<N>, T: Copy, N>(
 }
 
 /// Rescales i8 to i32, sums along some axes and rescales the sums to i8.
+#[inline(never)]
 pub fn rescaled_sum(step: &RescaledSum<'_>, input: &[i8], output: &mut [i8]) {
     let sizes: [usize; MAX_RANK] = step.input.sizes();
     // The kept axes walk over the results, the summed ones over the terms of each.
-    let select = |summed: bool| core::array::from_fn(|axis| if step.axes[axis] == summed { sizes[axis] } else { 1 });
-    let (kept, summed): ([usize; MAX_RANK], [usize; MAX_RANK]) = (select(false), select(true));
+    let (mut kept, mut summed) = ([1; MAX_RANK], [1; MAX_RANK]);
+    for (axis, is_summed) in step.axes.into_iter().enumerate() {
+        let sizes_of = if is_summed { &mut summed } else { &mut kept };
+        sizes_of[axis] = sizes[axis];
+    }
     let strides = step.input.strides();
-    let last = step.input.rank().saturating_sub(1);
-    let channels = sizes[last];
+    let last = last_axis(&step.input);
+    let (channels, results) = (sizes[last].max(1), kept[last].max(1));
     for (result, (output, [start])) in output.iter_mut().zip(Rows::new(kept, MAX_RANK, [strides])).enumerate() {
         let mut sum = 0_i32;
         for [offset] in Rows::new(summed, MAX_RANK, [strides]) {
             let at = start + offset;
-            sum = sum.wrapping_add(step.input_rescale.to_i32(input[at], at % channels));
+            let Some(&value) = input.get(at) else { return };
+            sum = sum.wrapping_add(step.input_rescale.to_i32(value, at % channels));
         }
-        *output = step.rescale.to_i8(sum, result % kept[last]);
+        *output = step.rescale.to_i8(sum, result % results);
     }
 }

@@ -1,5 +1,6 @@
 //! RESIZE.
 
+use crate::slices;
 use crate::steps::Resize;
 
 /// What a position of the result lies between along one axis.
@@ -17,8 +18,11 @@ impl Place {
     /// The place of position `at` along axis `axis` of the step, whose input has `size` elements there.
     #[inline]
     fn new(step: &Resize, axis: usize, size: usize, at: usize) -> Self {
-        let unit = i64::from(step.scale[2 * axis].max(1));
-        let position = at as i64 * i64::from(step.scale[2 * axis + 1]) + i64::from(step.offset[axis]);
+        let [yn, yd, xn, xd] = step.scale;
+        let [y, x] = step.offset;
+        let (numerator, denominator, offset) = if axis == 0 { (yn, yd, y) } else { (xn, xd, x) };
+        let unit = i64::from(numerator.max(1));
+        let position = at as i64 * i64::from(denominator) + i64::from(offset);
         let first = position.div_euclid(unit);
         let inside = |position: i64| usize::try_from(position).unwrap_or(0).min(size - 1); // a dimension is at least 1
         Self { near: [inside(first), inside(first + 1)], rest: position.rem_euclid(unit), unit }
@@ -31,6 +35,7 @@ impl Place {
 }
 
 /// The nearest elements.
+#[inline(never)]
 pub fn resize_nearest<T: Copy>(step: &Resize, input: &[T], output: &mut [T]) {
     for_each_position(step, output, |batch, y, x, channel| input[at(step, batch, y.nearest(), x.nearest()) + channel]);
 }
@@ -79,6 +84,7 @@ fn weigh([v00, v01, v10, v11]: [i64; 4], [y, x]: [i64; 2], [yn, xn]: [i64; 2]) -
 
 /// The four neighbours weighed by distance; those of integers by the numerators of the fractions, so that i8 gives i32 and
 /// i16 gives i48.
+#[inline(never)]
 pub fn resize_bilinear<T: Blend>(step: &Resize, input: &[T], output: &mut [T::Output]) {
     for_each_position(step, output, |batch, y, x, channel| {
         let corner = |row: usize, column: usize| input[at(step, batch, y.near[row], x.near[column]) + channel];
@@ -97,7 +103,7 @@ fn at(step: &Resize, batch: usize, y: usize, x: usize) -> usize {
 fn for_each_position<O>(step: &Resize, output: &mut [O], element: impl Fn(usize, Place, Place, usize) -> O) {
     let [_, ih, iw, _] = step.input.sizes();
     let [n, oh, ow, c] = step.output.sizes();
-    let mut results = output.chunks_exact_mut(c);
+    let mut results = slices::chunks_mut(output, c);
     for batch in 0..n {
         for oy in 0..oh {
             let y = Place::new(step, 0, ih, oy);

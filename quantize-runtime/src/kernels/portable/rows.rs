@@ -24,7 +24,7 @@ impl<const N: usize> Iterator for Rows<N> {
     fn next(&mut self) -> Option<[usize; N]> {
         let at = self.at?;
         let mut next = at;
-        for axis in (0..self.axes).rev() {
+        for axis in (0..self.axes.min(MAX_RANK)).rev() {
             self.index[axis] += 1;
             if self.index[axis] < self.sizes[axis] {
                 for (next, strides) in next.iter_mut().zip(&self.strides) {

@@ -2,19 +2,21 @@
 
 use super::conv2d::{bias, dot};
 use crate::epilogue::{Arithmetic, Epilogue, Input};
+use crate::slices;
 use crate::steps::TransposeConv2d;
 
 /// Spreads an activation over windows: each result gathers the taps that reach it.
+#[inline(never)]
 pub fn transpose_conv2d<E: Epilogue>(step: &TransposeConv2d<'_, E>, input: &[Input<E>], output: &mut [E::Output]) {
     let [_, ih, iw, ic] = step.input.sizes();
     let [n, oh, ow, oc] = step.output.sizes();
     let [kh, kw] = step.kernel.map(usize::from);
-    let mut results = output.chunks_exact_mut(oc);
+    let mut results = slices::chunks_mut(output, oc);
     for batch in 0..n {
         for oy in 0..oh {
             for ox in 0..ow {
                 let Some(result) = results.next() else { return };
-                let weights = step.weights.chunks_exact(kh * kw * ic);
+                let weights = slices::chunks(step.weights, kh * kw * ic);
                 for ((channel, result), weights) in result.iter_mut().enumerate().zip(weights) {
                     let mut sum = Default::default();
                     for ky in 0..kh {
@@ -22,7 +24,7 @@ pub fn transpose_conv2d<E: Epilogue>(step: &TransposeConv2d<'_, E>, input: &[Inp
                         for kx in 0..kw {
                             let Some(x) = source(ox, kx, step.out_pad[2], step.stride[1], iw) else { continue };
                             let (from, kernel) = (((batch * ih + y) * iw + x) * ic, (ky * kw + kx) * ic);
-                            let (input, weights) = (&input[from..from + ic], &weights[kernel..kernel + ic]);
+                            let (input, weights) = (slices::part(input, from, ic), slices::part(weights, kernel, ic));
                             sum = dot::<E::Arithmetic>(sum, input, step.input_zero_point, weights);
                         }
                     }

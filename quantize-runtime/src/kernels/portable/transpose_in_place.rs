@@ -5,17 +5,18 @@
 
 use crate::bytes;
 use crate::kernels::target;
-use crate::steps::Transpose;
+use crate::slices;
 
 /// Bytes of a part that is transposed through a copy on the stack.
 const CHUNK: usize = 128;
 /// Pieces of rows for which there are marks.
 const PIECES: usize = 1024;
 
-/// Reorders the axes of a tensor with elements of `size` bytes, if [`Transpose::swapped`] knows how.
-pub fn transpose_in_place(step: &Transpose, size: usize, data: &mut [u8]) {
-    let Some([_, a, b, inner]) = step.swapped() else { return };
-    for matrix in data.chunks_exact_mut((a * b * inner * size).max(1)) {
+/// Reorders the axes of a tensor `[outer, a, b, inner]` with elements of `size` bytes to `[outer, b, a, inner]`: the sizes that
+/// [`Transpose::swapped`](crate::steps::Transpose::swapped) finds.
+#[inline(never)]
+pub fn transpose_in_place([_, a, b, inner]: [usize; 4], size: usize, data: &mut [u8]) {
+    for matrix in slices::chunks_mut(data, a * b * inner * size) {
         swap(matrix, [a, b], inner * size);
     }
 }
@@ -43,10 +44,10 @@ fn swap(matrix: &mut [u8], [a, b]: [usize; 2], size: usize) {
     match (is_cut, b >= a) {
         (true, true) => {
             swap_pieces(left, [a, parts], piece * size);
-            left.chunks_exact_mut((a * piece * size).max(1)).for_each(|part| swap_small(part, [a, piece], size));
+            slices::chunks_mut(left, a * piece * size).for_each(|part| swap_small(part, [a, piece], size));
         }
         (true, false) => {
-            left.chunks_exact_mut((piece * b * size).max(1)).for_each(|part| swap_small(part, [piece, b], size));
+            slices::chunks_mut(left, piece * b * size).for_each(|part| swap_small(part, [piece, b], size));
             swap_pieces(left, [parts, b], piece * size);
         }
         (false, true) => swap(left, [a, first], size),
@@ -94,13 +95,13 @@ fn swap_small(matrix: &mut [u8], [a, b]: [usize; 2], size: usize) {
     let mut copy = [0; CHUNK];
     let Some(copy) = copy.get_mut(..matrix.len()) else { return };
     target::copy(bytes::as_i8s(matrix), bytes::as_i8s_mut(copy));
-    for (row, elements) in copy.chunks_exact((b * size).max(1)).enumerate() {
+    for (row, elements) in slices::chunks(copy, b * size).enumerate() {
         let results = matrix.get_mut(row * size..).unwrap_or_default();
         if size == 1 {
             target::spread(bytes::as_i8s(elements), bytes::as_i8s_mut(results), a);
             continue;
         }
-        for (result, element) in results.chunks_mut((a * size).max(1)).zip(elements.chunks_exact(size.max(1))) {
+        for (result, element) in results.chunks_mut((a * size).max(1)).zip(slices::chunks(elements, size)) {
             result.iter_mut().zip(element).for_each(|(result, byte)| *result = *byte);
         }
     }

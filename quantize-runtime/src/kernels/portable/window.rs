@@ -21,13 +21,16 @@ impl Axis {
         dilation: [u16; 2],
         pad: [u16; 4],
     ) -> [Self; 2] {
-        [0, 1].map(|axis| Self {
-            input: input[axis],
-            kernel: usize::from(kernel[axis]),
-            stride: usize::from(stride[axis]),
-            dilation: usize::from(dilation[axis].max(1)),
-            before: usize::from(pad[2 * axis]),
-        })
+        let axis = |input, kernel, stride, dilation: u16, before| Self {
+            input,
+            kernel: usize::from(kernel),
+            stride: usize::from(stride),
+            dilation: usize::from(dilation.max(1)),
+            before: usize::from(before),
+        };
+        let ([height, width], [kh, kw], [sy, sx], [dy, dx]) = (input, kernel, stride, dilation);
+        let [top, _, left, _] = pad;
+        [axis(height, kh, sy, dy, top), axis(width, kw, sx, dx, left)]
     }
 
     /// The taps inside the input for the result's position `at`.
@@ -36,8 +39,8 @@ impl Axis {
     #[inline]
     pub(in crate::kernels) fn taps(self, at: usize) -> Range<usize> {
         let origin = at * self.stride;
-        let first = self.before.saturating_sub(origin).div_ceil(self.dilation);
-        let end = (self.input + self.before).saturating_sub(origin).div_ceil(self.dilation);
+        let first = self.before.saturating_sub(origin).div_ceil(self.dilation.max(1));
+        let end = (self.input + self.before).saturating_sub(origin).div_ceil(self.dilation.max(1));
         first..end.min(self.kernel)
     }
 
