@@ -200,14 +200,15 @@ impl<R: Read> Read for Hashing<R> {
     }
 }
 
-/// What tells programs apart: FNV-1a of words of 8 bytes.
+/// What tells programs apart: a hash of words of 8 bytes, each of which changes all later states.
 ///
 /// SHA-256 of a build script, which is some 30 MB large and mostly not optimized, would take more time than all the rest of a build
 /// from the lock file.
 fn fingerprint(program: &[u8]) -> String {
     let (words, rest) = program.as_chunks::<8>();
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut add = |word: u64| hash = (hash ^ word).wrapping_mul(0x0000_0100_0000_01b3);
+    let mut hash: u64 = 0;
+    // The multiplier is 2^64 divided by the golden ratio; the rotation brings high bits, which it only moves up, down again.
+    let mut add = |word: u64| hash = (hash.rotate_left(29) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     for word in words {
         add(u64::from_le_bytes(*word));
     }
@@ -253,14 +254,18 @@ mod tests {
     }
 
     #[test]
-    fn programs_have_fingerprints() {
-        // Those of FNV-1a, for less than a word.
-        assert_eq!(fingerprint(b""), "cbf29ce484222325 of 0 bytes");
-        assert_eq!(fingerprint(b"a"), "af63dc4c8601ec8c of 1 bytes");
-        let mut program = *b"two words, a rest";
-        let first = fingerprint(&program);
-        program[3] ^= 0x80;
-        assert_ne!(fingerprint(&program), first);
+    fn each_change_of_a_program_changes_its_fingerprint() {
+        let program = *b"of two words and a rest";
+        let changed = |bits: &[(usize, u8)]| {
+            let mut program = program;
+            bits.iter().for_each(|&(at, bit)| program[at] ^= bit);
+            fingerprint(&program)
+        };
+        // The highest bits of two words, which a multiplication alone would let cancel each other.
+        for bits in [&[][..], &[(3, 1)], &[(7, 0x80)], &[(7, 0x80), (15, 0x80)], &[(22, 1)]] {
+            assert_eq!(changed(bits) == fingerprint(&program), bits.is_empty(), "{bits:?}");
+        }
+        assert_ne!(fingerprint(&program[..22]), fingerprint(&program));
     }
 
     #[test]
