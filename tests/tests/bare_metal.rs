@@ -113,14 +113,14 @@ impl Firmware {
 
     /// Links these programs.
     fn link(&self, compiler: &str, (target, flags): (&str, &str), opt_level: &str, binaries: &[&str]) -> Output {
-        let sysroot = outside::run(Command::new("rustc").args(["--print", "sysroot"]));
-        let host = outside::run(Command::new("rustc").args(["--print", "host-tuple"]));
-        let linker = Path::new(sysroot.trim()).join("lib/rustlib").join(host.trim()).join("bin/rust-lld");
         let mut cargo = Command::new(env!("CARGO"));
         cargo.args(["build", "--release", "--quiet", "--offline", "--target", target]).current_dir(&self.folder);
         cargo.args(binaries.iter().flat_map(|binary| ["--bin", binary]));
         cargo.env("RUSTC", compiler).env("RUSTFLAGS", flags);
-        cargo.env(format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace(['-', '.'], "_")), linker);
+        cargo.env(
+            format!("CARGO_TARGET_{}_LINKER", target.to_uppercase().replace(['-', '.'], "_")),
+            outside::bundled_linker(),
+        );
         cargo.env("CARGO_TARGET_DIR", self.folder.join("target")).env("CARGO_PROFILE_RELEASE_OPT_LEVEL", opt_level);
         cargo.output().expect("Cargo runs")
     }
