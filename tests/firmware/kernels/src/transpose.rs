@@ -1,7 +1,7 @@
 //! A random TRANSPOSE in place, beside its definition.
 
 use crate::random::Random;
-use quantize_runtime::{Shape, kernels, steps};
+use quantize_runtime::kernels;
 
 /// Most bytes of a tensor.
 const BYTES: usize = 4096;
@@ -49,9 +49,7 @@ impl Buffers {
         for (changed, original) in self.changed.iter_mut().zip(&self.original) {
             *changed = original.cast_unsigned();
         }
-        let input = Shape::new(&[a, b, size].map(|size| size as u32)).expect("sizes are small");
-        let step = steps::Transpose { input, perms: [1, 0, 2, 3, 4, 5] };
-        kernels::transpose_in_place(&step, 1, &mut self.changed[..len]);
+        kernels::transpose_in_place([1, a, b, size], 1, &mut self.changed[..len]);
         (0..len).find(|&at| {
             let (column, row, byte) = (at / size / a, at / size % a, at % size);
             self.changed[at] != self.original[(row * b + column) * size + byte].cast_unsigned()
