@@ -7,7 +7,7 @@
 
 use super::fuse::Selected;
 use super::memory::{Memory, Views, bytes};
-use super::place::{ALIGNMENT, Buffer, Overlap, loads};
+use super::place::{ALIGNMENT, Buffer, Overlap};
 use super::{Kernel, Parts, in_place};
 use quantize_runtime::Shape;
 use quantize_runtime::graph::{Graph, ValueId};
@@ -69,8 +69,7 @@ struct Unit {
 impl Cuts {
     pub(super) fn new(graph: &Graph<'_>, views: &Views, steps: &[Selected<'_>]) -> Self {
         let memory = Memory::new(graph, views, steps, &[]);
-        let overlaps: Vec<Overlap> = memory.overlaps.iter().map(|over| over.overlap).collect();
-        let loads = loads(&memory.buffers, &overlaps);
+        let loads = memory.loads();
         let around = loads.iter().enumerate().filter(|(time, _)| !(1..=steps.len()).contains(time));
         let around = around.map(|(_, &load)| load).max().unwrap_or(0);
         let context = Context { graph, views, steps, memory: &memory };
