@@ -14,8 +14,11 @@ use crate::repository;
 pub const BUILD_SCRIPT: &str = "fn main() {\n    quantize_build::compile();\n}\n";
 
 /// What the README tells users to write for fast calibration; in the `Cargo.toml` of the workspace's root.
-pub const PROFILE: &str = "[profile.dev.package]\nquantize-float.opt-level = 3\nlibm.opt-level = 3\n\
-                           sha2.opt-level = 3\nquantize-runtime.opt-level = 3\n";
+///
+/// Without debug information, of which Cargo gives what a build script needs more where `--target` is named: the same libraries
+/// serve both.
+pub const PROFILE: &str = "[profile.dev]\ndebug = false\n\n[profile.dev.package]\nquantize-float.opt-level = 3\n\
+                           libm.opt-level = 3\nsha2.opt-level = 3\nquantize-runtime.opt-level = 3\n";
 
 /// Crates in a folder of their own, built offline with the versions of our `Cargo.lock`.
 ///

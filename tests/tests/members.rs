@@ -38,7 +38,7 @@ fn panic(_: &core::panic::PanicInfo) -> ! {
 ";
 
 /// Everything is compiled for this test alone, by the compiler that has the target: no slower than it must be.
-const PROFILE: &str = "[profile.dev]\ndebug = false\n";
+const PROFILE: &str = "[profile.dev]\ndebug = false\nincremental = false\n";
 
 /// The workspace and what compiles for its microcontroller.
 struct Workspace {
