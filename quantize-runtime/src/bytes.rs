@@ -80,8 +80,9 @@ pub const fn halves(data: &[u8], offset: usize, len: usize) -> &[[u8; 2]] {
 /// i32 or f32 constants in `len` bytes at `offset` of an embedded file, as little-endian words.
 ///
 /// # Panics
-/// If they leave `data` or `len` is no multiple of 4; in a constant, which is a compile error.
+/// If they leave `data`, or `offset` or `len` is no multiple of 4; in a constant, which is a compile error.
 pub const fn words(data: &[u8], offset: usize, len: usize) -> &[[u8; 4]] {
+    assert!(offset.is_multiple_of(4), "a word does not lie at an address of words");
     chunks(data, offset, len)
 }
 

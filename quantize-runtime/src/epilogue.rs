@@ -136,11 +136,11 @@ impl Epilogue for Rescale<'_> {
     }
 
     fn conv2d(step: &Conv2d<'_, Self>, input: &[i8], output: &mut [i8]) {
-        kernels::conv2d_i8(step, input, output);
+        kernels::conv2d_i8(step.way_at_run_time(), step, input, output);
     }
 
     fn depthwise_conv2d(step: &DepthwiseConv2d<'_, Self>, input: &[i8], output: &mut [i8]) {
-        kernels::depthwise_conv2d_i8(step, input, output);
+        kernels::depthwise_conv2d_i8(step.way_at_run_time(), step, input, output);
     }
 }
 

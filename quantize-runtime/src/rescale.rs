@@ -95,6 +95,12 @@ impl Rescale<'_> {
         saturate_i8(self.factor(channel).apply(value), i32::from(self.output_zero_point))
     }
 
+    /// [`Self::to_i8`] for where it is rare: its code is there once.
+    #[inline(never)]
+    fn to_i8_by_call(self, value: i32, channel: usize) -> i8 {
+        self.to_i8(value, channel)
+    }
+
     /// Multipliers and shifts of `N` channels from one on.
     #[inline]
     pub(crate) fn factors<const N: usize>(&self, first: usize) -> ([i32; N], [i8; N]) {
@@ -107,9 +113,14 @@ impl Rescale<'_> {
 
     /// Whether all shifts are of high words of products, whose low words do not count.
     #[cfg(any(kernels = "armv7em", kernels = "mve"))]
-    pub(crate) fn is_of_high_words(&self) -> bool {
+    pub(crate) const fn is_of_high_words(&self) -> bool {
+        let (mut shifts, mut is_high) = (self.shift, true);
         // Without an early end, so that the loop can be vectors.
-        self.shift.iter().fold(true, |all, shift| all & (33..=62).contains(shift))
+        while let [shift, rest @ ..] = shifts {
+            is_high &= 33 <= *shift && *shift <= 62;
+            shifts = rest;
+        }
+        is_high
     }
 
     /// Rescales the sums of `N` channels from `first` on to i8.
@@ -124,7 +135,7 @@ impl Rescale<'_> {
                     let scaled = ((high_word(sum, multiplier) >> (shift - 33)) + 1) >> 1;
                     (scaled + i32::from(self.output_zero_point)).clamp(-128, 127) as i8 // in range after the clamp
                 }
-                _ => self.to_i8(sum, first + lane),
+                _ => self.to_i8_by_call(sum, first + lane),
             };
         }
     }

@@ -25,7 +25,9 @@ impl Code {
             return Self::in_turn(index, strip, program);
         }
         let is_by_rows = matches!(step.in_place, Some((_, Parts::Rows(_))));
-        let (function, file) = (format_ident!("{}", function(step)), Embedded::new(step, is_by_rows, program));
+        let name = constant(index, step);
+        let (function, way) = callee(step, &name);
+        let file = Embedded::new(step, is_by_rows, program);
         // An operand under the result is borrowed with it.
         let over = step.in_place.map(|(operand, _)| operand);
         let is_read = |(index, operand): &(usize, &Operand<'_>)| {
@@ -60,7 +62,6 @@ impl Code {
 
         let is_whole = matches!(step.in_place, Some((_, Parts::Whole)));
         let description = if is_whole { None } else { file.kernel(&step.kernel, step.output().element) };
-        let name = constant(index, step);
         let argument = description.as_ref().map(|_| quote!(&#name,));
         let (docs, at) = (docs(step, program), format_ident!("AT_{index}"));
         let writes: Vec<TokenStream> = step.outputs.iter().map(|operand| place(operand, program)).collect();
@@ -97,7 +98,7 @@ impl Code {
         };
         let split = quote!(let ([#(#borrowed),*], #results) = #at.split(arena););
         let call = match step.in_place {
-            None => quote!(kernels::#function(#argument #(#views,)* #(#written),*);),
+            None => quote!(kernels::#function(#way #argument #(#views,)* #(#written),*);),
             Some((operand, parts)) => {
                 let sizes = literal([step.inputs[operand].element.size(), step.output().element.size()]);
                 match parts {
@@ -113,7 +114,7 @@ impl Code {
                     },
                     Parts::Rows(_) => quote! {
                         memory.by_rows(&#name, |step, x, output| {
-                            kernels::#function(step, #(#views,)* #(#written),*);
+                            kernels::#function(#way step, #(#views,)* #(#written),*);
                         });
                     },
                     Parts::Pairs => {
@@ -179,7 +180,8 @@ fn constant(index: usize, step: &Step<'_>) -> Ident {
 /// The call of a step's kernel for a row whose turn it is.
 fn row_call(index: usize, program: Program<'_>) -> TokenStream {
     let step = &program.plan.steps[index];
-    let (function, name) = (format_ident!("{}", function(step)), constant(index, step));
+    let name = constant(index, step);
+    let (function, way) = callee(step, &name);
     let argument = match step.kernel {
         Kernel::Convolution(_) | Kernel::AvgPool2d(_) | Kernel::MaxPool2d(_) | Kernel::MaxPool2dNumber(_) => {
             quote!(&in_place::ByRows::row(&#name, turn.at),)
@@ -204,7 +206,7 @@ fn row_call(index: usize, program: Program<'_>) -> TokenStream {
         }
         None => quote!(turn.output),
     };
-    quote!(kernels::#function(#argument #(#views,)* #written))
+    quote!(kernels::#function(#way #argument #(#views,)* #written))
 }
 
 /// "6 layers computed in turn, a row at a time: 3 840 bytes for the tensors between them instead of 92 160."
@@ -301,7 +303,19 @@ pub fn names<'a>(step: &Step<'_>, program: Program<'a>) -> (&'a str, &'a str) {
     }
 }
 
-/// The function of `quantize_runtime::kernels`.
+/// The function of `quantize_runtime::kernels`, and its first argument where that is which kernels are to be linked.
+fn callee(step: &Step<'_>, name: &Ident) -> (Ident, Option<TokenStream>) {
+    let function = function(step);
+    if let Kernel::Convolution(convolution) = &step.kernel
+        && let (Window::Conv2d { .. } | Window::DepthwiseConv2d { .. }, Epilogue::Rescale(_)) =
+            (convolution.window, &convolution.epilogue)
+    {
+        return (format_ident!("{function}_i8"), Some(quote!(const { #name.way() },)));
+    }
+    (format_ident!("{function}"), None)
+}
+
+/// What a step does, as in the names of constants.
 fn function(step: &Step<'_>) -> &'static str {
     match &step.kernel {
         Kernel::Convolution(step) => match step.window {
@@ -551,7 +565,7 @@ impl<'a> Embedded<'a> {
         }
         let [.., channels] = step.output.sizes::<4>().map(literal);
         let zero_point = literal(step.input_zero_point);
-        let folded = quote!(&bytes::folded::<#channels>(#bias, #weights, #zero_point));
+        let folded = quote!(&Aligned(bytes::folded::<#channels>(#bias, #weights, #zero_point)).0);
         [weights, folded]
     }
 

@@ -42,8 +42,15 @@ pub(super) struct Constants {
 }
 
 impl Constants {
-    /// Those of so many channels, of which `N` are computed at a time; `None` where some are missing or not aligned, or a shift
-    /// is not of high words.
+    /// Whether those of a step of so many channels are there, and all shifts are of high words.
+    pub(super) const fn fit(bias: &[[u8; 4]], rescale: &Rescale<'_>, channels: usize) -> bool {
+        let lens = [bias.len(), rescale.multiplier.len(), rescale.shift.len()];
+        let [has_biases, has_multipliers, has_shifts] =
+            [fits(lens[0], channels), fits(lens[1], channels), fits(lens[2], channels)];
+        has_biases && has_multipliers && has_shifts && rescale.is_of_high_words()
+    }
+
+    /// Those of so many channels, of which `N` are computed at a time; `None` where some are missing or not aligned.
     pub(super) fn new<const N: usize>(
         bias: &[[u8; 4]],
         rescale: &Rescale<'_>,
@@ -54,18 +61,22 @@ impl Constants {
             1 => Some((one.as_ptr(), 0)),
             len => {
                 let at = words.as_ptr().cast::<i32>();
-                (len >= channels && at.is_aligned()).then_some((at, 4 * N))
+                (fits(len, channels) && at.is_aligned()).then_some((at, 4 * N))
             }
         };
         let (shift, shift_step) = match rescale.shift.len() {
             1 => (ones.shift.as_ptr(), 0),
-            len => (len >= channels).then_some((rescale.shift.as_ptr(), N))?,
+            len => fits(len, channels).then_some((rescale.shift.as_ptr(), N))?,
         };
         let (bias, bias_step) = words(bias, &ones.bias)?;
         let (multiplier, multiplier_step) = words(rescale.multiplier, &ones.multiplier)?;
-        let constants = Self { bias, bias_step, multiplier, multiplier_step, shift, shift_step };
-        rescale.is_of_high_words().then_some(constants)
+        Some(Self { bias, bias_step, multiplier, multiplier_step, shift, shift_step })
     }
+}
+
+/// Whether there is one constant for all channels, or one for each.
+const fn fits(len: usize, channels: usize) -> bool {
+    len == 1 || len >= channels
 }
 
 /// The constants of `N` channels where there is one for all.

@@ -29,8 +29,8 @@ use portable as target;
 #[cfg(kernels = "riscv32")]
 use riscv32 as target;
 
-pub(crate) use int8::depthwise_conv2d::depthwise_conv2d as depthwise_conv2d_i8;
-pub(crate) use target::conv2d_i8;
+pub use int8::conv2d::{Conv2dWay, conv2d as conv2d_i8};
+pub use int8::depthwise_conv2d::{DepthwiseConv2dWay, depthwise_conv2d as depthwise_conv2d_i8};
 
 use crate::epilogue::{Epilogue, Input};
 use crate::steps::{Conv2d, DepthwiseConv2d};

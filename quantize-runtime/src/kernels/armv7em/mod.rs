@@ -3,11 +3,11 @@
 //! The loops are assembly, so that their cost does not depend on the optimization level.
 
 mod columns;
-pub(crate) mod conv2d;
+pub(in crate::kernels) mod conv2d;
 pub(crate) mod dot;
 pub(crate) mod lanes;
 
-pub(crate) use conv2d::conv2d as conv2d_i8;
+pub(crate) use conv2d::way as own_way;
 pub(crate) use dot::channels;
 
 use crate::rescale::Rescale;

@@ -1,10 +1,9 @@
 //! CONV2D from i8 to i8: the activations under a window times rows of weights.
 
-use super::biases;
 use super::channel::row;
 use super::patch::{Place, Windows};
-use crate::kernels::target::ROWS;
-use crate::kernels::target::{channels, dot};
+use super::{are_aligned, biases};
+use crate::kernels::target::{self, ROWS, channels, dot};
 use crate::rescale::Rescale;
 use crate::slices;
 use crate::steps::Conv2d;
@@ -12,35 +11,114 @@ use crate::steps::Conv2d;
 /// Activations of the longest window that is copied to the stack; a longer one is multiplied run by run.
 const PATCH: usize = 256;
 
-/// Convolves an activation.
-#[inline(never)] // its memory is on the stack
-pub(crate) fn conv2d(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
-    let windows = Windows::new(step, input);
-    let mut patch = [0; PATCH];
-    let len = windows.len();
-    remaining(step, windows, patch.get_mut(..len), output);
+/// Which kernels compute a CONV2D from i8 to i8: a program has only those that its layers need.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Conv2dWay {
+    /// Four windows at a time.
+    #[cfg(kernels = "armv7em")]
+    FourColumns,
+    /// Two windows at a time.
+    #[cfg(kernels = "armv7em")]
+    TwoColumns,
+    /// All places, whose windows follow one another in memory.
+    #[cfg(kernels = "mve")]
+    Block,
+    /// As many windows at a time as fit the stack.
+    #[cfg(kernels = "mve")]
+    Blocks,
+    /// One window at a time, which is a run of the input or copied to the stack.
+    Patch,
+    /// One window at a time, in runs.
+    Runs,
 }
 
-/// Computes the results at the places that are left, with memory for the activations under a window if these fit the stack.
+impl Conv2d<'_, Rescale<'_>> {
+    /// The kernels for this step, and for every one with the same channels, window and constants, which must be aligned to words.
+    pub const fn way(&self) -> Conv2dWay {
+        match target::own_way(self) {
+            Some(way) => way,
+            None => self.way_of_one_window(),
+        }
+    }
+
+    /// [`Self::way`], or the kernels that need no alignment.
+    pub(crate) fn way_at_run_time(&self) -> Conv2dWay {
+        if are_aligned(self.bias, &self.epilogue) { self.way() } else { self.way_of_one_window() }
+    }
+
+    const fn way_of_one_window(&self) -> Conv2dWay {
+        let ([_, ih, iw, _], [ky, kx]) = (self.input.sizes::<4>(), self.kernel);
+        let is_padded = self.pad[0] > 0 || self.pad[1] > 0 || self.pad[2] > 0 || self.pad[3] > 0;
+        let is_pointwise = ky == 1 && kx == 1;
+        let is_whole_input = ky as usize == ih && kx as usize == iw && self.dilation[0] == 1 && self.dilation[1] == 1;
+        let are_runs = !is_padded && (is_pointwise || is_whole_input);
+        if are_runs || self.window_len() <= PATCH { Conv2dWay::Patch } else { Conv2dWay::Runs }
+    }
+
+    /// Activations under a window.
+    pub(crate) const fn window_len(&self) -> usize {
+        let [_, _, _, channels] = self.input.sizes::<4>();
+        self.kernel[0] as usize * self.kernel[1] as usize * channels
+    }
+}
+
+/// Convolves an activation by the kernels of the step's [`Conv2d::way`]; by others the result is not what it should be.
+#[inline(always)] // so that the way is a constant
+pub fn conv2d(way: Conv2dWay, step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
+    match way {
+        #[cfg(kernels = "armv7em")]
+        Conv2dWay::FourColumns => target::conv2d::by_columns::<4>(step, input, output),
+        #[cfg(kernels = "armv7em")]
+        Conv2dWay::TwoColumns => target::conv2d::by_columns::<2>(step, input, output),
+        #[cfg(kernels = "mve")]
+        Conv2dWay::Block => target::conv2d::all_places(step, input, output),
+        #[cfg(kernels = "mve")]
+        Conv2dWay::Blocks => target::conv2d::by_blocks(step, input, output),
+        Conv2dWay::Patch => by_patch(step, input, output),
+        Conv2dWay::Runs => by_runs(step, input, output),
+    }
+}
+
+/// Convolves a window at a time.
+#[inline(never)] // its memory is on the stack
+fn by_patch(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
+    let mut windows = Windows::new(step, input);
+    let mut patch = [0; PATCH];
+    let len = windows.len();
+    remaining(step, &mut windows, patch.get_mut(..len).unwrap_or_default(), output);
+}
+
+/// Computes the results at the places that are left, with memory for the activations under a window.
 pub(in crate::kernels) fn remaining(
     step: &Conv2d<'_, Rescale<'_>>,
-    mut windows: Windows<'_>,
-    mut patch: Option<&mut [i8]>,
+    windows: &mut Windows<'_>,
+    patch: &mut [i8],
     output: &mut [i8],
 ) {
     let [.., oc] = step.output.sizes::<4>();
     for result in slices::chunks_mut(output, oc) {
         let Some(place) = windows.next() else { return };
-        match (windows.run(place), patch.as_deref_mut()) {
-            (Some(run), _) => channels(step, run, result),
-            (None, Some(patch)) => channels(step, windows.activations(place, patch), result),
-            (None, None) => by_runs(step, &windows, place, result),
+        channels(step, windows.activations(place, patch), result);
+    }
+}
+
+/// Convolves a window at a time, in runs of activations.
+#[inline(never)]
+fn by_runs(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
+    let [.., oc] = step.output.sizes::<4>();
+    let mut windows = Windows::new(step, input);
+    for result in slices::chunks_mut(output, oc) {
+        let Some(place) = windows.next() else { return };
+        match windows.run(place) {
+            Some(run) => channels(step, run, result),
+            None => channels_by_runs(step, &windows, place, result),
         }
     }
 }
 
 /// Computes the results of all channels at a place from runs of activations.
-fn by_runs(step: &Conv2d<'_, Rescale<'_>>, windows: &Windows<'_>, place: Place, result: &mut [i8]) {
+fn channels_by_runs(step: &Conv2d<'_, Rescale<'_>>, windows: &Windows<'_>, place: Place, result: &mut [i8]) {
     let len = windows.len();
     let (groups, rest) = result.as_chunks_mut::<ROWS>();
     let grouped = groups.len() * ROWS;

@@ -1,24 +1,79 @@
 //! DEPTHWISE_CONV2D from i8 to i8: the places of a window that have the same taps, one after another.
 
+#[cfg(any(kernels = "armv7em", kernels = "mve"))]
+use super::are_aligned;
 use crate::kernels::portable;
 use crate::kernels::portable::window::Axis;
-use crate::kernels::target::lanes::{LANES, channels as convolve};
+use crate::kernels::target::lanes::{self, LANES};
 use crate::rescale::Rescale;
 use crate::steps::DepthwiseConv2d;
 use core::ops::Range;
 
-/// Convolves each channel of an activation.
-pub(crate) fn depthwise_conv2d(step: &DepthwiseConv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
-    let [.., channels] = step.output.sizes::<4>();
-    if step.input.sizes::<4>()[3] != channels {
-        return portable::depthwise_conv2d::depthwise_conv2d(step, input, output);
+/// Which kernels compute a DEPTHWISE_CONV2D from i8 to i8: a program has only those that its layers need.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DepthwiseConv2dWay {
+    groups: Groups,
+    /// Whether channels are left after the groups.
+    has_rest: bool,
+}
+
+/// How groups of channels are computed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Groups {
+    /// There are fewer channels.
+    Absent,
+    /// By the target's kernel.
+    Target,
+    /// By that for any target, as the window or the constants do not fit the target's.
+    #[cfg(any(kernels = "armv7em", kernels = "mve"))]
+    Portable,
+    /// The input has fewer channels than the result.
+    Multiplied,
+}
+
+impl DepthwiseConv2d<'_, Rescale<'_>> {
+    /// The kernels for this step, and for every one with the same channels, window and constants, which must be aligned to words.
+    pub const fn way(&self) -> DepthwiseConv2dWay {
+        let ([_, _, _, from], [_, _, _, channels]) = (self.input.sizes::<4>(), self.output.sizes::<4>());
+        let groups = match channels {
+            _ if from != channels => return DepthwiseConv2dWay { groups: Groups::Multiplied, has_rest: false },
+            ..LANES => Groups::Absent,
+            #[cfg(any(kernels = "armv7em", kernels = "mve"))]
+            _ if !lanes::fit(self) => Groups::Portable,
+            _ => Groups::Target,
+        };
+        DepthwiseConv2dWay { groups, has_rest: !channels.is_multiple_of(LANES) }
     }
-    let groups = channels / LANES;
-    if groups > 0 {
-        convolve(step, groups, input, output);
+
+    /// [`Self::way`], or the kernels that need no alignment.
+    pub(crate) fn way_at_run_time(&self) -> DepthwiseConv2dWay {
+        let way = self.way();
+        #[cfg(any(kernels = "armv7em", kernels = "mve"))]
+        if way.groups == Groups::Target && !are_aligned(self.bias, &self.epilogue) {
+            return DepthwiseConv2dWay { groups: Groups::Portable, ..way };
+        }
+        way
     }
-    for channel in groups * LANES..channels {
-        portable::lanes::lanes::<1>(step, channel, input, output);
+}
+
+/// Convolves each channel of an activation by the kernels of the step's [`DepthwiseConv2d::way`]; by others the result is not what it
+/// should be.
+#[inline(always)] // so that the way is a constant
+pub fn depthwise_conv2d(
+    way: DepthwiseConv2dWay,
+    step: &DepthwiseConv2d<'_, Rescale<'_>>,
+    input: &[i8],
+    output: &mut [i8],
+) {
+    match way.groups {
+        Groups::Absent => {}
+        Groups::Target => lanes::channels(step, input, output),
+        #[cfg(any(kernels = "armv7em", kernels = "mve"))]
+        Groups::Portable => portable::lanes::groups::<LANES>(step, input, output),
+        Groups::Multiplied => portable::depthwise_conv2d::depthwise_conv2d(step, input, output),
+    }
+    if way.has_rest {
+        portable::lanes::rest::<LANES>(step, input, output);
     }
 }
 

@@ -6,9 +6,15 @@ pub(crate) mod depthwise_conv2d;
 pub(super) mod patch;
 
 use crate::bytes::words_from;
+use crate::rescale::Rescale;
 
 /// The biases of `N` channels from one on.
 #[inline]
 pub(super) fn biases<const N: usize>(bias: &[[u8; 4]], first: usize) -> [i32; N] {
     words_from(bias, first).unwrap_or([0; N])
+}
+
+/// Whether words of single channels are at addresses of words.
+fn are_aligned(bias: &[[u8; 4]], rescale: &Rescale<'_>) -> bool {
+    [bias, rescale.multiplier].iter().all(|words| words.len() == 1 || words.as_ptr().cast::<i32>().is_aligned())
 }

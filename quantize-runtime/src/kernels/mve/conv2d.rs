@@ -2,8 +2,8 @@
 
 use super::assembly;
 use crate::kernels::arm::{Constants, Ones};
-use crate::kernels::int8;
 use crate::kernels::int8::channel::single_channels;
+use crate::kernels::int8::conv2d::Conv2dWay;
 use crate::kernels::int8::patch::{Neighbours, Windows};
 use crate::kernels::target::ROWS;
 use crate::rescale::Rescale;
@@ -15,22 +15,27 @@ const PATCHES: usize = 640;
 /// Elements of a vector.
 const VECTOR: usize = 16;
 
-/// Convolves an activation.
-pub(crate) fn conv2d(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
-    let [.., channels] = step.output.sizes::<4>();
-    let is_pointwise = step.kernel == [1, 1] && step.stride == [1, 1] && step.pad == [0; 4];
-    let len = Windows::new(step, input).len();
-    let ones = Ones::<ROWS>::new(step.bias, &step.epilogue);
-    match Constants::new(step.bias, &step.epilogue, &ones, channels) {
-        Some(channels) if is_pointwise => block(step, channels, input, len, output),
-        Some(channels) if len <= PATCHES => by_blocks(step, channels, input, output),
-        _ => int8::conv2d::conv2d(step, input, output),
+/// This target's own kernels for a step; `None` for too long windows, or constants of another kind.
+pub(crate) const fn way(step: &Conv2d<'_, Rescale<'_>>) -> Option<Conv2dWay> {
+    let [_, _, _, channels] = step.output.sizes::<4>();
+    let is_moved_by_one = matches!((step.stride, step.pad), ([1, 1], [0, 0, 0, 0]));
+    match step.kernel {
+        _ if !Constants::fit(step.bias, &step.epilogue, channels) => None,
+        [1, 1] if is_moved_by_one => Some(Conv2dWay::Block),
+        _ if step.window_len() <= PATCHES => Some(Conv2dWay::Blocks),
+        _ => None,
     }
+}
+
+/// Convolves all places, whose windows follow one another in memory.
+#[inline(never)]
+pub(in crate::kernels) fn all_places(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
+    block(step, input, step.window_len(), output);
 }
 
 /// Convolves as many places at a time as fit the memory for their activations.
 #[inline(never)] // its memory is on the stack
-fn by_blocks(step: &Conv2d<'_, Rescale<'_>>, channels: Constants, input: &[i8], output: &mut [i8]) {
+pub(in crate::kernels) fn by_blocks(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
     let [.., oc] = step.output.sizes::<4>();
     let mut windows = Windows::new(step, input);
     let len = windows.len();
@@ -50,13 +55,15 @@ fn by_blocks(step: &Conv2d<'_, Rescale<'_>>, channels: Constants, input: &[i8], 
                 }
             };
         }
-        block(step, channels, &patches, len, results);
+        block(step, &patches, len, results);
     }
 }
 
 /// Computes the results at places whose activations, `len` of each, follow one another.
-fn block(step: &Conv2d<'_, Rescale<'_>>, channels: Constants, patches: &[i8], len: usize, results: &mut [i8]) {
+fn block(step: &Conv2d<'_, Rescale<'_>>, patches: &[i8], len: usize, results: &mut [i8]) {
     let [.., oc] = step.output.sizes::<4>();
+    let ones = Ones::<ROWS>::new(step.bias, &step.epilogue);
+    let Some(channels) = Constants::new(step.bias, &step.epilogue, &ones, oc) else { return };
     let (count, groups) = (results.len() / oc.max(1), oc / ROWS);
     let (patches, weights) = (patches.get(..count * len), step.weights.get(..groups * ROWS * len));
     let (Some(patches), Some(weights)) = (patches, weights) else { return };

@@ -3,7 +3,6 @@
 use super::assembly;
 use crate::kernels::arm::{Constants, Ones};
 use crate::kernels::int8::depthwise_conv2d::{Distances, Segment, for_each_segment};
-use crate::kernels::portable;
 use crate::rescale::Rescale;
 use crate::slices;
 use crate::steps::DepthwiseConv2d;
@@ -11,10 +10,17 @@ use crate::steps::DepthwiseConv2d;
 /// Constants of a group.
 pub(crate) const LANES: usize = 8;
 
-/// Computes the results of some groups of eight channels, the first ones, at all places.
+/// Whether a step's window and constants are such as this kernel takes.
+pub(crate) const fn fit(step: &DepthwiseConv2d<'_, Rescale<'_>>) -> bool {
+    let [_, _, _, channels] = step.output.sizes::<4>();
+    Constants::fit(step.bias, &step.epilogue, channels)
+}
+
+/// Computes the results of all groups of eight channels at all places.
 ///
 /// The step has as many channels in its input as in its result.
-pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, groups: usize, input: &[i8], output: &mut [i8]) {
+#[inline(never)]
+pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
     let [.., channels] = step.output.sizes::<4>();
     let [rows, columns] = step.kernel.map(usize::from);
     let is_whole = input.len() >= step.input.len()
@@ -24,9 +30,9 @@ pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, groups: usize, i
     let ones = Ones::<{ 2 * LANES }>::new(step.bias, &step.epilogue);
     let constants = Constants::new(step.bias, &step.epilogue, &ones, channels).filter(|_| is_whole);
     let Some(constants) = constants else {
-        return (0..groups).for_each(|group| portable::lanes::lanes::<LANES>(step, group * LANES, input, output));
+        return;
     };
-    let distances = Distances::new(step);
+    let (distances, groups) = (Distances::new(step), channels / LANES);
     let mut call = Call {
         input: input.as_ptr(),
         weights: step.weights.as_ptr(),

@@ -7,7 +7,7 @@ pub(crate) mod lanes;
 
 pub(crate) use crate::kernels::int8::channel::channels;
 pub(crate) use crate::kernels::portable::dot;
-pub(crate) use conv2d::conv2d as conv2d_i8;
+pub(crate) use conv2d::way as own_way;
 
 use crate::kernels::portable;
 use core::arch::asm;

@@ -10,6 +10,7 @@ use crate::steps::DepthwiseConv2d;
 const LANES: usize = 8;
 
 /// Convolves each channel of an activation.
+#[inline(never)]
 pub(crate) fn depthwise_conv2d<E: Epilogue>(
     step: &DepthwiseConv2d<'_, E>,
     input: &[Input<E>],

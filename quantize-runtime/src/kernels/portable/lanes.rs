@@ -10,25 +10,43 @@ use crate::steps::DepthwiseConv2d;
 #[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
 pub(crate) const LANES: usize = 4;
 
-/// Computes the results of some groups of four channels, the first ones, at all places.
+/// Computes the results of all groups of channels at all places.
 ///
 /// The step has as many channels in its input as in its result.
 #[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
-pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, groups: usize, input: &[i8], output: &mut [i8]) {
-    for group in 0..groups {
-        lanes::<LANES>(step, group * LANES, input, output);
+pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
+    groups::<LANES>(step, input, output);
+}
+
+/// Computes the results of all groups of `N` channels at all places, of a step as above.
+#[inline(never)]
+pub(in crate::kernels) fn groups<const N: usize>(
+    step: &DepthwiseConv2d<'_, Rescale<'_>>,
+    input: &[i8],
+    output: &mut [i8],
+) {
+    for group in 0..channels_of(step) / N {
+        lanes::<N>(step, group * N, input, output);
+    }
+}
+
+/// Computes the results of the channels after all groups of `N` at all places, of a step as above.
+#[inline(never)]
+pub(in crate::kernels) fn rest<const N: usize>(
+    step: &DepthwiseConv2d<'_, Rescale<'_>>,
+    input: &[i8],
+    output: &mut [i8],
+) {
+    let channels = channels_of(step);
+    for channel in channels / N * N..channels {
+        lanes::<1>(step, channel, input, output);
     }
 }
 
 /// Computes the results of `N` channels from `first` on at all places.
 ///
 /// The step has as many channels in its input as in its result.
-pub(in crate::kernels) fn lanes<const N: usize>(
-    step: &DepthwiseConv2d<'_, Rescale<'_>>,
-    first: usize,
-    input: &[i8],
-    output: &mut [i8],
-) {
+fn lanes<const N: usize>(step: &DepthwiseConv2d<'_, Rescale<'_>>, first: usize, input: &[i8], output: &mut [i8]) {
     let distances = Distances::new(step);
     let biases: [i32; N] = biases(step.bias, first);
     for_each_segment(step, |segment| {

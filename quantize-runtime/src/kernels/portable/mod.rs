@@ -23,7 +23,16 @@ pub(super) mod transpose_in_place;
 pub(super) mod window;
 
 #[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
-pub(crate) use super::int8::{channel::channels, conv2d::conv2d as conv2d_i8};
+use crate::{kernels::int8::conv2d::Conv2dWay, rescale::Rescale, steps::Conv2d};
+
+#[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
+pub(crate) use super::int8::channel::channels;
+
+/// No kernels of its own for a CONV2D.
+#[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
+pub(crate) const fn own_way(_: &Conv2d<'_, Rescale<'_>>) -> Option<Conv2dWay> {
+    None
+}
 
 /// Copies a run of activations.
 #[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
