@@ -83,7 +83,7 @@ impl Network {
             }
             Source::Microflow => {
                 let model = workspace.peer(self.name);
-                workspace.network(self.name, "", &[("model.onnx", &tflite::convert(&model))]);
+                workspace.network(self.name, ", embed = constants", &[("model.onnx", &tflite::convert(&model))]);
             }
         }
         true

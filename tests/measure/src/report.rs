@@ -120,7 +120,8 @@ of one row or of four with the same operand, whichever the notes of the firmware
     text += "
 ## Networks
 
-Flash is all of the program but its input: start-up, code and VGF file. RAM is the arena and results, stack the deepest inside
+Flash is all of the program but its input: start-up, code and VGF file, of which the last three have the constants only
+(`embed = constants`). RAM is the arena and results, stack the deepest inside
 `run_quantized`, in bytes. The bound is what is live at one step, below which no arena can be.
 
 | network | core | MACs | instructions | per MAC | loads | stores | flash | VGF | code | RAM | bound | stack |
@@ -149,7 +150,7 @@ Flash is all of the program but its input: start-up, code and VGF file. RAM is t
 ## Beside microflow
 
 microflow 0.1.3 on the models of its package, compiled and counted the same way; it works on the stack. Ours are the same models, with
-the same parameters.
+the same parameters, and embed constants only, as it does.
 
 ";
     text += &peers(networks.iter().copied());
