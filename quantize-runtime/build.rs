@@ -9,7 +9,8 @@ const DSP_CORES: [&str; 3] = ["cortex-m33", "cortex-m35p", "star-mc1"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-check-cfg=cfg(kernels, values(\"armv6m\", \"armv7em\", \"mve\", \"portable\", \"riscv32\"))");
+    let sets = ["armv6m", "armv7em", "armv7m", "mve", "portable", "riscv32"].map(|set| format!("{set:?}")).join(", ");
+    println!("cargo:rustc-check-cfg=cfg(kernels, values({sets}))");
     let target = env::var("TARGET").unwrap_or_default();
     let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     println!("cargo:rustc-cfg=kernels=\"{}\"", kernels(&target, &flags));
@@ -20,8 +21,10 @@ fn kernels(target: &str, flags: &str) -> &'static str {
     match target.split('-').next() {
         Some("thumbv6m" | "thumbv8m.base") => "armv6m",
         Some("thumbv7em") => "armv7em",
+        Some("thumbv7m") => "armv7m",
         Some("thumbv8m.main") if has(flags, "mve", &MVE_CORES) => "mve",
         Some("thumbv8m.main") if has(flags, "dsp", &DSP_CORES) => "armv7em",
+        Some("thumbv8m.main") => "armv7m",
         Some(name) if name.starts_with("riscv32im") || name.starts_with("riscv32gc") => "riscv32",
         _ => "portable",
     }

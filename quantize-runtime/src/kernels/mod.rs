@@ -5,12 +5,14 @@
 //!
 //! Those with windows are never inlined: a program has each of them once, and its stack is that of one at a time.
 
-#[cfg(any(kernels = "armv7em", kernels = "mve"))]
+#[cfg(any(kernels = "armv7em", kernels = "armv7m", kernels = "mve"))]
 mod arm;
 #[cfg(kernels = "armv6m")]
 mod armv6m;
 #[cfg(kernels = "armv7em")]
 mod armv7em;
+#[cfg(kernels = "armv7m")]
+mod armv7m;
 pub(crate) mod int8;
 #[cfg(kernels = "mve")]
 mod mve;
@@ -22,6 +24,8 @@ mod riscv32;
 use armv6m as target;
 #[cfg(kernels = "armv7em")]
 use armv7em as target;
+#[cfg(kernels = "armv7m")]
+use armv7m as target;
 #[cfg(kernels = "mve")]
 use mve as target;
 #[cfg(kernels = "portable")]

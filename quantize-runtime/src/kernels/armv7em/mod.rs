@@ -7,12 +7,12 @@ pub(in crate::kernels) mod conv2d;
 pub(crate) mod dot;
 pub(crate) mod lanes;
 
+pub(super) use crate::kernels::arm::{copy, spread};
 pub(crate) use conv2d::way as own_way;
 pub(crate) use dot::channels;
 
 use crate::rescale::Rescale;
 use crate::steps::Conv2d;
-use core::arch::asm;
 
 /// The constants of the next output channels, for assembly.
 #[repr(C)]
@@ -65,71 +65,6 @@ fn distance(words: usize, channels: usize) -> Option<usize> {
 fn negated(zero_point: i8) -> u32 {
     let half = u32::from((-i16::from(zero_point)).cast_unsigned());
     half << 16 | half
-}
-
-/// Copies a run of activations, without the start of a `memcpy`.
-pub(crate) fn copy(from: &[i8], to: &mut [i8]) {
-    let len = from.len().min(to.len());
-    // SAFETY: both slices have at least `len` elements.
-    unsafe {
-        asm!(
-            "subs {len}, {len}, #4",
-            "blt 3f",
-            "2:",
-            "ldr {word}, [{from}], #4",
-            "str {word}, [{to}], #4",
-            "subs {len}, {len}, #4",
-            "bge 2b",
-            "3:",
-            "adds {len}, {len}, #4",
-            "beq 5f",
-            "4:",
-            "ldrb {word}, [{from}], #1",
-            "strb {word}, [{to}], #1",
-            "subs {len}, {len}, #1",
-            "bne 4b",
-            "5:",
-            len = inout(reg) len => _,
-            from = inout(reg) from.as_ptr() => _,
-            to = inout(reg) to.as_mut_ptr() => _,
-            word = out(reg) _,
-            options(nostack),
-        );
-    }
-}
-
-/// Copies elements to the first of each `step` elements.
-pub(crate) fn spread(from: &[i8], to: &mut [i8], step: usize) {
-    if from.is_empty() || to.len() <= (from.len() - 1) * step {
-        return;
-    }
-    // SAFETY: there is an element, and `to` has the places of all.
-    unsafe {
-        asm!(
-            "tst {len}, #1",
-            "beq 3f",
-            "ldrb {byte}, [{from}], #1",
-            "strb {byte}, [{to}]",
-            "add {to}, {to}, {step}",
-            "subs {len}, {len}, #1",
-            "beq 4f",
-            "3:",
-            "ldrh {byte}, [{from}], #2",
-            "strb {byte}, [{to}]",
-            "lsr {byte}, {byte}, #8",
-            "strb {byte}, [{to}, {step}]",
-            "add {to}, {to}, {step}, lsl #1",
-            "subs {len}, {len}, #2",
-            "bne 3b",
-            "4:",
-            len = inout(reg) from.len() => _,
-            from = inout(reg) from.as_ptr() => _,
-            to = inout(reg) to.as_mut_ptr() => _,
-            step = in(reg) step,
-            byte = out(reg) _,
-            options(nostack),
-        );
-    }
 }
 
 /// [`arm::assembly`](crate::kernels::arm), which changes no registers of vectors.

@@ -7,13 +7,13 @@ use crate::slices;
 use crate::steps::DepthwiseConv2d;
 
 /// Channels that are computed together.
-#[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
+#[cfg(not(any(kernels = "armv7em", kernels = "mve")))]
 pub(crate) const LANES: usize = 4;
 
 /// Computes the results of all groups of channels at all places.
 ///
 /// The step has as many channels in its input as in its result.
-#[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
+#[cfg(not(any(kernels = "armv7em", kernels = "mve")))]
 pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
     groups::<LANES>(step, input, output);
 }

@@ -22,20 +22,20 @@ pub(super) mod transpose_conv2d;
 pub(super) mod transpose_in_place;
 pub(super) mod window;
 
-#[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
+#[cfg(not(any(kernels = "armv7em", kernels = "mve")))]
 use crate::{kernels::int8::conv2d::Conv2dWay, rescale::Rescale, steps::Conv2d};
 
-#[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
+#[cfg(not(any(kernels = "armv7em", kernels = "mve")))]
 pub(crate) use super::int8::channel::channels;
 
 /// No kernels of its own for a CONV2D.
-#[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
+#[cfg(not(any(kernels = "armv7em", kernels = "mve")))]
 pub(crate) const fn own_way(_: &Conv2d<'_, Rescale<'_>>) -> Option<Conv2dWay> {
     None
 }
 
 /// Copies a run of activations.
-#[cfg(any(kernels = "armv6m", kernels = "portable", kernels = "riscv32"))]
+#[cfg(not(any(kernels = "armv7em", kernels = "armv7m", kernels = "mve")))]
 pub(crate) fn copy(from: &[i8], to: &mut [i8]) {
     if let Some(to) = to.get_mut(..from.len()) {
         to.copy_from_slice(from);
@@ -43,7 +43,7 @@ pub(crate) fn copy(from: &[i8], to: &mut [i8]) {
 }
 
 /// Copies elements to the first of each `step` elements.
-#[cfg(not(kernels = "armv7em"))]
+#[cfg(not(any(kernels = "armv7em", kernels = "armv7m")))]
 pub(crate) fn spread(from: &[i8], to: &mut [i8], step: usize) {
     for (to, from) in to.chunks_mut(step.max(1)).zip(from) {
         to.iter_mut().take(1).for_each(|to| *to = *from);

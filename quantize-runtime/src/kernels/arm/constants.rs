@@ -1,38 +1,11 @@
-//! What all assembly for Arm's cores of the M profile has in common.
+//! Constants of output channels.
 
 use crate::rescale::Rescale;
-
-/// Runs assembly with `$call` in r0 and on the top of the stack. It may change all registers of the core but the stack pointer, and
-/// the other ones that are named.
-macro_rules! assembly {
-    ([$($register:tt)*]; $call:expr, $($line:expr,)*) => {
-        core::arch::asm!(
-            // The compiler keeps r6 and r7 for itself.
-            "push {{r0, r6, r7}}",
-            $($line,)*
-            "pop {{r0, r6, r7}}",
-            in("r0") $call,
-            out("r1") _,
-            out("r2") _,
-            out("r3") _,
-            out("r4") _,
-            out("r5") _,
-            out("r8") _,
-            out("r9") _,
-            out("r10") _,
-            out("r11") _,
-            out("r12") _,
-            out("lr") _,
-            $(out($register) _,)*
-        )
-    };
-}
-pub(super) use assembly;
 
 /// Constants of the next output channels, for assembly: where they are, and bytes from there to those after them.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub(super) struct Constants {
+pub(in crate::kernels) struct Constants {
     bias: *const i32,
     bias_step: usize,
     multiplier: *const i32,
@@ -43,7 +16,7 @@ pub(super) struct Constants {
 
 impl Constants {
     /// Whether those of a step of so many channels are there, and all shifts are of high words.
-    pub(super) const fn fit(bias: &[[u8; 4]], rescale: &Rescale<'_>, channels: usize) -> bool {
+    pub(in crate::kernels) const fn fit(bias: &[[u8; 4]], rescale: &Rescale<'_>, channels: usize) -> bool {
         let lens = [bias.len(), rescale.multiplier.len(), rescale.shift.len()];
         let [has_biases, has_multipliers, has_shifts] =
             [fits(lens[0], channels), fits(lens[1], channels), fits(lens[2], channels)];
@@ -51,7 +24,7 @@ impl Constants {
     }
 
     /// Those of so many channels, of which `N` are computed at a time; `None` where some are missing or not aligned.
-    pub(super) fn new<const N: usize>(
+    pub(in crate::kernels) fn new<const N: usize>(
         bias: &[[u8; 4]],
         rescale: &Rescale<'_>,
         ones: &Ones<N>,
@@ -80,14 +53,14 @@ const fn fits(len: usize, channels: usize) -> bool {
 }
 
 /// The constants of `N` channels where there is one for all.
-pub(super) struct Ones<const N: usize> {
+pub(in crate::kernels) struct Ones<const N: usize> {
     bias: [i32; N],
     multiplier: [i32; N],
     shift: [i8; N],
 }
 
 impl<const N: usize> Ones<N> {
-    pub(super) fn new(bias: &[[u8; 4]], rescale: &Rescale<'_>) -> Self {
+    pub(in crate::kernels) fn new(bias: &[[u8; 4]], rescale: &Rescale<'_>) -> Self {
         let first = |words: &[[u8; 4]]| [words.first().map_or(0, |word| i32::from_le_bytes(*word)); N];
         let shift = [rescale.shift.first().copied().unwrap_or_default(); N];
         Self { bias: first(bias), multiplier: first(rescale.multiplier), shift }
