@@ -464,16 +464,16 @@ fn program(
     }
     let plan = plan::plan_within(&decoded, cost::most_arena_bytes(&site.attr, &interface)).map_err(of_model)?;
     let file = image.as_bytes();
-    let embedded = emit::embedded(interface.embed, file, &decoded);
+    let image = emit::Image::new(interface.embed, file, &decoded, valid.labels(), &plan);
     let expected = self_test::expected(&decoded, plan.macs);
     let expected = expected.as_deref();
-    let program = emit::Program { file, embedded, expected, graph: &decoded, labels: valid.labels(), plan: &plan };
+    let program = emit::Program { file, image: &image, expected, graph: &decoded, labels: valid.labels(), plan: &plan };
     let exceeded = cost::check(&site.attr, &interface, program);
     if exceeded.has_errors() {
         return Err(exceeded);
     }
     let emitted = emit::emit(&interface, program, &format!("{}.vgf", site.stem));
-    let flash = cost::flash(&interface, file, &decoded);
+    let flash = cost::flash(&interface, &image, file);
     let body = manifest::body(network, annotation, params, recipe, &plan, (&decoded, valid.labels()), flash);
     Ok(Program { vgf: file.to_vec(), emitted, body, warnings: faults })
 }

@@ -1,10 +1,9 @@
 //! What a program costs (flash, RAM, work), and the layers and tensors to blame where that is more than a budget allows.
 
-use crate::emit::{Interface, Program, dimensions, embedded, step_names, thousands};
+use crate::emit::{Image, Interface, Program, dimensions, step_names, thousands};
 use crate::manifest;
 use crate::plan::{Live, Step};
 use crate::sensor;
-use quantize_runtime::graph::Graph;
 use quantize_syntax::attr::{Attr, Embed};
 use quantize_syntax::budget::Resource;
 use quantize_syntax::manifest::Flash;
@@ -16,13 +15,13 @@ use std::ops::Range;
 const WORST: usize = 5;
 
 /// Bytes of the model in flash, by part.
-pub(crate) fn flash(interface: &Interface, file: &[u8], graph: &Graph<'_>) -> Flash {
-    let bytes = |embed| embedded(embed, file, graph).len();
+pub(crate) fn flash(interface: &Interface, image: &Image<'_>, file: &[u8]) -> Flash {
     Flash {
         embed: interface.embed.word().to_owned(),
-        embedded: bytes(interface.embed),
-        vgf: bytes(Embed::Vgf),
-        constants: bytes(Embed::Constants),
+        embedded: image.len(),
+        vgf: file.len(),
+        constants: image.constants_len(),
+        copies: image.copied(),
         tables: sensor::table_bytes(interface),
     }
 }
@@ -38,7 +37,7 @@ pub(crate) fn check(attr: &Attr, interface: &Interface, program: Program<'_>) ->
     let mut diagnostics = Diagnostics::default();
     for (resource, limit) in &attr.budget {
         let cost = match resource {
-            Resource::Flash => (program.embedded.len() + sensor::table_bytes(interface)) as u64,
+            Resource::Flash => (program.image.len() + program.image.copied() + sensor::table_bytes(interface)) as u64,
             Resource::Ram => interface.memory_bytes(program.plan) as u64,
             Resource::Macs => program.plan.macs,
         };
@@ -64,19 +63,21 @@ pub(crate) fn check(attr: &Attr, interface: &Interface, program: Program<'_>) ->
 }
 
 fn flash_parts(interface: &Interface, program: Program<'_>) -> String {
-    let constants = embedded(Embed::Constants, program.file, program.graph).len();
+    let image = program.image;
     let advice = match interface.embed {
         Embed::Vgf => {
-            let saved = thousands((program.file.len() - constants) as u64);
+            let saved = thousands((image.len() - image.constants_len()) as u64);
             format!("; `embed = constants` leaves {saved} out")
         }
         Embed::Constants => String::new(),
     };
-    let tables = match sensor::table_bytes(interface) {
+    let part = |bytes: usize, what: &str| match bytes {
         0 => String::new(),
-        tables => format!("; {} are tables of `from`", thousands(tables as u64)),
+        bytes => format!("; {} are {what}", thousands(bytes as u64)),
     };
-    format!(", without machine code{advice}{tables}; the largest constants:")
+    let copies = part(image.copied(), "constants that kernels need in another form");
+    let tables = part(sensor::table_bytes(interface), "tables of `from`");
+    format!(", without machine code{advice}{copies}{tables}; the largest constants:")
 }
 
 fn ram_parts(interface: &Interface, program: Program<'_>) -> String {

@@ -1,5 +1,7 @@
 //! Views of bytes as the elements of tensors: of constants at compile time, of the arena at run time.
 
+use core::ops::Range;
+
 /// Places a value at a multiple of 16 bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C, align(16))]
@@ -58,15 +60,26 @@ pub const fn folded<const N: usize>(bias: &[[u8; 4]], weights: &[i8], zero_point
     result
 }
 
-/// `N` bytes at `offset` of a file: what is embedded of it.
+/// Parts of a file one after the other, in `N` bytes, each where [`place_after`] puts it: what is embedded of the file.
 ///
 /// # Panics
-/// If they leave `data`; in a constant, which is a compile error.
-pub const fn array<const N: usize>(data: &[u8], offset: usize) -> &[u8; N] {
-    match bytes(data, offset, N).first_chunk() {
-        Some(array) => array,
-        None => unreachable!(),
+/// If a part leaves the file, or they have not `N` bytes in all; in a constant, which is a compile error.
+pub const fn joined<const N: usize>(file: &[u8], mut parts: &[Range<usize>]) -> [u8; N] {
+    let (mut result, mut at) = ([0; N], 0);
+    while let [part, rest @ ..] = parts {
+        at = place_after(at, part.start);
+        let len = part.end - part.start;
+        result.split_at_mut(at).1.split_at_mut(len).0.copy_from_slice(bytes(file, part.start, len));
+        at += len;
+        parts = rest;
     }
+    assert!(at == N, "parts of the file are missing");
+    result
+}
+
+/// Where a part of a file lies that follows others of so many bytes: from a multiple of 16 it is as far as in the file.
+pub const fn place_after(end: usize, start_in_file: usize) -> usize {
+    end.next_multiple_of(16) + start_in_file % 16
 }
 
 /// i16 constants in `len` bytes at `offset` of an embedded file, little-endian.
@@ -182,15 +195,21 @@ mod tests {
     const NEGATIVE: &[i8] = i8s(&FILE.0, 1, 2);
     const WORDS: &[[u8; 4]] = words(&FILE.0, 4, 4);
     const ARRAY: &[i8; 3] = i8_array(&FILE.0, 3);
-    const PART: &Aligned<[u8; 2]> = &Aligned(*array(&FILE.0, 2));
+    const PARTS: [u8; 36] = joined(&FILE.0, &[2..4, 5..6, 1..4]);
 
     #[test]
     fn constants_are_views() {
         assert_eq!(NEGATIVE, [-1, -128]);
         assert_eq!(WORDS, [[2, 3, 4, 5]]);
         assert_eq!(ARRAY, &[1, 2, 3]);
-        assert_eq!(PART.0, [0x80, 1]);
         assert_eq!(FILE.0.as_ptr().addr() % 16, 0);
+    }
+
+    #[test]
+    fn parts_stay_as_aligned_as_they_are() {
+        assert_eq!(PARTS[2..4], [0x80, 1]);
+        assert_eq!((PARTS[16 + 5], PARTS.len()), (3, 36));
+        assert_eq!(PARTS[32 + 1..], [0xFF, 0x80, 1]);
     }
 
     #[test]

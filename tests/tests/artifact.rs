@@ -1,10 +1,12 @@
 //! What a program embeds of its VGF file, samples of sensors, and the self test.
 
 use std::fs;
+use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 
 use quantize_runtime::Arena;
+use quantize_runtime::vgf::Vgf;
 use quantize_syntax::manifest::{Flash, Manifest};
 use quantize_tests::{
     AccelerometerNet, CameraNet, ConvNet, Digits, LeanNet, MicrophoneNet, UnsignedNet, WideCameraNet, WideNet,
@@ -21,9 +23,12 @@ fn flash(name: &str) -> Flash {
     Manifest::parse(&text).expect("a manifest").body.flash.expect("a program")
 }
 
-/// Where so many bytes of constants start: at the end of the file, but for what fills a multiple of 16.
-fn start_of_constants(vgf: &[u8], constants: usize) -> usize {
-    (vgf.len() - constants) / 16 * 16
+/// Where the constants are in a file.
+fn constants(vgf: &[u8]) -> Range<usize> {
+    let graph = Vgf::new(vgf).and_then(|file| file.graph()).expect("a file of ours");
+    let ranges = || graph.values.iter().filter_map(|value| value.constant.as_ref()?.range.clone());
+    let start = ranges().map(|range| range.start).min().expect("a constant");
+    start..ranges().map(|range| range.end).max().expect("a constant")
 }
 
 /// Rows and columns of the networks' images, which have three channels.
@@ -36,17 +41,18 @@ static LEAN_NET: Arena<LeanNet> = Arena::new();
 #[test]
 fn a_program_of_constants_holds_no_spirv() {
     let vgf = output("LeanNet.vgf");
-    let constants = flash("LeanNet").constants;
-    let lean = Flash { embed: "constants".to_owned(), embedded: constants, vgf: vgf.len(), constants, tables: 0 };
-    assert_eq!(flash("LeanNet"), lean);
+    let lean = flash("LeanNet");
+    assert_eq!((lean.embed.as_str(), lean.embedded, lean.vgf), ("constants", lean.constants, vgf.len()));
+    // Biases that contain a zero point are there in that form only.
+    let constants = constants(&vgf);
+    assert!(lean.copies > 0 && lean.constants < constants.len(), "{lean:?} of {constants:?}");
     let whole = flash("ConvNet");
     assert_eq!((whole.embed.as_str(), whole.embedded), ("vgf", whole.vgf));
 
     assert_eq!(LeanNet::new(LEAN_NET.take()).self_test(), Ok(()));
     let program = fs::read(std::env::current_exe().expect("a program")).expect("a program");
     let holds = |part: &[u8]| program.windows(part.len()).any(|bytes| bytes == part);
-    let start = start_of_constants(&vgf, constants);
-    assert_eq!((holds(&vgf[start..start + constants]), holds(&vgf[..start])), (true, false));
+    assert_eq!((holds(&vgf[constants.start..][..64]), holds(&vgf[..constants.start])), (true, false));
 }
 
 /// Compares a network with one that takes samples: every byte comes in every channel.
@@ -101,11 +107,12 @@ fn the_self_test_passes() {
 
 #[test]
 fn a_flipped_bit_of_a_weight_fails_the_self_test() {
-    let (vgf, constants) = (output("Digits.vgf"), flash("Digits").constants);
+    let vgf = output("Digits.vgf");
+    let constants = constants(&vgf);
     let mut program = fs::read(std::env::current_exe().expect("a program")).expect("a program");
     let place = program.windows(vgf.len()).position(|part| part == vgf).expect("the program embeds it");
     // Those of the first layer, which has one channel, are there in another order too: the middle lies in a larger layer.
-    program[place + start_of_constants(&vgf, constants) + constants / 2] ^= 0x40;
+    program[place + constants.start + constants.len() / 2] ^= 0x40;
     let altered = Path::new(env!("CARGO_TARGET_TMPDIR")).join("altered");
     fs::write(&altered, program).expect("a writable folder");
     let executable = fs::metadata(std::env::current_exe().expect("a program")).expect("a program").permissions();

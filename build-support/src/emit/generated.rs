@@ -1,6 +1,6 @@
 //! Compiles what is written for random graphs and compares its results with the interpreter's; for tests.
 
-use super::{Codes, Content, Interface, PortInfo, Program, RUNTIME, embedded, emit};
+use super::{Codes, Content, Image, Interface, PortInfo, Program, RUNTIME, emit};
 use crate::config::Dtype;
 use crate::plan::plan_within;
 use crate::self_test;
@@ -61,10 +61,10 @@ fn network(seed: u64, folder: &Path) -> Option<Network> {
         outputs: ports(&graph.outputs),
     };
     let file = image.as_bytes();
-    let embedded = embedded(embed, file, &graph);
+    let embedded = Image::new(embed, file, &graph, valid.labels(), &plan);
     let hashes = self_test::expected(&graph, 0)?;
     let program =
-        Program { file, embedded, expected: Some(&hashes), graph: &graph, labels: valid.labels(), plan: &plan };
+        Program { file, image: &embedded, expected: Some(&hashes), graph: &graph, labels: valid.labels(), plan: &plan };
     let emitted = emit(&interface, program, &format!("{name}.vgf"));
     fs::write(folder.join(format!("{name}.rs")), emitted.code).expect("a writable folder");
     fs::write(folder.join(format!("{name}.vgf")), image.as_bytes()).expect("a writable folder");

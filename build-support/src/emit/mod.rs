@@ -4,10 +4,12 @@ mod declare;
 mod docs;
 #[cfg(test)]
 mod generated;
+mod image;
 mod names;
 mod step;
 
 pub use declare::declare;
+pub use image::Image;
 pub use step::names as step_names;
 
 use crate::config::Dtype;
@@ -185,8 +187,8 @@ impl Content {
 pub struct Program<'a> {
     /// Bytes of the VGF file.
     pub file: &'a [u8],
-    /// Those of them that are embedded.
-    pub embedded: &'a [u8],
+    /// What is embedded of it.
+    pub image: &'a Image<'a>,
     /// By output: the hash for the self test; `None` where there is none.
     pub expected: Option<&'a [u64]>,
     /// The graph in it.
@@ -195,20 +197,6 @@ pub struct Program<'a> {
     pub labels: &'a [String],
     /// The plan of the graph.
     pub plan: &'a Plan<'a>,
-}
-
-/// The part of a VGF file that is embedded; the data of its constants are at its end.
-pub fn embedded<'a>(embed: Embed, file: &'a [u8], graph: &Graph<'_>) -> &'a [u8] {
-    let constants = || graph.values.iter().filter_map(|value| value.constant.as_ref()?.range.clone());
-    match embed {
-        Embed::Vgf => file,
-        Embed::Constants => {
-            match (constants().map(|range| range.start).min(), constants().map(|range| range.end).max()) {
-                (Some(start), Some(end)) => &file[start..end],
-                _ => &[],
-            }
-        }
-    }
 }
 
 /// What the macro needs of the generated code.
@@ -251,7 +239,7 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
     let looks = inputs.ports.iter().filter_map(Port::looks);
     let memory = memory(&name, &outputs, plan);
     let body = |form: Form| run_body(&inputs, &outputs, form);
-    let [embedded, vgf] = embedding(interface.embed, program, vgf_name);
+    let [embedded, vgf] = embedding(program.image, program.file, vgf_name);
     let self_test = program.expected.map(|expected| self_test_body(&inputs, &outputs, expected));
     let new = quote!(Self { memory });
     let runner = runner(&inputs, &outputs, &vgf, plan.arena_bytes, &new, body, self_test);
@@ -300,17 +288,17 @@ pub fn emit(interface: &Interface, program: Program<'_>, vgf_name: &str) -> Emit
     }
 }
 
-/// The static with what is embedded, and the constant `VGF` of the struct.
-fn embedding(embed: Embed, program: Program<'_>, vgf_name: &str) -> [TokenStream; 2] {
-    let file = quote!(::core::include_bytes!(#vgf_name));
-    match embed {
-        Embed::Vgf => [quote!(static EMBEDDED: &Aligned<[u8]> = &Aligned(*#file);), vgf(&quote!(&EMBEDDED.0))],
-        Embed::Constants => {
-            let Program { file: all, embedded, .. } = program;
-            let offset = literal(embedded.as_ptr().addr().saturating_sub(all.as_ptr().addr()));
-            let len = literal(embedded.len());
-            // The compiler reads the file and keeps the copy only.
-            [quote!(static EMBEDDED: &Aligned<[u8; #len]> = &Aligned(*bytes::array(#file, #offset));), no_vgf()]
+/// The file, the static with what is embedded of it, and the constant `VGF` of the struct.
+fn embedding(image: &Image<'_>, file: &[u8], vgf_name: &str) -> [TokenStream; 2] {
+    let len = literal(file.len());
+    // The compiler reads it, and keeps only what is used when the program runs.
+    let file = quote!(const FILE: &[u8; #len] = ::core::include_bytes!(#vgf_name););
+    match image.parts() {
+        None => [quote!(#file static EMBEDDED: &Aligned<[u8]> = &Aligned(*FILE);), vgf(&quote!(&EMBEDDED.0))],
+        Some(parts) => {
+            let (len, parts) = (literal(image.len()), literal(parts));
+            let embedded = quote!(static EMBEDDED: &Aligned<[u8; #len]> = &Aligned(bytes::joined(FILE, &#parts)););
+            [quote!(#file #embedded), no_vgf()]
         }
     }
 }

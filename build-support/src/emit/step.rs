@@ -1,6 +1,6 @@
 //! One step of a plan: the constant that describes it and the call of its kernel.
 
-use super::{Program, dimensions, literal, thousands};
+use super::{Image, Program, dimensions, literal, thousands};
 use crate::plan::{Convolution, Epilogue, Kernel, Operand, Parts, Source, Step, Strip, Weights, Window, cosines};
 use proc_macro2::{Ident, TokenStream};
 use quantize_runtime::graph::ElementType::{self, Bool, F32, I8, I16, I32, I48};
@@ -424,7 +424,9 @@ fn is_folded(step: &Step<'_>, is_by_rows: bool) -> bool {
 /// What is embedded, for constants that are parts of it.
 #[derive(Clone, Copy)]
 struct Embedded<'a> {
-    bytes: &'a [u8],
+    image: &'a Image<'a>,
+    /// Whether constants are read when the program is compiled, for others that are made from them.
+    is_compiled: bool,
     /// Whether the bias of the step contains the zero point of its input.
     is_folded: bool,
 }
@@ -432,7 +434,7 @@ struct Embedded<'a> {
 impl<'a> Embedded<'a> {
     /// For the constants of a step, which is computed a row at a time or not.
     fn new(step: &Step<'_>, is_by_rows: bool, program: Program<'a>) -> Self {
-        Self { bytes: program.embedded, is_folded: is_folded(step, is_by_rows) }
+        Self { image: program.image, is_compiled: false, is_folded: is_folded(step, is_by_rows) }
     }
 
     /// Type and value of the step's constant; `None` where the kernel needs none.
@@ -551,21 +553,24 @@ impl<'a> Embedded<'a> {
             Epilogue::GeneralRescale(_) | Epilogue::ToI48 => [I8, I48],
             Epilogue::ToF32 => [F32, F32],
         };
+        let compiled = Self { is_compiled: true, ..self };
         let weights = match step.weights {
             Weights::Stored(stored) => self.elements(weight, stored),
             Weights::ByChannel { stored, channels } => {
+                self.image.copy(stored.len());
                 let (len, channels) = (literal(stored.len()), literal(channels));
-                let stored = self.elements(weight, stored);
+                let stored = compiled.elements(weight, stored);
                 quote!(&bytes::by_channel::<#len>(#stored, #channels))
             }
         };
-        let bias = self.elements(bias, step.bias);
-        if !self.is_folded {
-            return [weights, bias];
-        }
-        let [.., channels] = step.output.sizes::<4>().map(literal);
-        let zero_point = literal(step.input_zero_point);
-        let folded = quote!(&Aligned(bytes::folded::<#channels>(#bias, #weights, #zero_point)).0);
+        let (true, Weights::Stored(stored)) = (self.is_folded, step.weights) else {
+            return [weights, self.elements(bias, step.bias)];
+        };
+        let [.., channels] = step.output.sizes::<4>();
+        self.image.copy(channels * bias.size());
+        let (bias, stored) = (compiled.elements(bias, step.bias), compiled.elements(weight, stored));
+        let [channels, zero_point] = [literal(channels), literal(step.input_zero_point)];
+        let folded = quote!(&Aligned(bytes::folded::<#channels>(#bias, #stored, #zero_point)).0);
         [weights, folded]
     }
 
@@ -639,35 +644,41 @@ impl<'a> Embedded<'a> {
         match element {
             Bool => self.bytes(data),
             I8 => self.i8s(bytes::as_i8s(data)),
-            I16 => self.part(bytes::as_halves(data), |offset, len| quote!(bytes::halves(&EMBEDDED.0, #offset, #len))),
+            I16 => self.part(bytes::as_halves(data), |from, offset, len| quote!(bytes::halves(#from, #offset, #len))),
             I32 | F32 => self.words(bytes::as_words(data)),
-            I48 => self.part(bytes::as_longs(data), |offset, len| quote!(bytes::longs(&EMBEDDED.0, #offset, #len))),
+            I48 => self.part(bytes::as_longs(data), |from, offset, len| quote!(bytes::longs(#from, #offset, #len))),
         }
     }
 
     fn bytes(self, data: &[u8]) -> TokenStream {
-        self.part(data, |offset, len| quote!(bytes::bytes(&EMBEDDED.0, #offset, #len)))
+        self.part(data, |from, offset, len| quote!(bytes::bytes(#from, #offset, #len)))
     }
 
     fn i8s(self, elements: &[i8]) -> TokenStream {
-        self.part(elements, |offset, len| quote!(bytes::i8s(&EMBEDDED.0, #offset, #len)))
+        self.part(elements, |from, offset, len| quote!(bytes::i8s(#from, #offset, #len)))
     }
 
     fn words(self, words: &[[u8; 4]]) -> TokenStream {
-        self.part(words, |offset, len| quote!(bytes::words(&EMBEDDED.0, #offset, #len)))
+        self.part(words, |from, offset, len| quote!(bytes::words(#from, #offset, #len)))
     }
 
     fn table(self, table: &[i8; 256]) -> TokenStream {
-        self.part(table, |offset, _| quote!(bytes::i8_array(&EMBEDDED.0, #offset)))
+        self.part(table, |from, offset, _| quote!(bytes::i8_array(#from, #offset)))
     }
 
-    /// `view` of a part of it by its offset and length in bytes. What is no part of it, such as a constant inside
-    /// the SPIR-V code, is written out.
-    fn part<T: Debug>(self, part: &[T], view: impl Fn(TokenStream, TokenStream) -> TokenStream) -> TokenStream {
-        let len = size_of_val(part);
-        let offset = part.as_ptr().addr().checked_sub(self.bytes.as_ptr().addr());
-        match offset.filter(|offset| self.bytes.len().checked_sub(*offset).is_some_and(|rest| len <= rest)) {
-            Some(offset) => view(literal(offset), literal(len)),
+    /// `view` of the file or of what is embedded of it, by offset and length in bytes. What is no part of it, such as a constant
+    /// inside the SPIR-V code, is written out.
+    fn part<T: Debug>(
+        self,
+        part: &[T],
+        view: impl Fn(TokenStream, TokenStream, TokenStream) -> TokenStream,
+    ) -> TokenStream {
+        let (from, place) = match self.is_compiled {
+            true => (quote!(FILE), self.image.range(part).map(|range| range.start)),
+            false => (quote!(&EMBEDDED.0), self.image.place(part)),
+        };
+        match place {
+            Some(offset) => view(from, literal(offset), literal(size_of_val(part))),
             None => {
                 let elements = literal(part);
                 quote!(&#elements)

@@ -186,8 +186,10 @@ pub struct Flash {
     pub embedded: usize,
     /// Bytes with `embed = vgf`.
     pub vgf: usize,
-    /// Bytes with `embed = constants`.
+    /// Bytes with `embed = constants`, which are those that the program reads.
     pub constants: usize,
+    /// Bytes of further constants, which are made from those of the file when the program is compiled.
+    pub copies: usize,
     /// Bytes of the tables of `from`.
     pub tables: usize,
 }
@@ -375,7 +377,8 @@ mod tests {
         let peak = vec![Live { tensor: "x".to_owned(), bytes: 16 }];
         let in_turn = Some(InTurn { layers: vec!["conv".to_owned(), "pool".to_owned()], saved: 48, moved: 96 });
         let size = Size { arena: 16, constants: 32, lower_bound: 16, macs: 1 << 40, vgf: 64, peak, in_turn };
-        let flash = Flash { embed: "constants".to_owned(), embedded: 32, vgf: 64, constants: 32, tables: 256 };
+        let flash =
+            Flash { embed: "constants".to_owned(), embedded: 32, vgf: 64, constants: 32, copies: 8, tables: 256 };
         let rule = Decided {
             argument: "module[0]".to_owned(),
             nodes: vec!["relu".to_owned()],

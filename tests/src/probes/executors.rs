@@ -118,7 +118,8 @@ pub fn generated(programs: &[&Program], tmp: &str) -> Names {
         let name = format!("P{}", planned.len());
         let interface = interface(&name, &graph);
         let (file, labels) = (&program.file, &program.labels);
-        let parts = emit::Program { file, embedded: file, expected: None, graph: &graph, labels, plan: &plan };
+        let image = emit::Image::new(interface.embed, file, &graph, labels, &plan);
+        let parts = emit::Program { file, image: &image, expected: None, graph: &graph, labels, plan: &plan };
         fixture.write(&format!("src/{name}.rs"), emit::emit(&interface, parts, &format!("{name}.vgf")).code);
         fixture.write(&format!("src/{name}.vgf"), &program.file);
         fixture.write(&format!("{name}.in"), bytes(program, 0));
