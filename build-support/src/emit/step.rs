@@ -127,7 +127,7 @@ impl Code {
                         };
                         quote! {
                             memory.by_pairs(&#name, #sizes, #operand, #other, |step, x, y, output| {
-                                kernels::#function(step, #(#views,)* #(#written),*);
+                                kernels::#function(#way step, #(#views,)* #(#written),*);
                             });
                         }
                     }
@@ -312,7 +312,12 @@ fn callee(step: &Step<'_>, name: &Ident) -> (Ident, Option<TokenStream>) {
     {
         return (format_ident!("{function}_i8"), Some(quote!(const { #name.way() },)));
     }
-    (format_ident!("{function}"), None)
+    let pairs = match step.kernel {
+        Kernel::BinaryF32(_) => quote!(#name),
+        Kernel::RescaledBinary(_) => quote!(#name.binary),
+        _ => return (format_ident!("{function}"), None),
+    };
+    (format_ident!("{function}_of"), Some(quote!(kernels::Pairs::<{ #pairs.meet() }>,)))
 }
 
 /// What a step does, as in the names of constants.

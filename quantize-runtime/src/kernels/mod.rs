@@ -62,7 +62,9 @@ pub use portable::indexing::{gather, reverse, scatter, tile};
 pub use portable::integer::{Integer, Wide};
 pub use portable::layout::{concat, copy, pad, slice, transpose};
 pub use portable::matmul::matmul;
-pub use portable::pairs::{binary, binary_f32, compare_f32, rescaled_binary, select};
+pub use portable::pairs::{
+    Pairs, binary, binary_f32, binary_f32_of, compare_f32, rescaled_binary, rescaled_binary_of, select,
+};
 pub use portable::pool2d::{avg_pool2d, max_pool2d, max_pool2d_f32, max_pool2d_i16, max_pool2d_number};
 pub use portable::reduce::{reduce, reduce_f32, rescaled_sum};
 pub use portable::resize::{resize_bilinear, resize_nearest};
