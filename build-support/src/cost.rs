@@ -18,9 +18,9 @@ const WORST: usize = 5;
 pub(crate) fn flash(interface: &Interface, image: &Image<'_>, file: &[u8]) -> Flash {
     Flash {
         embed: interface.embed.word().to_owned(),
-        embedded: image.len(),
+        embedded: image.bytes(),
         vgf: file.len(),
-        constants: image.constants_len(),
+        constants: image.constant_bytes(),
         copies: image.copied(),
         tables: sensor::table_bytes(interface),
     }
@@ -37,7 +37,7 @@ pub(crate) fn check(attr: &Attr, interface: &Interface, program: Program<'_>) ->
     let mut diagnostics = Diagnostics::default();
     for (resource, limit) in &attr.budget {
         let cost = match resource {
-            Resource::Flash => (program.image.len() + program.image.copied() + sensor::table_bytes(interface)) as u64,
+            Resource::Flash => (program.image.bytes() + program.image.copied() + sensor::table_bytes(interface)) as u64,
             Resource::Ram => interface.memory_bytes(program.plan) as u64,
             Resource::Macs => program.plan.macs,
         };
@@ -66,7 +66,7 @@ fn flash_parts(interface: &Interface, program: Program<'_>) -> String {
     let image = program.image;
     let advice = match interface.embed {
         Embed::Vgf => {
-            let saved = thousands((image.len() - image.constants_len()) as u64);
+            let saved = thousands((image.bytes() - image.constant_bytes()) as u64);
             format!("; `embed = constants` leaves {saved} out")
         }
         Embed::Constants => String::new(),

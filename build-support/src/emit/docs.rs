@@ -23,7 +23,7 @@ pub(super) fn markdown(interface: &Interface, program: Program<'_>) -> String {
         thousands(plan.macs),
         thousands(plan.arena_bytes as u64),
         thousands(interface.result_bytes() as u64),
-        thousands(program.image.len() as u64),
+        thousands(program.image.bytes() as u64),
         match interface.embed {
             Embed::Vgf => "VGF",
             Embed::Constants => "constants",

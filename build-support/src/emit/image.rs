@@ -62,12 +62,12 @@ impl<'a> Image<'a> {
     }
 
     /// Bytes of the image.
-    pub fn len(&self) -> usize {
+    pub fn bytes(&self) -> usize {
         self.parts.as_ref().map_or(self.file.len(), |parts| len(parts))
     }
 
     /// Bytes of an image of the constants that steps read.
-    pub fn constants_len(&self) -> usize {
+    pub fn constant_bytes(&self) -> usize {
         len(&self.read_parts())
     }
 

@@ -296,7 +296,7 @@ fn embedding(image: &Image<'_>, file: &[u8], vgf_name: &str) -> [TokenStream; 2]
     match image.parts() {
         None => [quote!(#file static EMBEDDED: &Aligned<[u8]> = &Aligned(*FILE);), vgf(&quote!(&EMBEDDED.0))],
         Some(parts) => {
-            let (len, parts) = (literal(image.len()), literal(parts));
+            let (len, parts) = (literal(image.bytes()), literal(parts));
             let embedded = quote!(static EMBEDDED: &Aligned<[u8; #len]> = &Aligned(bytes::joined(FILE, &#parts)););
             [quote!(#file #embedded), no_vgf()]
         }
