@@ -15,8 +15,8 @@ pub struct Image<'a> {
     constants: Range<usize>,
     /// Ranges of the file that follow one another in the image; all of the file where there are none.
     parts: Option<Vec<Range<usize>>>,
-    /// Whether the next two are still being found out.
-    is_noted: bool,
+    /// Whether the next two are being found out.
+    is_noting: bool,
     /// What steps read.
     read: RefCell<Vec<Range<usize>>>,
     /// Bytes of constants in another form than the file's.
@@ -30,7 +30,7 @@ impl<'a> Image<'a> {
         let start = ranges().map(|range| range.start).min().unwrap_or_default();
         let end = ranges().map(|range| range.end).max().unwrap_or_default();
         let (read, copied) = (RefCell::default(), Cell::default());
-        let image = Self { file, constants: start..end, parts: None, is_noted: true, read, copied };
+        let image = Self { file, constants: start..end, parts: None, is_noting: true, read, copied };
         let program = Program { file, image: &image, expected: None, graph, labels, plan };
         for (index, step) in plan.steps.iter().enumerate() {
             step::Code::new(index, step, program);
@@ -39,7 +39,7 @@ impl<'a> Image<'a> {
             Embed::Vgf => None,
             Embed::Constants => Some(image.read_parts()),
         };
-        Self { parts, is_noted: false, ..image }
+        Self { parts, is_noting: false, ..image }
     }
 
     /// What steps read, in order and without gaps of less than 16 bytes.
@@ -78,7 +78,7 @@ impl<'a> Image<'a> {
 
     /// Notes that a step has so many bytes of constants in another form than the file's.
     pub(super) fn copy(&self, bytes: usize) {
-        if self.is_noted {
+        if self.is_noting {
             self.copied.set(self.copied.get() + bytes);
         }
     }
@@ -87,7 +87,7 @@ impl<'a> Image<'a> {
     pub(super) fn place<T>(&self, data: &[T]) -> Option<usize> {
         let range = self.range(data)?;
         let Some(parts) = &self.parts else {
-            if self.is_noted && self.constants.start <= range.start && range.end <= self.constants.end {
+            if self.is_noting && self.constants.start <= range.start && range.end <= self.constants.end {
                 self.read.borrow_mut().push(range.clone());
             }
             return Some(range.start);

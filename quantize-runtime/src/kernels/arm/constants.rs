@@ -17,10 +17,10 @@ pub(in crate::kernels) struct Constants {
 impl Constants {
     /// Whether those of a step of so many channels are there, and all shifts are of high words.
     pub(in crate::kernels) const fn fit(bias: &[[u8; 4]], rescale: &Rescale<'_>, channels: usize) -> bool {
-        let lens = [bias.len(), rescale.multiplier.len(), rescale.shift.len()];
-        let [has_biases, has_multipliers, has_shifts] =
-            [fits(lens[0], channels), fits(lens[1], channels), fits(lens[2], channels)];
-        has_biases && has_multipliers && has_shifts && rescale.is_of_high_words()
+        fits(bias.len(), channels)
+            && fits(rescale.multiplier.len(), channels)
+            && fits(rescale.shift.len(), channels)
+            && rescale.is_of_high_words()
     }
 
     /// Those of so many channels, of which `N` are computed at a time; `None` where some are missing or not aligned.
