@@ -65,6 +65,24 @@ impl<const SIZE: usize, const READS: usize> AccessInPlace<SIZE, READS> {
         Self::new(reads, input, output)
     }
 
+    /// The same as [`rows`](Self::rows) for windows that do not mix channels, where each result lies over an operand's element of
+    /// the same channel: so channels can be computed one after another.
+    ///
+    /// # Panics
+    /// As [`rows`](Self::rows), and if a result would lie over another channel.
+    pub const fn channels(
+        reads: [Range<usize>; READS],
+        input: Range<usize>,
+        output: Range<usize>,
+        windows: Windows,
+    ) -> Self {
+        assert!(
+            windows.keep_channels(input.start.abs_diff(output.start)),
+            "a channel writes what another one still reads"
+        );
+        Self::rows(reads, input, output, windows)
+    }
+
     const fn new(reads: [Range<usize>; READS], input: Range<usize>, output: Range<usize>) -> Self {
         let start = min(input.start, output.start);
         let end = max(input.end, output.end);
@@ -95,6 +113,26 @@ impl<'a> InPlace<'a> {
     /// Memory with both in these byte ranges; what may overlap is checked by [`AccessInPlace`].
     pub const fn new(memory: &'a mut [u8], input: Range<usize>, output: Range<usize>) -> Self {
         Self { memory, input, output }
+    }
+
+    pub(crate) fn operand(&self) -> &[u8] {
+        self.memory.get(self.input.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn result(&mut self) -> &mut [u8] {
+        self.memory.get_mut(self.output.clone()).unwrap_or_default()
+    }
+
+    /// Whether the result is to be computed from its last row to the first: it starts behind the operand.
+    pub(crate) const fn is_descending(&self) -> bool {
+        self.output.start > self.input.start
+    }
+
+    /// Of operand and result.
+    #[cfg(any(kernels = "armv7em", kernels = "mve"))]
+    pub(crate) fn addresses(&mut self) -> (*const u8, *mut u8) {
+        let memory = self.memory.as_mut_ptr();
+        (memory.wrapping_add(self.input.start), memory.wrapping_add(self.output.start))
     }
 
     /// Calls a kernel for a copy of some elements of the operand, and the elements of the result that belong to them.
@@ -142,7 +180,7 @@ impl<'a> InPlace<'a> {
     pub fn by_rows<S: ByRows>(self, step: &S, mut kernel: impl FnMut(&S, &[u8], &mut [u8])) {
         let windows = step.windows();
         let [input_row, output_row] = windows.row_bytes([self.input.len(), self.output.len()]);
-        let is_descending = self.output.start > self.input.start;
+        let is_descending = self.is_descending();
         for turn in 0..windows.count() {
             let at = if is_descending { windows.count() - 1 - turn } else { turn };
             let (reads, written) = (windows.reads(at), self.output.start + at * output_row);
@@ -270,6 +308,13 @@ impl Windows {
         [below, above]
     }
 
+    /// Whether there are as many channels before and after, and each result is over an element of its channel where the two
+    /// tensors start so many elements from each other.
+    pub const fn keep_channels(&self, distance: usize) -> bool {
+        let ([_, _, _, before], [_, _, _, after]) = (self.sizes_of_input(), self.sizes_of_output());
+        before == after && distance.is_multiple_of(after)
+    }
+
     /// The window of one row of the result alone.
     const fn row(&self, at: usize) -> Self {
         let ([_, ih, iw, ic], [_, oh, ow, oc]) = (self.sizes_of_input(), self.sizes_of_output());
@@ -346,6 +391,15 @@ by_rows! {
     ['a, E: Epilogue + Copy] DepthwiseConv2d<'a, E> { dilation }
     [] AvgPool2d {}
     [] MaxPool2d {}
+}
+
+impl<E: Epilogue + Copy> DepthwiseConv2d<'_, E> {
+    /// The same with columns in place of rows where there is one row only, as [`windows`](Self::windows) has it.
+    pub const fn upright(&self) -> Self {
+        let Windows { input, output, kernel, stride, dilation, pad } =
+            Windows::new(self.input, self.output, self.kernel, self.stride, self.dilation, self.pad);
+        Self { input, output, kernel, stride, dilation, pad, ..*self }
+    }
 }
 
 /// A step on two operands that treats all elements alike.

@@ -38,6 +38,23 @@ fn check_rows<S: ByRows>(
     Ok(())
 }
 
+/// Checks that a depthwise convolution gives the same bytes for one channel after another, at both of the places that are nearest
+/// to the operand.
+fn check_by_channel(step: &steps::DepthwiseConv2d<'_, Rescale<'_>>, operand: &[u8]) -> Result<(), TestCaseError> {
+    let ([.., channels], len) = (step.output.sizes::<4>(), step.output.len());
+    let mut apart = vec![FILL; len];
+    kernels::depthwise_conv2d(step, as_i8s(operand), as_i8s_mut(&mut apart));
+    let gaps = step.windows().gaps([operand.len(), len]).map(|gap| gap.next_multiple_of(channels));
+    for [from, to] in [[gaps[0], 0], [0, gaps[1]]] {
+        prop_assert!(step.windows().keep_channels(from.abs_diff(to)));
+        let result = over(operand, from, to..to + len, |memory| {
+            kernels::depthwise_conv2d_i8_in_place(step.way(), &step.upright(), memory);
+        });
+        prop_assert_eq!(&apart, &result);
+    }
+    Ok(())
+}
+
 /// A window on one axis; some of its places lie in the padding altogether.
 #[derive(Clone, Copy, Debug)]
 struct Axis {
@@ -72,7 +89,7 @@ fn bytes(len: usize) -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #[test]
     fn convolutions_and_pools_by_rows(
-        (axes, n, ic, operand, weights) in (axes(), 1_u32..=2, 1_u32..=5).prop_flat_map(|(axes, n, ic)| {
+        (axes, n, ic, operand, weights) in (axes(), 1_u32..=2, 1_u32..=10).prop_flat_map(|(axes, n, ic)| {
             let [y, x] = axes;
             let input = (n * y.input * x.input * ic) as usize;
             let weights = usize::from(y.kernel * x.kernel) * ic as usize * 3;
@@ -97,6 +114,11 @@ proptest! {
         check_rows(&conv2d, &operand, conv2d.output.len(), |step, x, output| {
             kernels::conv2d(step, as_i8s(x), as_i8s_mut(output));
         })?;
+        let depthwise = steps::DepthwiseConv2d {
+            input, output: output(ic), kernel, stride, dilation, pad, input_zero_point: zero_point,
+            weights: as_i8s(&weights[..weights.len() / 3]), bias: &bias, epilogue: rescale,
+        };
+        check_by_channel(&depthwise, &operand)?;
         let depthwise = steps::DepthwiseConv2d {
             input, output: output(ic * oc), kernel, stride, dilation, pad,
             input_zero_point: zero_point, weights: as_i8s(&weights[..taps]), bias: &bias, epilogue: ToI32,

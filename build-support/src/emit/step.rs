@@ -74,6 +74,7 @@ impl Code {
                 let parts = match parts {
                     Parts::Elements | Parts::Pairs => quote!(elements([#(#places),*], #operand, #write)),
                     Parts::Rows(_) => quote!(rows([#(#places),*], #operand, #write, #name.windows())),
+                    Parts::Channels(_) => quote!(channels([#(#places),*], #operand, #write, #name.windows())),
                     Parts::Whole => unreachable!("such a step has one part"),
                 };
                 quote!(const #at: AccessInPlace<#count> = AccessInPlace::#parts;)
@@ -117,6 +118,10 @@ impl Code {
                             kernels::#function(#way step, #(#views,)* #(#written),*);
                         });
                     },
+                    Parts::Channels(_) => {
+                        let function = format_ident!("{function}_in_place");
+                        quote!(kernels::#function(#way const { &#name.upright() }, memory);)
+                    }
                     Parts::Pairs => {
                         let other = match &step.inputs[1 - operand].source {
                             Source::Buffer(_) => names[1 - operand].to_token_stream(),

@@ -128,6 +128,7 @@ fn in_place(plan: &Plan<'_>, step: &Step<'_>, operand: usize, parts: Parts, aren
         (_, Kernel::AvgPool2d(step)) => rows!(AvgPool2d, step),
         (_, Kernel::MaxPool2d(step)) => rows!(MaxPool2d, step),
         (_, Kernel::MaxPool2dNumber(step)) => rows!(MaxPool2dNumber, step),
+        (Parts::Channels(_), Kernel::Convolution(step)) => over_by_channel(step, memory),
         (_, Kernel::Convolution(step)) => convolution(step, Activations::Over(memory)),
         (_, kernel) => unreachable!("{kernel:?} has no parts"),
     }
@@ -278,6 +279,22 @@ fn convolution(step: &Convolution<'_>, activations: Activations<'_>) {
             convolve!(layer, activations, bytes::as_words, bytes::as_words_mut);
         }
     }
+}
+
+/// Calls the kernel of a convolution of channels whose result lies over the activation.
+fn over_by_channel(layer: &Convolution<'_>, memory: InPlace<'_>) {
+    let Convolution {
+        window: Window::DepthwiseConv2d { kernel, stride, dilation, pad },
+        weights: Weights::Stored(weights),
+        epilogue: Epilogue::Rescale(epilogue),
+        ..
+    } = *layer
+    else {
+        unreachable!("channels are computed one after another by a depthwise convolution to i8");
+    };
+    let layer = (layer, bytes::as_i8s(weights), bytes::as_words(layer.bias), epilogue);
+    let step = step!(DepthwiseConv2d { kernel, stride, dilation, pad }, layer);
+    kernels::depthwise_conv2d_i8_in_place(step.way(), &step.upright(), memory);
 }
 
 /// Calls the kernel of a Fourier transform.

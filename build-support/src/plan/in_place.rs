@@ -2,7 +2,7 @@
 
 use super::fuse::Selected;
 use super::place::ALIGNMENT;
-use super::{Convolution, Kernel, Window};
+use super::{Convolution, Epilogue, Kernel, Window};
 use quantize_runtime::in_place::Windows;
 use quantize_runtime::{Rescale, Shape};
 
@@ -15,8 +15,21 @@ pub enum Parts {
     Pairs,
     /// Rows of the result.
     Rows(Windows),
+    /// Channels, by a kernel that knows where both are; of each one rows.
+    Channels(Windows),
     /// All at once, by a kernel that has one tensor for both.
     Whole,
+}
+
+/// The parts in which a kernel is called whose operand and result start so many bytes from each other.
+pub(super) fn parts_at(kernel: &Kernel<'_>, distance: usize) -> Option<Parts> {
+    let parts = parts(kernel)?;
+    let Parts::Rows(windows) = parts else { return Some(parts) };
+    let is_by_channel = matches!(
+        kernel,
+        Kernel::Convolution(Convolution { window: Window::DepthwiseConv2d { .. }, epilogue: Epilogue::Rescale(_), .. })
+    );
+    Some(if is_by_channel && windows.keep_channels(distance) { Parts::Channels(windows) } else { parts })
 }
 
 /// The parts in which a kernel can be called; `None` where it cannot be, or only as a whole.
@@ -82,7 +95,7 @@ pub(super) fn parts(kernel: &Kernel<'_>) -> Option<Parts> {
 pub(super) fn gaps(step: &Selected<'_>, operand: usize, [input, output]: [usize; 2]) -> Option<[usize; 2]> {
     let in_order = [output.saturating_sub(input), input];
     let gaps = match parts(&step.kernel)? {
-        Parts::Rows(windows) => windows.gaps([input, output]),
+        Parts::Rows(windows) | Parts::Channels(windows) => windows.gaps([input, output]),
         Parts::Elements => in_order,
         // Found before there are places: both are one buffer.
         Parts::Whole => return None,

@@ -313,7 +313,14 @@ impl Layout {
             let is_one =
                 in_place::parts(&step.kernel) == Some(Parts::Whole) && part(&step.inputs) == part(&step.outputs);
             let operand = over.or(is_one.then_some(0)).filter(|_| strip.is_none());
-            let in_place = operand.and_then(|operand| Some((operand, in_place::parts(&step.kernel)?)));
+            let start = |&(value, _): &(ValueId, Shape)| {
+                let (buffer, part) = memory.part(graph, &views, value)?;
+                Some(buffer_places[buffer].start + part.start)
+            };
+            let in_place = operand.and_then(|operand| {
+                let distance = start(&step.inputs[operand])?.abs_diff(start(&step.outputs[0])?);
+                Some((operand, in_place::parts_at(&step.kernel, distance)?))
+            });
             steps.push(Step {
                 inputs: step.inputs.iter().map(&mut placed).collect(),
                 outputs: step.outputs.iter().map(&mut placed).collect(),

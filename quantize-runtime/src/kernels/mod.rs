@@ -34,7 +34,10 @@ use portable as target;
 use riscv32 as target;
 
 pub use int8::conv2d::{Conv2dWay, conv2d as conv2d_i8};
-pub use int8::depthwise_conv2d::{DepthwiseConv2dWay, depthwise_conv2d as depthwise_conv2d_i8};
+pub use int8::depthwise_conv2d::{
+    DepthwiseConv2dWay, depthwise_conv2d as depthwise_conv2d_i8,
+    depthwise_conv2d_in_place as depthwise_conv2d_i8_in_place,
+};
 
 use crate::epilogue::{Epilogue, Input};
 use crate::steps::{Conv2d, DepthwiseConv2d};

@@ -2,10 +2,11 @@
 
 use super::{assembly, negated};
 use crate::kernels::arm::{Constants, Ones};
-use crate::kernels::int8::depthwise_conv2d::{Distances, Segment, for_each_segment};
+use crate::kernels::int8::depthwise_conv2d::{Addresses, Distances, Segment, Tensors, for_each_band};
 use crate::rescale::Rescale;
 use crate::slices;
 use crate::steps::DepthwiseConv2d;
+use core::ops::Range;
 
 /// Channels that are computed together.
 pub(crate) const LANES: usize = 4;
@@ -21,124 +22,129 @@ pub(crate) const fn fit(step: &DepthwiseConv2d<'_, Rescale<'_>>) -> bool {
 /// Computes the results of all groups of four channels at all places.
 ///
 /// The step has as many channels in its input as in its result.
+pub(in crate::kernels) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
+    let is_descending = tensors.is_descending();
+    if let Some(addresses) = tensors.addresses(step) {
+        store(step, addresses, is_descending);
+    }
+}
+
 #[inline(never)]
-pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
+fn store(step: &DepthwiseConv2d<'_, Rescale<'_>>, Addresses { input, output }: Addresses, is_descending: bool) {
     let [.., channels] = step.output.sizes::<4>();
     let [rows, columns] = step.kernel.map(usize::from);
-    let is_whole = input.len() >= step.input.len()
-        && output.len() >= step.output.len()
-        && step.weights.len() >= rows * columns * channels;
     let ones = Ones::<LANES>::new(step.bias, &step.epilogue);
     let constants = Constants::new(step.bias, &step.epilogue, &ones, channels);
-    let Some(constants) = constants.filter(|_| is_whole && rows * columns <= TAPS) else {
+    let is_whole = step.weights.len() >= rows * columns * channels && rows * columns <= TAPS;
+    let Some(constants) = constants.filter(|_| is_whole) else {
         return;
     };
-    let (distances, groups) = (Distances::new(step), channels / LANES);
-    let mut call = Call {
-        input: input.as_ptr(),
-        weights: step.weights.as_ptr(),
-        rows: 0,
-        columns: 0,
-        tap: distances.tap,
-        row: 0,
-        skipped: 0,
-        place: distances.place,
-        output: output.as_mut_ptr(),
-        channels,
-        count: 0,
-        zero_point: negated(step.input_zero_point),
-        output_zero_point: step.epilogue.output_zero_point.into(),
-        groups,
-        constants,
-        factors: [[0; LANES]; 3],
-        next: [0; 3],
-        widened: [[0; 2]; TAPS],
-    };
-    for_each_segment(step, |Segment { taps: [ky, kx], input: from, output: to, count }| {
-        call.input = slices::from(input, from).as_ptr();
-        call.weights = slices::from(step.weights, (ky.start * columns + kx.start) * channels).as_ptr();
-        (call.rows, call.columns) = (ky.len(), kx.len());
-        call.row = distances.row.wrapping_sub(kx.len() * distances.tap);
-        call.skipped = (columns - kx.len()) * channels;
-        call.output = slices::from_mut(output, to).as_mut_ptr();
-        (call.count, call.groups, call.constants) = (count, groups, constants);
-        // SAFETY: the taps of a segment lie inside the input, and its results inside the output, which are as large as their
-        // shapes; weights and constants of all channels are there, and no more taps than are widened.
-        unsafe { store_places(&mut call) };
+    let distances = Distances::new(step);
+    for_each_band(step, size_of::<[u32; 2]>(), is_descending, |band| {
+        let Range { start, end } = band.segments.as_ptr_range();
+        let mut call = Call {
+            weights: slices::from(step.weights, band.weights).as_ptr(),
+            taps: band.taps * columns,
+            tap: distances.tap,
+            zero_point: negated(step.input_zero_point),
+            channels,
+            place: distances.place,
+            output_zero_point: step.epilogue.output_zero_point.into(),
+            groups: channels / LANES,
+            segment: start,
+            segments_end: end,
+            segments: start,
+            row: [input, output.cast_const()],
+            steps: [band.input_step, band.output_step],
+            start: [input.wrapping_add(band.input), output.wrapping_add(band.output).cast_const()],
+            rows: band.rows,
+            rows_left: 0,
+            constants,
+            factors: [[0; LANES]; 3],
+            next: [0; 3],
+            window: [0; 5],
+            widened: [[0; 2]; TAPS],
+        };
+        // SAFETY: the taps of a band lie inside the input, and its results inside the output, which are as large as their
+        // shapes; weights and constants of all channels are there, and no more taps than are widened. A band has rows and
+        // segments, and these have places.
+        unsafe { store_band(&mut call) };
     });
 }
 
 /// Arguments of the assembly.
 #[repr(C)]
 struct Call {
-    input: *const i8,
+    /// Of the first row of taps.
     weights: *const i8,
-    rows: usize,
-    columns: usize,
-    /// From an activation to the next of a row.
+    /// Of all segments: whole rows.
+    taps: usize,
+    /// From an activation to the next of a row of taps.
     tap: usize,
-    /// From behind the last activation of a row to the first of the next.
-    row: usize,
-    /// Weights between two rows of taps.
-    skipped: usize,
-    /// From an activation to that of the next place.
-    place: usize,
-    output: *mut i8,
-    /// From a result to that of the next place, and from a weight to that of the next tap.
-    channels: usize,
-    count: usize,
     /// The negated zero point in both halves.
     zero_point: u32,
+    /// From a result to that of the next place, and from a weight to that of the next tap.
+    channels: usize,
+    /// From an activation to that of the next place.
+    place: usize,
     output_zero_point: i32,
     /// Groups of channels that are left.
     groups: usize,
+    /// The next one, where they end and where they start.
+    segment: *const Segment,
+    segments_end: *const Segment,
+    segments: *const Segment,
+    /// Of activations and results, the current one.
+    row: [*const i8; 2],
+    /// From there to the next one.
+    steps: [usize; 2],
+    /// The first row of a group.
+    start: [*const i8; 2],
+    rows: usize,
+    rows_left: usize,
     constants: Constants,
     /// Biases, multipliers and shifts of high words of a group.
     factors: [[i32; LANES]; 3],
     /// Activation and result of a group at the next place, and the places that are left.
     next: [usize; 3],
+    /// Of a segment: its first widened weights, columns, distances from a row of taps to the next and rows.
+    window: [usize; 5],
     /// Of each tap the weights of the first and third channel of a group as halves, then those of the second and fourth.
     widened: [[u32; 2]; TAPS],
 }
 
-/// Computes the results of groups of four channels at `count` places, of which there is at least one, as of groups.
+/// Computes the results of groups of four channels in a band.
 ///
 /// # Safety
-/// Activations, weights, constants and results must be there.
+/// Activations, weights, constants and results must be there, and a band, a row and a segment must not be empty.
 #[inline(never)]
-unsafe fn store_places(call: &mut Call) {
+unsafe fn store_band(call: &mut Call) {
     // SAFETY: as for this function; all registers that change are named.
     unsafe {
         assembly!(
             call,
             "2:",
             // The weights of the group.
-            "ldrd r1, r2, [r0, #4]",
-            "ldr r4, [r0, #36]",
-            "ldr r5, [r0, #24]",
-            "add r6, r0, #140",
+            "ldrd r1, r2, [r0]",
+            "ldr r4, [r0, #16]",
+            "add r6, r0, #180",
             "add r3, r1, #4",
-            "str r3, [r0, #4]",
+            "str r3, [r0]",
             "cmp r2, #0",
             "beq 5f",
-            "3:",
-            "ldr r3, [r0, #12]",
             "4:",
             "ldr r7, [r1]",
             "add r1, r1, r4",
             "sxtb16 r8, r7",
             "sxtb16 r9, r7, ror #8",
             "strd r8, r9, [r6], #8",
-            "subs r3, r3, #1",
-            "bne 4b",
-            "add r1, r1, r5",
             "subs r2, r2, #1",
-            "bne 3b",
+            "bne 4b",
             "5:",
             // Its constants.
-            "add r1, r0, #56",
+            "add r1, r0, #76",
             "ldm r1, {{r1-r6}}",
-            "add r12, r0, #80",
+            "add r12, r0, #100",
             "ldm r1, {{r7-r10}}",
             "stm r12!, {{r7-r10}}",
             "ldm r3, {{r7-r10}}",
@@ -155,31 +161,45 @@ unsafe fn store_places(call: &mut Call) {
             "add r1, r1, r2",
             "add r3, r3, r4",
             "add r5, r5, r6",
-            "str r1, [r0, #56]",
-            "str r3, [r0, #64]",
-            "str r5, [r0, #72]",
-            // Its places.
-            "ldr r1, [r0]",
-            "ldr r2, [r0, #32]",
-            "ldr r3, [r0, #40]",
-            "stm r12, {{r1, r2, r3}}",
+            "str r1, [r0, #76]",
+            "str r3, [r0, #84]",
+            "str r5, [r0, #92]",
+            // Its first row.
+            "ldrd r1, r2, [r0, #60]",
+            "strd r1, r2, [r0, #44]",
             "add r1, r1, #4",
             "add r2, r2, #4",
-            "str r1, [r0]",
-            "str r2, [r0, #32]",
+            "strd r1, r2, [r0, #60]",
+            "ldr r1, [r0, #68]",
+            "str r1, [r0, #72]",
+            "ldr r1, [r0, #40]",
+            // Its segments.
+            "7:",
+            "ldm r1!, {{r2, r3, r5, r6, r7, r10, r11, r12}}",
+            "str r1, [r0, #32]",
+            "add r1, r0, #180",
+            "add r2, r2, r1",
+            "sub r1, r1, #20",
+            "stm r1, {{r2, r3, r5, r6, r10}}",
+            "ldrd r1, r2, [r0, #44]",
+            "add r11, r11, r1",
+            "add r7, r7, r2",
+            "strd r11, r7, [r0, #148]",
+            "str r12, [r0, #156]",
+            // Their places.
             "10:",
-            "add r1, r0, #80",
+            "add r1, r0, #100",
             "ldm r1, {{r4-r7}}",
-            "ldr r8, [r0, #44]",
-            "ldr lr, [r0, #16]",
-            "ldr r1, [r0, #128]",
-            "add r2, r0, #140",
-            "ldr r0, [r0, #8]",
+            "ldr r8, [r0, #12]",
+            "ldr lr, [r0, #8]",
+            "ldr r1, [r0, #148]",
+            "ldr r2, [r0, #160]",
+            "ldr r0, [r0, #176]",
             "cmp r0, #0",
             "beq 13f",
             "11:",
             "ldr r3, [sp]",
-            "ldr r3, [r3, #12]",
+            "ldr r3, [r3, #164]",
             "12:",
             "ldr r10, [r1]",
             "add r1, r1, lr",
@@ -193,14 +213,15 @@ unsafe fn store_places(call: &mut Call) {
             "subs r3, r3, #1",
             "bne 12b",
             "ldr r3, [sp]",
-            "ldr r3, [r3, #20]",
-            "add r1, r1, r3",
+            "ldrd r9, r10, [r3, #168]",
+            "add r1, r1, r9",
+            "add r2, r2, r10",
             "subs r0, r0, #1",
             "bne 11b",
             "13:",
             "ldr r0, [sp]",
-            "ldr lr, [r0, #48]",
-            "add r1, r0, #96",
+            "ldr lr, [r0, #24]",
+            "add r1, r0, #116",
             "ldm r1!, {{r8-r11}}",
             "ldm r1, {{r1, r2, r3, r12}}",
             "smmul r4, r4, r8",
@@ -219,22 +240,36 @@ unsafe fn store_places(call: &mut Call) {
             "asrs r7, r7, r12",
             "adc r7, r7, lr",
             "ssat r7, #8, r7",
-            "add r8, r0, #128",
+            "add r8, r0, #148",
             "ldm r8, {{r1, r2, r3}}",
             "strb r4, [r2]",
             "strb r5, [r2, #1]",
             "strb r6, [r2, #2]",
             "strb r7, [r2, #3]",
-            "ldr r4, [r0, #28]",
-            "ldr r5, [r0, #36]",
-            "add r1, r1, r4",
-            "add r2, r2, r5",
+            "ldrd r4, r5, [r0, #16]",
+            "add r1, r1, r5",
+            "add r2, r2, r4",
             "subs r3, r3, #1",
             "stm r8, {{r1, r2, r3}}",
             "bne 10b",
-            "ldr r1, [r0, #52]",
+            "ldrd r1, r2, [r0, #32]",
+            "cmp r1, r2",
+            "bne 7b",
+            // The next row.
+            "add r1, r0, #44",
+            "ldm r1, {{r2, r3, r5, r6}}",
+            "add r2, r2, r5",
+            "add r3, r3, r6",
+            "stm r1, {{r2, r3}}",
+            "ldr r2, [r0, #72]",
+            "subs r2, r2, #1",
+            "str r2, [r0, #72]",
+            "ldr r1, [r0, #40]",
+            "bne 7b",
+            // The next group.
+            "ldr r1, [r0, #28]",
             "subs r1, r1, #1",
-            "str r1, [r0, #52]",
+            "str r1, [r0, #28]",
             "bne 2b",
         );
     }

@@ -1,11 +1,16 @@
-//! DEPTHWISE_CONV2D from i8 to i8: the places of a window that have the same taps, one after another.
+//! DEPTHWISE_CONV2D from i8 to i8: rows of results whose windows have the same taps, one after another.
 
 #[cfg(any(kernels = "armv7em", kernels = "mve"))]
 use super::are_aligned;
+use crate::bytes;
+#[cfg(doc)]
+use crate::in_place::AccessInPlace;
+use crate::in_place::InPlace;
 use crate::kernels::portable;
 use crate::kernels::portable::window::Axis;
 use crate::kernels::target::lanes::{self, LANES};
 use crate::rescale::Rescale;
+use crate::slices;
 use crate::steps::DepthwiseConv2d;
 use core::ops::Range;
 
@@ -66,29 +71,149 @@ pub fn depthwise_conv2d(
     output: &mut [i8],
 ) {
     match way.groups {
-        Groups::Absent => {}
-        Groups::Target => lanes::channels(step, input, output),
-        #[cfg(any(kernels = "armv7em", kernels = "mve"))]
-        Groups::Portable => portable::lanes::groups::<LANES>(step, input, output),
         Groups::Multiplied => portable::depthwise_conv2d::depthwise_conv2d(step, input, output),
-    }
-    if way.has_rest {
-        portable::lanes::rest::<LANES>(step, input, output);
+        _ => by_channels(way, step, &mut Apart { input, output }),
     }
 }
 
-/// Neighbouring places in a row of the result whose windows lie inside the input with the same taps.
-#[derive(Clone)]
-pub(in crate::kernels) struct Segment {
-    /// Taps on each axis.
-    pub(in crate::kernels) taps: [Range<usize>; 2],
-    /// Where the activations under the first tap of the first place are.
+/// The same for a result over the activation: see [`AccessInPlace::channels`] for where it may start. The step must be
+/// [upright](DepthwiseConv2d::upright).
+#[inline(always)] // so that the way is a constant
+pub fn depthwise_conv2d_in_place(
+    way: DepthwiseConv2dWay,
+    step: &DepthwiseConv2d<'_, Rescale<'_>>,
+    mut memory: InPlace<'_>,
+) {
+    by_channels(way, step, &mut memory);
+}
+
+/// Convolves each channel of an input with as many as the result has.
+#[inline(always)]
+fn by_channels(way: DepthwiseConv2dWay, step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
+    match way.groups {
+        Groups::Absent | Groups::Multiplied => {}
+        Groups::Target => lanes::channels(step, tensors),
+        #[cfg(any(kernels = "armv7em", kernels = "mve"))]
+        Groups::Portable => portable::lanes::groups::<LANES>(step, tensors),
+    }
+    if way.has_rest {
+        portable::lanes::rest::<LANES>(step, tensors);
+    }
+}
+
+/// The activations and the results of a step, which may be in the same memory.
+pub(in crate::kernels) trait Tensors {
+    fn input(&self) -> &[i8];
+
+    fn output(&mut self) -> &mut [i8];
+
+    /// Whether rows are computed from the last one to the first.
+    fn is_descending(&self) -> bool;
+
+    /// The addresses of both, if they are as large as the step says.
+    #[cfg(any(kernels = "armv7em", kernels = "mve"))]
+    fn addresses(&mut self, step: &DepthwiseConv2d<'_, Rescale<'_>>) -> Option<Addresses>;
+}
+
+/// Where the activations and the results of a step are, with as many elements as it says.
+#[cfg(any(kernels = "armv7em", kernels = "mve"))]
+#[derive(Clone, Copy)]
+pub(in crate::kernels) struct Addresses {
+    pub(in crate::kernels) input: *const i8,
+    pub(in crate::kernels) output: *mut i8,
+}
+
+struct Apart<'a> {
+    input: &'a [i8],
+    output: &'a mut [i8],
+}
+
+impl Tensors for Apart<'_> {
+    fn input(&self) -> &[i8] {
+        self.input
+    }
+
+    fn output(&mut self) -> &mut [i8] {
+        self.output
+    }
+
+    fn is_descending(&self) -> bool {
+        false
+    }
+
+    #[cfg(any(kernels = "armv7em", kernels = "mve"))]
+    fn addresses(&mut self, step: &DepthwiseConv2d<'_, Rescale<'_>>) -> Option<Addresses> {
+        let is_whole = self.input.len() >= step.input.len() && self.output.len() >= step.output.len();
+        is_whole.then_some(Addresses { input: self.input.as_ptr(), output: self.output.as_mut_ptr() })
+    }
+}
+
+impl Tensors for InPlace<'_> {
+    fn input(&self) -> &[i8] {
+        bytes::as_i8s(self.operand())
+    }
+
+    fn output(&mut self) -> &mut [i8] {
+        bytes::as_i8s_mut(self.result())
+    }
+
+    fn is_descending(&self) -> bool {
+        self.is_descending()
+    }
+
+    #[cfg(any(kernels = "armv7em", kernels = "mve"))]
+    fn addresses(&mut self, step: &DepthwiseConv2d<'_, Rescale<'_>>) -> Option<Addresses> {
+        let is_whole = self.operand().len() >= step.input.len() && self.result().len() >= step.output.len();
+        let (input, output) = self.addresses();
+        is_whole.then_some(Addresses { input: input.cast(), output: output.cast() })
+    }
+}
+
+/// Neighbouring rows of results whose windows have the same rows of taps; of a long row a part.
+pub(in crate::kernels) struct Band<'a> {
+    /// The places of a row.
+    pub(in crate::kernels) segments: &'a [Segment],
+    /// Rows of results.
+    pub(in crate::kernels) rows: usize,
+    /// Rows of taps.
+    #[cfg(kernels = "armv7em")]
+    pub(in crate::kernels) taps: usize,
+    /// Where the weights of the first row of taps are.
+    pub(in crate::kernels) weights: usize,
+    /// Where the row of activations under the first taps of the first row of results is.
     pub(in crate::kernels) input: usize,
-    /// Where the result of the first place is.
+    /// Where the first row of results is.
     pub(in crate::kernels) output: usize,
+    /// From there to those of the next row, which may be before.
+    pub(in crate::kernels) input_step: usize,
+    /// The same for results.
+    pub(in crate::kernels) output_step: usize,
+}
+
+/// Neighbouring places in a row of results whose windows have the same taps inside the input. Assembly reads it.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+pub(in crate::kernels) struct Segment {
+    /// From the first weight of a row of taps to that of the first one inside.
+    pub(in crate::kernels) weights: usize,
+    /// Taps in a row.
+    pub(in crate::kernels) columns: usize,
+    /// From behind the last activation of a row of taps to the first one of the next.
+    pub(in crate::kernels) row: usize,
+    /// Weights between two rows of taps.
+    pub(in crate::kernels) skipped: usize,
+    /// From the start of a row of results to the first one.
+    pub(in crate::kernels) output: usize,
+    /// Rows of taps.
+    pub(in crate::kernels) rows: usize,
+    /// From the start of a row of activations to that under the first tap at the first place.
+    pub(in crate::kernels) input: usize,
     /// Places.
     pub(in crate::kernels) count: usize,
 }
+
+/// Segments of a band: those of a window of five columns that moves by one.
+const SEGMENTS: usize = 5;
 
 /// Distances in elements.
 #[derive(Clone, Copy)]
@@ -96,7 +221,7 @@ pub(in crate::kernels) struct Distances {
     /// From an activation to that under the next tap of a row.
     pub(in crate::kernels) tap: usize,
     /// From an activation to that under the same tap of the next row.
-    pub(in crate::kernels) row: usize,
+    row: usize,
     /// From an activation to that under the same tap at the next place.
     pub(in crate::kernels) place: usize,
 }
@@ -109,27 +234,87 @@ impl Distances {
     }
 }
 
-/// Calls a function with all segments in the order of the results.
-pub(in crate::kernels) fn for_each_segment(step: &DepthwiseConv2d<'_, Rescale<'_>>, mut run: impl FnMut(Segment)) {
+/// Calls a function with all bands, from the first row to the last or from the last to the first.
+///
+/// `weight` is the distance from a weight to that of the next tap in a row, as segments are to have it.
+pub(in crate::kernels) fn for_each_band(
+    step: &DepthwiseConv2d<'_, Rescale<'_>>,
+    weight: usize,
+    is_descending: bool,
+    mut run: impl FnMut(&Band<'_>),
+) {
     let [_, ih, iw, channels] = step.input.sizes();
     let [n, oh, ow] = step.output.sizes();
     let [rows, columns] = Axis::pair([ih, iw], step.kernel, step.stride, step.dilation, step.pad);
-    let mut output = 0;
-    for batch in 0..n {
-        for oy in 0..oh {
-            let ky = rows.taps(oy);
-            let mut ox = 0;
+    let distances = Distances::new(step);
+    let in_order = |turn: usize, count: usize| if is_descending { count - 1 - turn } else { turn };
+    let signed = |step: usize| if is_descending { step.wrapping_neg() } else { step };
+    for batch in (0..n).map(|turn| in_order(turn, n)) {
+        let mut done = 0;
+        while done < oh {
+            let oy = in_order(done, oh);
+            let (ky, mut count, mut ox) = (taps(rows, oy), 1, 0);
+            let y = if ky.is_empty() { 0 } else { rows.position(oy, ky.start) };
             while ox < ow {
-                let kx = columns.taps(ox);
-                let count = if kx.len() == columns.kernel { columns.whole_from(ox).min(ow - ox) } else { 1 };
-                let is_empty = ky.is_empty() || kx.is_empty();
-                let (y, x) =
-                    if is_empty { (0, 0) } else { (rows.position(oy, ky.start), columns.position(ox, kx.start)) };
-                let taps = if is_empty { [0..0, 0..0] } else { [ky.clone(), kx] };
-                run(Segment { taps, input: ((batch * ih + y) * iw + x) * channels, output, count });
-                output += count * channels;
-                ox += count;
+                let (mut segments, mut len) = ([Segment::default(); SEGMENTS], 0);
+                let is_first = ox == 0;
+                for segment in &mut segments {
+                    if ox == ow {
+                        break;
+                    }
+                    *segment = self::segment(columns, ky.len(), ox, ow - ox, weight, channels, distances);
+                    ox += segment.count;
+                    len += 1;
+                }
+                if is_first && ox == ow {
+                    count = (done..oh).take_while(|&at| taps(rows, in_order(at, oh)) == ky).count();
+                }
+                run(&Band {
+                    segments: slices::part(&segments, 0, len),
+                    rows: count,
+                    #[cfg(kernels = "armv7em")]
+                    taps: ky.len(),
+                    weights: if ky.is_empty() { 0 } else { ky.start * columns.kernel * channels },
+                    input: (batch * ih + y) * iw * channels,
+                    output: (batch * oh + oy) * ow * channels,
+                    input_step: if ky.is_empty() { 0 } else { signed(rows.stride * iw * channels) },
+                    output_step: signed(ow * channels),
+                });
             }
+            done += count;
         }
+    }
+}
+
+/// [`Axis::taps`] for where it is rare: the code of its divisions is there once.
+#[inline(never)]
+fn taps(axis: Axis, at: usize) -> Range<usize> {
+    axis.taps(at)
+}
+
+/// The segment that starts at a place, with at most so many places, of windows with so many rows of taps.
+#[inline(never)]
+fn segment(
+    columns: Axis,
+    rows: usize,
+    ox: usize,
+    most: usize,
+    weight: usize,
+    channels: usize,
+    distances: Distances,
+) -> Segment {
+    let kx = taps(columns, ox);
+    if kx.is_empty() || rows == 0 {
+        return Segment { output: ox * channels, count: 1, ..Segment::default() };
+    }
+    Segment {
+        weights: kx.start * weight,
+        columns: kx.len(),
+        row: distances.row.wrapping_sub(kx.len() * distances.tap),
+        skipped: (columns.kernel - kx.len()) * weight,
+        output: ox * channels,
+        rows,
+        input: columns.position(ox, kx.start) * channels,
+        count: if kx.len() == columns.kernel { columns.whole_from(ox).min(most) } else { 1 },
     }
 }

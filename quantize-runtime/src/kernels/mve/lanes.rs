@@ -2,10 +2,11 @@
 
 use super::assembly;
 use crate::kernels::arm::{Constants, Ones};
-use crate::kernels::int8::depthwise_conv2d::{Distances, Segment, for_each_segment};
+use crate::kernels::int8::depthwise_conv2d::{Addresses, Distances, Segment, Tensors, for_each_band};
 use crate::rescale::Rescale;
 use crate::slices;
 use crate::steps::DepthwiseConv2d;
+use core::ops::Range;
 
 /// Constants of a group.
 pub(crate) const LANES: usize = 8;
@@ -19,76 +20,85 @@ pub(crate) const fn fit(step: &DepthwiseConv2d<'_, Rescale<'_>>) -> bool {
 /// Computes the results of all groups of eight channels at all places.
 ///
 /// The step has as many channels in its input as in its result.
+pub(in crate::kernels) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
+    let is_descending = tensors.is_descending();
+    if let Some(addresses) = tensors.addresses(step) {
+        store(step, addresses, is_descending);
+    }
+}
+
 #[inline(never)]
-pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
+fn store(step: &DepthwiseConv2d<'_, Rescale<'_>>, Addresses { input, output }: Addresses, is_descending: bool) {
     let [.., channels] = step.output.sizes::<4>();
     let [rows, columns] = step.kernel.map(usize::from);
-    let is_whole = input.len() >= step.input.len()
-        && output.len() >= step.output.len()
-        && step.weights.len() >= rows * columns * channels;
     // For two groups.
     let ones = Ones::<{ 2 * LANES }>::new(step.bias, &step.epilogue);
-    let constants = Constants::new(step.bias, &step.epilogue, &ones, channels).filter(|_| is_whole);
-    let Some(constants) = constants else {
+    let constants = Constants::new(step.bias, &step.epilogue, &ones, channels);
+    let Some(constants) = constants.filter(|_| step.weights.len() >= rows * columns * channels) else {
         return;
     };
-    let (distances, groups) = (Distances::new(step), channels / LANES);
-    let mut call = Call {
-        input: input.as_ptr(),
-        weights: step.weights.as_ptr(),
-        rows: 0,
-        columns: 0,
-        tap: distances.tap,
-        row: 0,
-        skipped: 0,
-        output: output.as_mut_ptr(),
-        zero_point: -i32::from(step.input_zero_point),
-        output_zero_point: step.epilogue.output_zero_point.into(),
-        place: distances.place,
-        count: 0,
-        channels,
-        groups,
-        constants,
-        factors: [[0; 4]; 12],
-    };
-    for_each_segment(step, |Segment { taps: [ky, kx], input: from, output: to, count }| {
-        call.input = slices::from(input, from).as_ptr();
-        call.weights = slices::from(step.weights, (ky.start * columns + kx.start) * channels).as_ptr();
-        (call.rows, call.columns) = (ky.len(), kx.len());
-        call.row = distances.row.wrapping_sub(kx.len() * distances.tap);
-        call.skipped = (columns - kx.len()) * channels;
-        call.output = slices::from_mut(output, to).as_mut_ptr();
-        (call.count, call.groups, call.constants) = (count, groups, constants);
-        // SAFETY: the taps of a segment lie inside the input, and its results inside the output, which are as large as their
-        // shapes; weights and constants of all channels are there.
-        unsafe { store_places(&mut call) };
+    let distances = Distances::new(step);
+    for_each_band(step, channels, is_descending, |band| {
+        let Range { start, end } = band.segments.as_ptr_range();
+        let mut call = Call {
+            weights: slices::from(step.weights, band.weights).as_ptr(),
+            weights_of_segment: step.weights.as_ptr(),
+            taps: 0,
+            tap: distances.tap,
+            zero_point: -i32::from(step.input_zero_point),
+            channels,
+            place: distances.place,
+            output_zero_point: step.epilogue.output_zero_point.into(),
+            groups: channels / LANES,
+            segment: start,
+            segments_end: end,
+            segments: start,
+            row: [input, output.cast_const()],
+            steps: [band.input_step, band.output_step],
+            start: [input.wrapping_add(band.input), output.wrapping_add(band.output).cast_const()],
+            rows: band.rows,
+            rows_left: 0,
+            constants,
+            factors: [[0; 4]; 12],
+        };
+        // SAFETY: the taps of a band lie inside the input, and its results inside the output, which are as large as their
+        // shapes; weights and constants of all channels are there. A band has rows and segments, and these have places.
+        unsafe { store_band(&mut call) };
     });
 }
 
 /// Arguments of the assembly.
 #[repr(C)]
 struct Call {
-    input: *const i8,
+    /// Of the first row of taps.
     weights: *const i8,
-    rows: usize,
-    columns: usize,
-    /// From an activation to the next of a row.
+    /// Of the first tap of a segment.
+    weights_of_segment: *const i8,
+    /// Rows of taps of a segment.
+    taps: usize,
+    /// From an activation to the next of a row of taps.
     tap: usize,
-    /// From behind the last activation of a row to the first of the next.
-    row: usize,
-    /// Weights between two rows of taps.
-    skipped: usize,
-    output: *mut i8,
     /// The negated zero point of the input.
     zero_point: i32,
-    output_zero_point: i32,
-    /// From an activation to that of the next place.
-    place: usize,
-    count: usize,
     /// From a result to that of the next place, and from a weight to that of the next tap.
     channels: usize,
+    /// From an activation to that of the next place.
+    place: usize,
+    output_zero_point: i32,
     /// Groups of channels that are left.
     groups: usize,
+    /// The next one, where they end and where they start.
+    segment: *const Segment,
+    segments_end: *const Segment,
+    segments: *const Segment,
+    /// Of activations and results, the current one.
+    row: [*const i8; 2],
+    /// From there to the next one.
+    steps: [usize; 2],
+    /// The first row of a group.
+    start: [*const i8; 2],
+    rows: usize,
+    rows_left: usize,
     /// Of two groups.
     constants: Constants,
     /// Biases, multipliers and negated shifts of the even channels of a group, of the odd ones, and of those of a second group:
@@ -255,88 +265,116 @@ macro_rules! constants {
     };
 }
 
-/// Loads what is the same for all places.
-macro_rules! start {
-    () => {
+/// Computes the results of groups at all places of a band; places are at the second label.
+macro_rules! band {
+    ($segment:literal, $place:literal, $($line:expr),*) => {
         concat!(
-            "add r3, r0, #12\n",
-            "ldm r3, {{r3-r8}}\n",
-            "ldr r9, [r0, #48]\n",
-            "ldr r11, [r0]\n",
-            "ldr r12, [r0, #44]\n"
-        )
-    };
-}
-
-/// Goes on to the next place, whose code is at 3, if there is one.
-macro_rules! next_place {
-    ($place:literal) => {
-        concat!(
-            "ldr r1, [r0, #40]\n",
+            "ldrd r1, r2, [r0, #64]\n",
+            "strd r1, r2, [r0, #48]\n",
+            "ldr r1, [r0, #72]\n",
+            "str r1, [r0, #76]\n",
+            "ldr r1, [r0, #44]\n",
+            $segment,
+            ":\n",
+            "ldm r1!, {{r2, r3, r5, r6, r7, r10, r11, r12}}\n",
+            "str r1, [r0, #36]\n",
+            "ldr r1, [r0]\n",
+            "add r2, r2, r1\n",
+            "strd r2, r10, [r0, #4]\n",
+            "ldrd r1, r2, [r0, #48]\n",
+            "add r11, r11, r1\n",
+            "add r7, r7, r2\n",
+            $place,
+            ":\n",
+            $($line,)*
+            "ldr r1, [r0, #24]\n",
             "add r7, r7, r9\n",
             "add r11, r11, r1\n",
             "subs r12, r12, #1\n",
             "bne ",
             $place,
             "b\n",
+            "ldrd r1, r2, [r0, #36]\n",
+            "cmp r1, r2\n",
+            "bne ",
+            $segment,
+            "b\n",
+            // The next row.
+            "add r1, r0, #48\n",
+            "ldm r1, {{r2, r3, r5, r6}}\n",
+            "add r2, r2, r5\n",
+            "add r3, r3, r6\n",
+            "stm r1, {{r2, r3}}\n",
+            "ldr r2, [r0, #76]\n",
+            "subs r2, r2, #1\n",
+            "str r2, [r0, #76]\n",
+            "ldr r1, [r0, #44]\n",
+            "bne ",
+            $segment,
+            "b\n",
         )
     };
 }
 
-/// Computes the results of groups of eight channels at `count` places, of which there is at least one, as of groups.
+/// Computes the results of groups of eight channels in a band.
 ///
 /// # Safety
-/// Activations, weights, constants and results must be there.
+/// Activations, weights, constants and results must be there, and a band, a row and a segment must not be empty.
 #[inline(never)]
-unsafe fn store_places(call: &mut Call) {
+unsafe fn store_band(call: &mut Call) {
     // SAFETY: as for this function; all registers that change are named.
     unsafe {
         assembly!(
             call,
+            "ldr r4, [r0, #12]",
+            "ldrd r8, r9, [r0, #16]",
             "2:",
             "mov r3, #32",
-            "ldr r1, [r0, #52]",
+            "ldr r1, [r0, #32]",
             "cmp r1, #2",
             "blt 20f",
-            constants!("#56", sort_words!("#80", "#96"), sort_words!("#112", "#128")),
-            constants!("#64", sort_words!("#144", "#160"), sort_words!("#176", "#192")),
-            constants!("#72", sort_shifts!("#208", "#224"), sort_shifts!("#240", "#256")),
-            start!(),
-            "3:",
-            "vldrw.u32 q0, [r0, #80]",
-            "vldrw.u32 q1, [r0, #96]",
-            "vldrw.u32 q2, [r0, #112]",
-            "vldrw.u32 q3, [r0, #128]",
-            add_taps!(add_tap!("q0", "q1", "#0"), add_tap!("q2", "q3", "#8")),
-            "ldr r1, [r0, #36]",
-            store!("q0", "q1", ["#144", "#160", "#208", "#224"], "#0"),
-            store!("q2", "q3", ["#176", "#192", "#240", "#256"], "#8"),
-            next_place!("3"),
-            "ldrd r1, r2, [r0]",
-            "add r1, r1, #16",
+            constants!("#80", sort_words!("#104", "#120"), sort_words!("#136", "#152")),
+            constants!("#88", sort_words!("#168", "#184"), sort_words!("#200", "#216")),
+            constants!("#96", sort_shifts!("#232", "#248"), sort_shifts!("#264", "#280")),
+            band!(
+                "7",
+                "3",
+                "vldrw.u32 q0, [r0, #104]\n",
+                "vldrw.u32 q1, [r0, #120]\n",
+                "vldrw.u32 q2, [r0, #136]\n",
+                "vldrw.u32 q3, [r0, #152]\n",
+                add_taps!(add_tap!("q0", "q1", "#0"), add_tap!("q2", "q3", "#8")),
+                "ldr r1, [r0, #28]\n",
+                store!("q0", "q1", ["#168", "#184", "#232", "#248"], "#0"),
+                store!("q2", "q3", ["#200", "#216", "#264", "#280"], "#8")
+            ),
+            "add r1, r0, #64",
+            "ldm r1, {{r2, r3}}",
             "add r2, r2, #16",
-            "strd r1, r2, [r0]",
-            "ldr r1, [r0, #28]",
+            "add r3, r3, #16",
+            "stm r1, {{r2, r3}}",
+            "ldr r1, [r0]",
             "add r1, r1, #16",
-            "str r1, [r0, #28]",
-            "ldr r1, [r0, #52]",
+            "str r1, [r0]",
+            "ldr r1, [r0, #32]",
             "subs r1, r1, #2",
-            "str r1, [r0, #52]",
+            "str r1, [r0, #32]",
             "bne 2b",
             "b 30f",
             // The last group.
             "20:",
-            constants!("#56", sort_words!("#80", "#96")),
-            constants!("#64", sort_words!("#144", "#160")),
-            constants!("#72", sort_shifts!("#208", "#224")),
-            start!(),
-            "23:",
-            "vldrw.u32 q0, [r0, #80]",
-            "vldrw.u32 q1, [r0, #96]",
-            add_taps!(add_tap!("q0", "q1", "#0")),
-            "ldr r1, [r0, #36]",
-            store!("q0", "q1", ["#144", "#160", "#208", "#224"], "#0"),
-            next_place!("23"),
+            constants!("#80", sort_words!("#104", "#120")),
+            constants!("#88", sort_words!("#168", "#184")),
+            constants!("#96", sort_shifts!("#232", "#248")),
+            band!(
+                "27",
+                "23",
+                "vldrw.u32 q0, [r0, #104]\n",
+                "vldrw.u32 q1, [r0, #120]\n",
+                add_taps!(add_tap!("q0", "q1", "#0")),
+                "ldr r1, [r0, #28]\n",
+                store!("q0", "q1", ["#168", "#184", "#232", "#248"], "#0")
+            ),
             "30:",
         );
     }

@@ -1,7 +1,7 @@
 //! DEPTHWISE_CONV2D from i8 to i8, some channels at a time.
 
 use crate::kernels::int8::biases;
-use crate::kernels::int8::depthwise_conv2d::{Distances, Segment, for_each_segment};
+use crate::kernels::int8::depthwise_conv2d::{Band, Distances, Segment, Tensors, for_each_band};
 use crate::rescale::Rescale;
 use crate::slices;
 use crate::steps::DepthwiseConv2d;
@@ -14,56 +14,56 @@ pub(crate) const LANES: usize = 4;
 ///
 /// The step has as many channels in its input as in its result.
 #[cfg(not(any(kernels = "armv7em", kernels = "mve")))]
-pub(crate) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
-    groups::<LANES>(step, input, output);
+pub(in crate::kernels) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
+    groups::<LANES>(step, tensors);
 }
 
 /// Computes the results of all groups of `N` channels at all places, of a step as above.
 #[inline(never)]
-pub(in crate::kernels) fn groups<const N: usize>(
-    step: &DepthwiseConv2d<'_, Rescale<'_>>,
-    input: &[i8],
-    output: &mut [i8],
-) {
-    for group in 0..channels_of(step) / N {
-        lanes::<N>(step, group * N, input, output);
-    }
+pub(in crate::kernels) fn groups<const N: usize>(step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
+    let channels = channels_of(step);
+    for_each_band(step, channels, tensors.is_descending(), |band| {
+        for group in 0..channels / N {
+            lanes::<N>(step, group * N, band, tensors);
+        }
+    });
 }
 
 /// Computes the results of the channels after all groups of `N` at all places, of a step as above.
 #[inline(never)]
-pub(in crate::kernels) fn rest<const N: usize>(
-    step: &DepthwiseConv2d<'_, Rescale<'_>>,
-    input: &[i8],
-    output: &mut [i8],
-) {
+pub(in crate::kernels) fn rest<const N: usize>(step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
     let channels = channels_of(step);
-    for channel in channels / N * N..channels {
-        lanes::<1>(step, channel, input, output);
-    }
-}
-
-/// Computes the results of `N` channels from `first` on at all places.
-///
-/// The step has as many channels in its input as in its result.
-fn lanes<const N: usize>(step: &DepthwiseConv2d<'_, Rescale<'_>>, first: usize, input: &[i8], output: &mut [i8]) {
-    let distances = Distances::new(step);
-    let biases: [i32; N] = biases(step.bias, first);
-    for_each_segment(step, |segment| {
-        for place in 0..segment.count {
-            let sums = sums(
-                step,
-                biases,
-                &segment,
-                first,
-                slices::from(input, segment.input + place * distances.place),
-                distances,
-            );
-            let at = segment.output + place * channels_of(step) + first;
-            let Some(results) = slices::from_mut(output, at).first_chunk_mut() else { return };
-            step.epilogue.requantize(sums, first, results);
+    for_each_band(step, channels, tensors.is_descending(), |band| {
+        for channel in channels / N * N..channels {
+            lanes::<1>(step, channel, band, tensors);
         }
     });
+}
+
+/// Computes the results of `N` channels from `first` on in some rows.
+#[inline(never)]
+fn lanes<const N: usize>(
+    step: &DepthwiseConv2d<'_, Rescale<'_>>,
+    first: usize,
+    band: &Band<'_>,
+    tensors: &mut impl Tensors,
+) {
+    let (distances, biases): (_, [i32; N]) = (Distances::new(step), biases(step.bias, first));
+    let (mut input, mut output) = (band.input + first, band.output + first);
+    for _ in 0..band.rows {
+        for segment in band.segments {
+            let (mut from, mut to) = (input + segment.input, output + segment.output);
+            let weights = slices::from(step.weights, band.weights + segment.weights + first);
+            for _ in 0..segment.count {
+                let sums = sums(step, biases, segment, weights, slices::from(tensors.input(), from), distances.tap);
+                let Some(results) = slices::from_mut(tensors.output(), to).first_chunk_mut() else { return };
+                step.epilogue.requantize(sums, first, results);
+                from += distances.place;
+                to += channels_of(step);
+            }
+        }
+        (input, output) = (input.wrapping_add(band.input_step), output.wrapping_add(band.output_step));
+    }
 }
 
 /// The sums of products at a place whose first activation is the first of `input`.
@@ -72,23 +72,22 @@ fn sums<const N: usize>(
     step: &DepthwiseConv2d<'_, Rescale<'_>>,
     mut sums: [i32; N],
     segment: &Segment,
-    first: usize,
+    weights: &[i8],
     input: &[i8],
-    distances: Distances,
+    distance: usize,
 ) -> [i32; N] {
     let (channels, zero_point) = (channels_of(step), i32::from(step.input_zero_point));
-    let [ky, kx] = &segment.taps;
-    for (row, ky) in ky.clone().enumerate() {
-        let mut from = row * distances.row + first;
-        let mut tap = (ky * usize::from(step.kernel[1]) + kx.start) * channels + first;
-        for _ in kx.clone() {
-            let (activations, weights) = (slices::part(input, from, N), slices::part(step.weights, tap, N));
+    let (mut from, mut tap) = (0_usize, 0);
+    for _ in 0..segment.rows {
+        for _ in 0..segment.columns {
+            let (activations, weights) = (slices::part(input, from, N), slices::part(weights, tap, N));
             for (sum, (&activation, &weight)) in sums.iter_mut().zip(activations.iter().zip(weights)) {
                 *sum = sum.wrapping_add((i32::from(activation) - zero_point) * i32::from(weight));
             }
-            from += distances.tap;
+            from += distance;
             tap += channels;
         }
+        (from, tap) = (from.wrapping_add(segment.row), tap + segment.skipped);
     }
     sums
 }

@@ -2,6 +2,7 @@
 
 use crate::naive;
 use crate::random::Random;
+use quantize_runtime::in_place::InPlace;
 use quantize_runtime::steps::{Conv2d, DepthwiseConv2d};
 use quantize_runtime::{Aligned, Rescale, Shape, kernels};
 
@@ -107,6 +108,8 @@ pub struct Buffers {
     multiplier: Aligned<[[u8; 4]; CHANNELS]>,
     shift: Aligned<[i8; CHANNELS]>,
     outputs: [Aligned<[i8; ELEMENTS + 2 * MARGIN]>; 2],
+    /// An activation and the result over it.
+    both: Aligned<[u8; 2 * ELEMENTS]>,
 }
 
 impl Buffers {
@@ -118,6 +121,7 @@ impl Buffers {
             multiplier: Aligned([[0; 4]; CHANNELS]),
             shift: Aligned([0; CHANNELS]),
             outputs: [Aligned([0; ELEMENTS + 2 * MARGIN]), Aligned([0; ELEMENTS + 2 * MARGIN])],
+            both: Aligned([0; 2 * ELEMENTS]),
         }
     }
 
@@ -163,6 +167,9 @@ impl Buffers {
             let step = depthwise(&step);
             kernels::depthwise_conv2d(&step, input, &mut fast[..len]);
             naive::depthwise_conv2d(&step, input, &mut specified[..len]);
+            if let Some(place) = difference_in_place(&step, input, &mut self.both.0, &specified[..len]) {
+                return Some(place);
+            }
         } else {
             kernels::conv2d(&step, input, &mut fast[..len]);
             naive::conv2d(&step, input, &mut specified[..len]);
@@ -170,6 +177,26 @@ impl Buffers {
         let [fast, specified] = &self.outputs;
         fast.0.iter().zip(&specified.0).position(|(fast, specified)| fast != specified)
     }
+}
+
+/// The first element at which a result over the activation differs, before the activation or behind its start.
+fn difference_in_place(
+    step: &DepthwiseConv2d<'_, Rescale<'_>>,
+    input: &[i8],
+    both: &mut [u8],
+    specified: &[i8],
+) -> Option<usize> {
+    let [.., channels] = step.output.sizes::<4>();
+    let [below, above] = step.windows().gaps([input.len(), specified.len()]).map(|gap| gap.next_multiple_of(channels));
+    [[below, 0], [0, above]].into_iter().filter(|_| step.windows().keep_channels(0)).find_map(|[from, to]| {
+        let both = both.get_mut(..(from + input.len()).max(to + specified.len()))?;
+        for (byte, activation) in both[from..].iter_mut().zip(input) {
+            *byte = activation.cast_unsigned();
+        }
+        let memory = InPlace::new(both, from..from + input.len(), to..to + specified.len());
+        kernels::depthwise_conv2d_i8_in_place(step.way(), &step.upright(), memory);
+        both[to..].iter().zip(specified).position(|(fast, specified)| *fast != specified.cast_unsigned())
+    })
 }
 
 fn shape(sizes: [usize; 4]) -> Shape {
