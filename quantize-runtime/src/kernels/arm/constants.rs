@@ -23,28 +23,50 @@ impl Constants {
             && rescale.is_of_high_words()
     }
 
-    /// Those of so many channels, of which `N` are computed at a time; `None` where some are missing or not aligned.
-    pub(in crate::kernels) fn new<const N: usize>(
+    /// Those of so many channels, of which some are computed at a time; `None` where some are missing or not aligned. Where there is
+    /// one for all, the next ones are at the same place.
+    pub(in crate::kernels) fn new(
         bias: &[[u8; 4]],
         rescale: &Rescale<'_>,
-        ones: &Ones<N>,
         channels: usize,
+        at_a_time: usize,
     ) -> Option<Self> {
-        let words = |words: &[[u8; 4]], one: &[i32; N]| match words.len() {
-            1 => Some((one.as_ptr(), 0)),
-            len => {
-                let at = words.as_ptr().cast::<i32>();
-                (fits(len, channels) && at.is_aligned()).then_some((at, 4 * N))
-            }
+        let is_aligned = |words: &[[u8; 4]]| words.len() == 1 || words.as_ptr().cast::<i32>().is_aligned();
+        let are_aligned = is_aligned(bias) && is_aligned(rescale.multiplier);
+        let step = |len: usize, size: usize| match len {
+            1 => Some(0),
+            len => fits(len, channels).then_some(at_a_time * size),
         };
-        let (shift, shift_step) = match rescale.shift.len() {
-            1 => (ones.shift.as_ptr(), 0),
-            len => fits(len, channels).then_some((rescale.shift.as_ptr(), N))?,
-        };
-        let (bias, bias_step) = words(bias, &ones.bias)?;
-        let (multiplier, multiplier_step) = words(rescale.multiplier, &ones.multiplier)?;
-        Some(Self { bias, bias_step, multiplier, multiplier_step, shift, shift_step })
+        are_aligned.then_some(Self {
+            bias: bias.as_ptr().cast(),
+            bias_step: step(bias.len(), 4)?,
+            multiplier: rescale.multiplier.as_ptr().cast(),
+            multiplier_step: step(rescale.multiplier.len(), 4)?,
+            shift: rescale.shift.as_ptr(),
+            shift_step: step(rescale.shift.len(), 1)?,
+        })
     }
+
+    /// The same with copies of those that are one for all.
+    #[cfg(kernels = "mve")]
+    pub(in crate::kernels) const fn or_ones<const N: usize>(mut self, ones: &Ones<N>) -> Self {
+        if self.bias_step == 0 {
+            self.bias = ones.bias.as_ptr();
+        }
+        if self.multiplier_step == 0 {
+            self.multiplier = ones.multiplier.as_ptr();
+        }
+        if self.shift_step == 0 {
+            self.shift = ones.shift.as_ptr();
+        }
+        self
+    }
+}
+
+/// The first bias, multiplier and shift.
+pub(in crate::kernels) fn first(bias: &[[u8; 4]], rescale: &Rescale<'_>) -> (i32, i32, i8) {
+    let first = |words: &[[u8; 4]]| words.first().map_or(0, |word| i32::from_le_bytes(*word));
+    (first(bias), first(rescale.multiplier), rescale.shift.first().copied().unwrap_or_default())
 }
 
 /// Whether there is one constant for all channels, or one for each.
@@ -53,16 +75,17 @@ const fn fits(len: usize, channels: usize) -> bool {
 }
 
 /// The constants of `N` channels where there is one for all.
+#[cfg(kernels = "mve")]
 pub(in crate::kernels) struct Ones<const N: usize> {
     bias: [i32; N],
     multiplier: [i32; N],
     shift: [i8; N],
 }
 
+#[cfg(kernels = "mve")]
 impl<const N: usize> Ones<N> {
     pub(in crate::kernels) fn new(bias: &[[u8; 4]], rescale: &Rescale<'_>) -> Self {
-        let first = |words: &[[u8; 4]]| [words.first().map_or(0, |word| i32::from_le_bytes(*word)); N];
-        let shift = [rescale.shift.first().copied().unwrap_or_default(); N];
-        Self { bias: first(bias), multiplier: first(rescale.multiplier), shift }
+        let (bias, multiplier, shift) = first(bias, rescale);
+        Self { bias: [bias; N], multiplier: [multiplier; N], shift: [shift; N] }
     }
 }

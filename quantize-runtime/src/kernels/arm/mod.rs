@@ -5,8 +5,10 @@ mod constants;
 #[cfg(any(kernels = "armv7em", kernels = "armv7m"))]
 mod runs;
 
+#[cfg(kernels = "mve")]
+pub(super) use constants::Ones;
 #[cfg(any(kernels = "armv7em", kernels = "mve"))]
-pub(super) use constants::{Constants, Ones};
+pub(super) use constants::{Constants, first};
 #[cfg(any(kernels = "armv7em", kernels = "armv7m"))]
 pub(super) use runs::{copy, spread};
 

@@ -1,38 +1,71 @@
 //! Products of a row of weights and some windows, whose activations have been widened to halves.
 
 use super::{Channels, assembly, negated};
+use crate::kernels::int8::patch::Windows;
 use crate::rescale::Rescale;
 use crate::steps::Conv2d;
 use core::arch::asm;
 
-/// Words of memory for activations.
-pub(super) const WORDS: usize = 128;
+/// Bytes of memory for activations.
+const BYTES: usize = 512;
+
+/// Memory for activations, at an address of a word.
+#[repr(align(4))]
+pub(super) struct Memory([i8; BYTES]);
+
+impl Memory {
+    pub(super) const fn new() -> Self {
+        Self([0; BYTES])
+    }
+}
 
 /// The activations of `N` windows without their zero point, four of each window in turn as halves: the first and third, then the
 /// second and fourth.
 pub(super) struct Columns<'m, const N: usize> {
-    halves: &'m mut [u32; WORDS],
+    memory: &'m mut Memory,
     len: usize,
 }
 
 impl<'m, const N: usize> Columns<'m, N> {
-    /// Activations of the longest windows.
-    pub(super) const MAX_LEN: usize = WORDS / N * 2;
-
-    /// For windows of a length; `None` for more than the longest.
-    pub(super) fn new(halves: &'m mut [u32; WORDS], len: usize) -> Option<Self> {
-        (len <= Self::MAX_LEN).then_some(Self { halves, len })
+    /// Whether there is memory for windows of a length, and so many bytes more.
+    pub(super) const fn fit(len: usize, more: usize) -> bool {
+        Self::bytes(len) + more <= BYTES
     }
 
-    /// Stores the activations of a window.
-    pub(super) fn widen(&mut self, column: usize, input: &[i8], zero_point: i8) {
-        if column >= N || input.len() != self.len {
+    const fn bytes(len: usize) -> usize {
+        2 * N * len.next_multiple_of(4)
+    }
+
+    /// For windows of a length; `None` for too long ones.
+    pub(super) fn new(memory: &'m mut Memory, len: usize) -> Option<Self> {
+        Self::fit(len, 0).then_some(Self { memory, len })
+    }
+
+    /// Stores the activations of the next windows.
+    #[inline(never)] // so that its registers are not on the stack under those of the products
+    pub(super) fn fill(&mut self, windows: &mut Windows<'_>, zero_point: i8) {
+        for column in 0..N {
+            let Some(place) = windows.next() else { return };
+            // What is left of the memory has room for activations that are no run of the input.
+            let (halves, patch) = self.memory.0.split_at_mut(Self::bytes(self.len).min(BYTES));
+            let patch = patch.get_mut(..self.len).unwrap_or_default();
+            let input = windows.activations(place, patch);
+            if input.len() == self.len {
+                Self::widen(halves, column, input, zero_point);
+            }
+        }
+    }
+
+    /// Stores the activations of a window in the memory for all halves, which starts at an address of a word.
+    #[inline(never)] // as for `fill`
+    fn widen(halves: &mut [i8], column: usize, input: &[i8], zero_point: i8) {
+        if column >= N || halves.len() < Self::bytes(input.len()) {
             return;
         }
         let (words, rest) = input.as_chunks::<4>();
-        let mut to = self.halves.as_mut_ptr().wrapping_add(2 * column);
+        let mut to = halves.as_mut_ptr().cast::<u32>().wrapping_add(2 * column);
         if let [first, ..] = words {
-            // SAFETY: reads the words, and writes two of each `2 · N` halves, which `new` has found to be enough.
+            // SAFETY: reads the words, and writes two of each `2 · N` words of halves, which are enough.
             unsafe {
                 asm!(
                     "2:",
@@ -83,13 +116,14 @@ struct Call {
 
 impl<const N: usize> Columns<'_, N> {
     /// Computes the results of all channels and windows.
+    #[inline(never)] // so that its registers are not on the stack under those that find windows
     pub(super) fn store(&self, step: &Conv2d<'_, Rescale<'_>>, results: &mut [i8]) {
         let stride = results.len() / N;
         let Some(channels) = Channels::new(step, results, stride) else { return };
         let Some(weights) = step.weights.get(..stride * self.len) else { return };
         let mut call = Call {
             channels,
-            halves: self.halves.as_ptr(),
+            halves: self.memory.0.as_ptr().cast(),
             weights: weights.as_ptr(),
             block: self.len / 8 * 8,
             tail: self.len % 8,

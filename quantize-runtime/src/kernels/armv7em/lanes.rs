@@ -1,8 +1,8 @@
 //! DEPTHWISE_CONV2D from i8 to i8, four channels at a time.
 
 use super::{assembly, negated};
-use crate::kernels::arm::{Constants, Ones};
-use crate::kernels::int8::depthwise_conv2d::{Addresses, Distances, Segment, Tensors, for_each_band};
+use crate::kernels::arm::{Constants, first};
+use crate::kernels::int8::depthwise_conv2d::{Addresses, Band, Bands, Segment, Tensors};
 use crate::rescale::Rescale;
 use crate::slices;
 use crate::steps::DepthwiseConv2d;
@@ -11,7 +11,7 @@ use core::ops::Range;
 /// Channels that are computed together.
 pub(crate) const LANES: usize = 4;
 /// Taps of the largest window whose weights are widened on the stack.
-const TAPS: usize = 32;
+const TAPS: usize = 25;
 
 /// Whether a step's window and constants are such as this kernel takes.
 pub(crate) const fn fit(step: &DepthwiseConv2d<'_, Rescale<'_>>) -> bool {
@@ -30,46 +30,58 @@ pub(in crate::kernels) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, tens
 }
 
 #[inline(never)]
-fn store(step: &DepthwiseConv2d<'_, Rescale<'_>>, Addresses { input, output }: Addresses, is_descending: bool) {
+fn store(step: &DepthwiseConv2d<'_, Rescale<'_>>, addresses: Addresses, is_descending: bool) {
     let [.., channels] = step.output.sizes::<4>();
     let [rows, columns] = step.kernel.map(usize::from);
-    let ones = Ones::<LANES>::new(step.bias, &step.epilogue);
-    let constants = Constants::new(step.bias, &step.epilogue, &ones, channels);
-    let is_whole = step.weights.len() >= rows * columns * channels && rows * columns <= TAPS;
-    let Some(constants) = constants.filter(|_| is_whole) else {
+    if step.weights.len() < rows * columns * channels || rows * columns > TAPS {
         return;
+    }
+    let mut bands = Bands::new(step, size_of::<[u32; 2]>(), is_descending);
+    let distances = [bands.tap(), bands.place()];
+    while let Some(band) = bands.next() {
+        store_rows(step, addresses, band, distances);
+    }
+}
+
+/// Computes the results of a band; distances are those to the next tap and the next place.
+#[inline(never)] // its memory is on the stack
+fn store_rows(
+    step: &DepthwiseConv2d<'_, Rescale<'_>>,
+    Addresses { input, output }: Addresses,
+    band: &Band,
+    [tap, place]: [usize; 2],
+) {
+    let ([.., channels], [_, columns]) = (step.output.sizes::<4>(), step.kernel.map(usize::from));
+    let Some(constants) = Constants::new(step.bias, &step.epilogue, channels, LANES) else { return };
+    let (bias, multiplier, shift) = first(step.bias, &step.epilogue);
+    let Range { start, end } = band.segments().as_ptr_range();
+    let mut call = Call {
+        weights: slices::from(step.weights, band.weights).as_ptr(),
+        taps: band.taps * columns,
+        tap,
+        zero_point: negated(step.input_zero_point),
+        channels,
+        place,
+        output_zero_point: step.epilogue.output_zero_point.into(),
+        groups: channels / LANES,
+        segment: start,
+        segments_end: end,
+        segments: start,
+        row: [input, output.cast_const()],
+        steps: [band.input_step, band.output_step],
+        start: [input.wrapping_add(band.input), output.wrapping_add(band.output).cast_const()],
+        rows: band.rows,
+        rows_left: 0,
+        constants,
+        factors: [[bias; LANES], [multiplier; LANES], [i32::from(shift) - 32; LANES]],
+        next: [0; 3],
+        window: [0; 5],
+        widened: [[0; 2]; TAPS],
     };
-    let distances = Distances::new(step);
-    for_each_band(step, size_of::<[u32; 2]>(), is_descending, |band| {
-        let Range { start, end } = band.segments.as_ptr_range();
-        let mut call = Call {
-            weights: slices::from(step.weights, band.weights).as_ptr(),
-            taps: band.taps * columns,
-            tap: distances.tap,
-            zero_point: negated(step.input_zero_point),
-            channels,
-            place: distances.place,
-            output_zero_point: step.epilogue.output_zero_point.into(),
-            groups: channels / LANES,
-            segment: start,
-            segments_end: end,
-            segments: start,
-            row: [input, output.cast_const()],
-            steps: [band.input_step, band.output_step],
-            start: [input.wrapping_add(band.input), output.wrapping_add(band.output).cast_const()],
-            rows: band.rows,
-            rows_left: 0,
-            constants,
-            factors: [[0; LANES]; 3],
-            next: [0; 3],
-            window: [0; 5],
-            widened: [[0; 2]; TAPS],
-        };
-        // SAFETY: the taps of a band lie inside the input, and its results inside the output, which are as large as their
-        // shapes; weights and constants of all channels are there, and no more taps than are widened. A band has rows and
-        // segments, and these have places.
-        unsafe { store_band(&mut call) };
-    });
+    // SAFETY: the taps of a band lie inside the input, and its results inside the output, which are as large as their
+    // shapes; weights and constants of all channels are there, and no more taps than are widened. A band has rows and
+    // segments, and these have places.
+    unsafe { store_band(&mut call) };
 }
 
 /// Arguments of the assembly.
@@ -103,7 +115,7 @@ struct Call {
     rows: usize,
     rows_left: usize,
     constants: Constants,
-    /// Biases, multipliers and shifts of high words of a group.
+    /// Biases, multipliers and shifts of high words of a group. Those that are one for all stay as they are.
     factors: [[i32; LANES]; 3],
     /// Activation and result of a group at the next place, and the places that are left.
     next: [usize; 3],
@@ -111,6 +123,32 @@ struct Call {
     window: [usize; 5],
     /// Of each tap the weights of the first and third channel of a group as halves, then those of the second and fourth.
     widened: [[u32; 2]; TAPS],
+}
+
+/// Loads the constants at an offset of the arguments by this code, stores them at another and goes on to those of the next group, if
+/// there is more than one. The label is behind it.
+macro_rules! constants {
+    ($at:literal, $end:literal, $load:literal, $to:literal) => {
+        concat!(
+            "ldrd r1, r2, [r0, ",
+            $at,
+            "]\n",
+            "cbz r2, ",
+            $end,
+            "f\n",
+            $load,
+            "add r2, r1, r2\n",
+            "str r2, [r0, ",
+            $at,
+            "]\n",
+            "add r12, r0, ",
+            $to,
+            "\n",
+            "stm r12, {{r7-r10}}\n",
+            $end,
+            ":\n",
+        )
+    };
 }
 
 /// Computes the results of groups of four channels in a band.
@@ -142,28 +180,15 @@ unsafe fn store_band(call: &mut Call) {
             "bne 4b",
             "5:",
             // Its constants.
-            "add r1, r0, #76",
-            "ldm r1, {{r1-r6}}",
-            "add r12, r0, #100",
-            "ldm r1, {{r7-r10}}",
-            "stm r12!, {{r7-r10}}",
-            "ldm r3, {{r7-r10}}",
-            "stm r12!, {{r7-r10}}",
-            "ldrsb r7, [r5]",
-            "ldrsb r8, [r5, #1]",
-            "ldrsb r9, [r5, #2]",
-            "ldrsb r10, [r5, #3]",
-            "sub r7, r7, #32",
-            "sub r8, r8, #32",
-            "sub r9, r9, #32",
-            "sub r10, r10, #32",
-            "stm r12!, {{r7-r10}}",
-            "add r1, r1, r2",
-            "add r3, r3, r4",
-            "add r5, r5, r6",
-            "str r1, [r0, #76]",
-            "str r3, [r0, #84]",
-            "str r5, [r0, #92]",
+            constants!("#76", "40", "ldm r1, {{r7-r10}}\n", "#100"),
+            constants!("#84", "41", "ldm r1, {{r7-r10}}\n", "#116"),
+            constants!(
+                "#92",
+                "42",
+                "ldrsb r7, [r1]\nldrsb r8, [r1, #1]\nldrsb r9, [r1, #2]\nldrsb r10, [r1, #3]\n\
+                 sub r7, r7, #32\nsub r8, r8, #32\nsub r9, r9, #32\nsub r10, r10, #32\n",
+                "#132"
+            ),
             // Its first row.
             "ldrd r1, r2, [r0, #60]",
             "strd r1, r2, [r0, #44]",

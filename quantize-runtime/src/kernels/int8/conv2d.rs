@@ -17,16 +17,25 @@ const PATCH: usize = 256;
 pub enum Conv2dWay {
     /// Four windows at a time.
     #[cfg(kernels = "armv7em")]
-    FourColumns,
+    FourColumns {
+        /// Whether there are others after them.
+        has_rest: bool,
+    },
     /// Two windows at a time.
     #[cfg(kernels = "armv7em")]
-    TwoColumns,
+    TwoColumns {
+        /// Whether there is another one after them.
+        has_rest: bool,
+    },
     /// All places, whose windows follow one another in memory.
     #[cfg(kernels = "mve")]
     Block,
-    /// As many windows at a time as fit the stack.
+    /// Some windows at a time.
     #[cfg(kernels = "mve")]
     Blocks,
+    /// The same where one needs more memory than the stack should have for others.
+    #[cfg(kernels = "mve")]
+    LongBlocks,
     /// One window at a time, which is a run of the input or copied to the stack.
     Patch,
     /// One window at a time, in runs.
@@ -48,12 +57,16 @@ impl Conv2d<'_, Rescale<'_>> {
     }
 
     const fn way_of_one_window(&self) -> Conv2dWay {
+        if self.are_runs() || self.window_len() <= PATCH { Conv2dWay::Patch } else { Conv2dWay::Runs }
+    }
+
+    /// Whether the activations under each window are a run of the input.
+    pub(crate) const fn are_runs(&self) -> bool {
         let ([_, ih, iw, _], [ky, kx]) = (self.input.sizes::<4>(), self.kernel);
         let is_padded = self.pad[0] > 0 || self.pad[1] > 0 || self.pad[2] > 0 || self.pad[3] > 0;
         let is_pointwise = ky == 1 && kx == 1;
         let is_whole_input = ky as usize == ih && kx as usize == iw && self.dilation[0] == 1 && self.dilation[1] == 1;
-        let are_runs = !is_padded && (is_pointwise || is_whole_input);
-        if are_runs || self.window_len() <= PATCH { Conv2dWay::Patch } else { Conv2dWay::Runs }
+        !is_padded && (is_pointwise || is_whole_input)
     }
 
     /// Activations under a window.
@@ -68,36 +81,42 @@ impl Conv2d<'_, Rescale<'_>> {
 pub fn conv2d(way: Conv2dWay, step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
     match way {
         #[cfg(kernels = "armv7em")]
-        Conv2dWay::FourColumns => target::conv2d::by_columns::<4>(step, input, output),
+        Conv2dWay::FourColumns { has_rest } => by_columns::<4>(has_rest, step, input, output),
         #[cfg(kernels = "armv7em")]
-        Conv2dWay::TwoColumns => target::conv2d::by_columns::<2>(step, input, output),
+        Conv2dWay::TwoColumns { has_rest } => by_columns::<2>(has_rest, step, input, output),
         #[cfg(kernels = "mve")]
         Conv2dWay::Block => target::conv2d::all_places(step, input, output),
         #[cfg(kernels = "mve")]
-        Conv2dWay::Blocks => target::conv2d::by_blocks(step, input, output),
-        Conv2dWay::Patch => by_patch(step, input, output),
+        Conv2dWay::Blocks => target::conv2d::by_blocks::<{ target::conv2d::PATCHES }>(step, input, output),
+        #[cfg(kernels = "mve")]
+        Conv2dWay::LongBlocks => target::conv2d::by_blocks::<{ target::conv2d::LONG_PATCHES }>(step, input, output),
+        Conv2dWay::Patch => by_patch(step, 0, input, output),
         Conv2dWay::Runs => by_runs(step, input, output),
     }
 }
 
-/// Convolves a window at a time.
-#[inline(never)] // its memory is on the stack
-fn by_patch(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
-    let mut windows = Windows::new(step, input);
-    let mut patch = [0; PATCH];
-    let len = windows.len();
-    remaining(step, &mut windows, patch.get_mut(..len).unwrap_or_default(), output);
+/// Convolves `N` windows at a time, and the rest one by one, which has the stack for itself.
+#[cfg(kernels = "armv7em")]
+#[inline(always)]
+fn by_columns<const N: usize>(has_rest: bool, step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
+    target::conv2d::by_columns::<N>(step, input, output);
+    if has_rest {
+        let [n, oh, ow] = step.output.sizes::<3>();
+        by_patch(step, n * oh * ow / N * N, input, output);
+    }
 }
 
-/// Computes the results at the places that are left, with memory for the activations under a window.
-pub(in crate::kernels) fn remaining(
-    step: &Conv2d<'_, Rescale<'_>>,
-    windows: &mut Windows<'_>,
-    patch: &mut [i8],
-    output: &mut [i8],
-) {
+/// Convolves a window at a time, from one on.
+#[inline(never)] // its memory is on the stack
+fn by_patch(step: &Conv2d<'_, Rescale<'_>>, first: usize, input: &[i8], output: &mut [i8]) {
     let [.., oc] = step.output.sizes::<4>();
-    for result in slices::chunks_mut(output, oc) {
+    let mut windows = Windows::new(step, input);
+    if first > 0 {
+        windows.skip(first);
+    }
+    let mut patch = [0; PATCH];
+    let patch = patch.get_mut(..windows.len()).unwrap_or_default();
+    for result in slices::chunks_mut(slices::from_mut(output, first * oc), oc) {
         let Some(place) = windows.next() else { return };
         channels(step, windows.activations(place, patch), result);
     }

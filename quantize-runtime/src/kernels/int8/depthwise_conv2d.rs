@@ -170,9 +170,11 @@ impl Tensors for InPlace<'_> {
 }
 
 /// Neighbouring rows of results whose windows have the same rows of taps; of a long row a part.
-pub(in crate::kernels) struct Band<'a> {
+#[derive(Default)]
+pub(in crate::kernels) struct Band {
     /// The places of a row.
-    pub(in crate::kernels) segments: &'a [Segment],
+    segments: [Segment; SEGMENTS],
+    len: usize,
     /// Rows of results.
     pub(in crate::kernels) rows: usize,
     /// Rows of taps.
@@ -188,6 +190,13 @@ pub(in crate::kernels) struct Band<'a> {
     pub(in crate::kernels) input_step: usize,
     /// The same for results.
     pub(in crate::kernels) output_step: usize,
+}
+
+impl Band {
+    /// The places of a row.
+    pub(in crate::kernels) fn segments(&self) -> &[Segment] {
+        slices::part(&self.segments, 0, self.len)
+    }
 }
 
 /// Neighbouring places in a row of results whose windows have the same taps inside the input. Assembly reads it.
@@ -212,76 +221,109 @@ pub(in crate::kernels) struct Segment {
     pub(in crate::kernels) count: usize,
 }
 
-/// Segments of a band: those of a window of five columns that moves by one.
-const SEGMENTS: usize = 5;
+/// Segments of a band: those of a window of three columns. There are not more, as they are on the stack.
+const SEGMENTS: usize = 3;
 
-/// Distances in elements.
-#[derive(Clone, Copy)]
-pub(in crate::kernels) struct Distances {
-    /// From an activation to that under the next tap of a row.
-    pub(in crate::kernels) tap: usize,
-    /// From an activation to that under the same tap of the next row.
-    row: usize,
-    /// From an activation to that under the same tap at the next place.
-    pub(in crate::kernels) place: usize,
-}
-
-impl Distances {
-    pub(in crate::kernels) fn new(step: &DepthwiseConv2d<'_, Rescale<'_>>) -> Self {
-        let [_, _, iw, channels] = step.input.sizes();
-        let [rows, columns] = step.dilation.map(|dilation| usize::from(dilation.max(1)) * channels);
-        Self { tap: columns, row: rows * iw, place: usize::from(step.stride[1]) * channels }
-    }
-}
-
-/// Calls a function with all bands, from the first row to the last or from the last to the first.
-///
-/// `weight` is the distance from a weight to that of the next tap in a row, as segments are to have it.
-pub(in crate::kernels) fn for_each_band(
-    step: &DepthwiseConv2d<'_, Rescale<'_>>,
+/// All bands of a step, from the first row to the last or from the last to the first.
+pub(in crate::kernels) struct Bands {
+    rows: Axis,
+    columns: Axis,
+    /// Batches, rows and columns of the result.
+    output: [usize; 3],
+    channels: usize,
+    /// From a weight to that of the next tap in a row.
     weight: usize,
     is_descending: bool,
-    mut run: impl FnMut(&Band<'_>),
-) {
-    let [_, ih, iw, channels] = step.input.sizes();
-    let [n, oh, ow] = step.output.sizes();
-    let [rows, columns] = Axis::pair([ih, iw], step.kernel, step.stride, step.dilation, step.pad);
-    let distances = Distances::new(step);
-    let in_order = |turn: usize, count: usize| if is_descending { count - 1 - turn } else { turn };
-    let signed = |step: usize| if is_descending { step.wrapping_neg() } else { step };
-    for batch in (0..n).map(|turn| in_order(turn, n)) {
-        let mut done = 0;
-        while done < oh {
-            let oy = in_order(done, oh);
-            let (ky, mut count, mut ox) = (taps(rows, oy), 1, 0);
-            let y = if ky.is_empty() { 0 } else { rows.position(oy, ky.start) };
-            while ox < ow {
-                let (mut segments, mut len) = ([Segment::default(); SEGMENTS], 0);
-                let is_first = ox == 0;
-                for segment in &mut segments {
-                    if ox == ow {
-                        break;
-                    }
-                    *segment = self::segment(columns, ky.len(), ox, ow - ox, weight, channels, distances);
-                    ox += segment.count;
-                    len += 1;
-                }
-                if is_first && ox == ow {
-                    count = (done..oh).take_while(|&at| taps(rows, in_order(at, oh)) == ky).count();
-                }
-                run(&Band {
-                    segments: slices::part(&segments, 0, len),
-                    rows: count,
-                    #[cfg(kernels = "armv7em")]
-                    taps: ky.len(),
-                    weights: if ky.is_empty() { 0 } else { ky.start * columns.kernel * channels },
-                    input: (batch * ih + y) * iw * channels,
-                    output: (batch * oh + oy) * ow * channels,
-                    input_step: if ky.is_empty() { 0 } else { signed(rows.stride * iw * channels) },
-                    output_step: signed(ow * channels),
-                });
+    /// The next place, in the order of the bands.
+    next: [usize; 3],
+    /// Band that was found last.
+    band: Band,
+}
+
+impl Bands {
+    /// `weight` is the distance from a weight to that of the next tap in a row, as segments are to have it.
+    pub(in crate::kernels) fn new(step: &DepthwiseConv2d<'_, Rescale<'_>>, weight: usize, is_descending: bool) -> Self {
+        let [_, ih, iw, channels] = step.input.sizes();
+        let [rows, columns] = Axis::pair([ih, iw], step.kernel, step.stride, step.dilation, step.pad);
+        let (output, next, band) = (step.output.sizes(), [0; 3], Band::default());
+        Self { rows, columns, output, channels, weight, is_descending, next, band }
+    }
+
+    /// From an activation to the next of a row of taps.
+    pub(in crate::kernels) const fn tap(&self) -> usize {
+        self.columns.dilation() * self.channels
+    }
+
+    /// From an activation to that under the same tap at the next place.
+    pub(in crate::kernels) const fn place(&self) -> usize {
+        self.columns.stride() * self.channels
+    }
+
+    /// The next band.
+    #[inline(never)] // so that its registers are not on the stack under those of the products
+    pub(in crate::kernels) fn next(&mut self) -> Option<&Band> {
+        let Self { rows, channels, is_descending, .. } = *self;
+        let ([n, oh, ow], [batch, done, mut ox]) = (self.output, self.next);
+        if batch == n {
+            return None;
+        }
+        let in_order = |turn: usize, count: usize| if is_descending { count - 1 - turn } else { turn };
+        let oy = in_order(done, oh);
+        let (ky, is_start) = (taps(rows, oy), ox == 0);
+        self.band.len = 0;
+        while ox < ow && self.band.len < SEGMENTS {
+            let segment = self.segment(ky.len(), ox);
+            if let Some(next) = self.band.segments.get_mut(self.band.len) {
+                *next = segment;
             }
-            done += count;
+            (ox, self.band.len) = (ox + segment.count, self.band.len + 1);
+        }
+        // A row that is in several bands has them for itself.
+        let is_alike = |&at: &usize| taps(rows, in_order(at, oh)) == ky;
+        let count = if is_start && ox == ow { (done..oh).take_while(is_alike).count() } else { 1 };
+        self.next = match (ox < ow, done + count < oh) {
+            (true, _) => [batch, done, ox],
+            (_, true) => [batch, done + count, 0],
+            _ => [batch + 1, 0, 0],
+        };
+        let (input_row, output_row) = (self.columns.input * channels, ow * channels);
+        let batch = in_order(batch, n);
+        let (y, weights, step) = match ky.is_empty() {
+            true => (0, 0, 0),
+            false => {
+                (rows.position(oy, ky.start), ky.start * self.columns.kernel() * channels, rows.stride() * input_row)
+            }
+        };
+        let signed = |step: usize| if is_descending { step.wrapping_neg() } else { step };
+        self.band.rows = count;
+        #[cfg(kernels = "armv7em")]
+        (self.band.taps = ky.len());
+        self.band.weights = weights;
+        self.band.input = (batch * rows.input + y) * input_row;
+        self.band.output = (batch * oh + oy) * output_row;
+        self.band.input_step = signed(step);
+        self.band.output_step = signed(output_row);
+        Some(&self.band)
+    }
+
+    /// The segment that starts at a place, of windows with so many rows of taps.
+    fn segment(&self, rows: usize, ox: usize) -> Segment {
+        let Self { columns, channels, weight, .. } = *self;
+        let [_, _, ow] = self.output;
+        let (kx, output) = (taps(columns, ox), ox * channels);
+        if kx.is_empty() || rows == 0 {
+            return Segment { output, count: 1, ..Segment::default() };
+        }
+        let row = self.rows.dilation() * columns.input * channels;
+        Segment {
+            weights: kx.start * weight,
+            columns: kx.len(),
+            row: row.wrapping_sub(kx.len() * self.tap()),
+            skipped: (columns.kernel() - kx.len()) * weight,
+            output,
+            rows,
+            input: columns.position(ox, kx.start) * channels,
+            count: if kx.len() == columns.kernel() { columns.whole_from(ox).min(ow - ox) } else { 1 },
         }
     }
 }
@@ -290,31 +332,4 @@ pub(in crate::kernels) fn for_each_band(
 #[inline(never)]
 fn taps(axis: Axis, at: usize) -> Range<usize> {
     axis.taps(at)
-}
-
-/// The segment that starts at a place, with at most so many places, of windows with so many rows of taps.
-#[inline(never)]
-fn segment(
-    columns: Axis,
-    rows: usize,
-    ox: usize,
-    most: usize,
-    weight: usize,
-    channels: usize,
-    distances: Distances,
-) -> Segment {
-    let kx = taps(columns, ox);
-    if kx.is_empty() || rows == 0 {
-        return Segment { output: ox * channels, count: 1, ..Segment::default() };
-    }
-    Segment {
-        weights: kx.start * weight,
-        columns: kx.len(),
-        row: distances.row.wrapping_sub(kx.len() * distances.tap),
-        skipped: (columns.kernel - kx.len()) * weight,
-        output: ox * channels,
-        rows,
-        input: columns.position(ox, kx.start) * channels,
-        count: if kx.len() == columns.kernel { columns.whole_from(ox).min(most) } else { 1 },
-    }
 }

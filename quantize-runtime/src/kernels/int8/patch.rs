@@ -51,12 +51,13 @@ pub(in crate::kernels) struct Place {
 }
 
 impl<'a> Windows<'a> {
+    #[inline(never)] // so that its registers are not on the stack under all that follows
     pub(in crate::kernels) fn new(step: &Conv2d<'_, Rescale<'_>>, input: &'a [i8]) -> Self {
         let [_, ih, iw, channels] = step.input.sizes();
         let output = step.output.sizes();
         let [rows, columns] = Axis::pair([ih, iw], step.kernel, step.stride, step.dilation, step.pad);
-        let is_row = columns.dilation == 1 || columns.kernel == 1;
-        let is_run = is_row && (rows.kernel == 1 || rows.dilation == 1 && columns.kernel == columns.input);
+        let is_row = columns.dilation() == 1 || columns.kernel() == 1;
+        let is_run = is_row && (rows.kernel() == 1 || rows.dilation() == 1 && columns.kernel() == columns.input);
         let inside = columns.inside(output[2]);
         let zero_point = step.input_zero_point;
         let next = [0; 3];
@@ -65,7 +66,16 @@ impl<'a> Windows<'a> {
 
     /// Elements of a window, and of a row of weights.
     pub(in crate::kernels) fn len(&self) -> usize {
-        self.rows.kernel * self.columns.kernel * self.channels
+        self.rows.kernel() * self.columns.kernel() * self.channels
+    }
+
+    /// Leaves out so many places from the first one on.
+    pub(in crate::kernels) fn skip(&mut self, places: usize) {
+        let [_, oh, ow] = self.output.map(|size| size.max(1));
+        let row = places / ow;
+        let next = [row / oh, row % oh, places % ow];
+        self.is_row_inside = self.rows.taps(next[1]).len() == self.rows.kernel();
+        self.next = next;
     }
 
     /// The next place.
@@ -75,7 +85,7 @@ impl<'a> Windows<'a> {
             return None;
         }
         if ox == 0 {
-            self.is_row_inside = self.rows.taps(oy).len() == self.rows.kernel;
+            self.is_row_inside = self.rows.taps(oy).len() == self.rows.kernel();
         }
         self.next = match (ox + 1 < ow, oy + 1 < oh) {
             (true, _) => [batch, oy, ox + 1],
@@ -95,8 +105,8 @@ impl<'a> Windows<'a> {
         longest: usize,
     ) -> Option<Neighbours<'a>> {
         let Self { rows, columns, channels, .. } = *self;
-        let row = columns.kernel * channels;
-        if !place.is_inside || (columns.dilation != 1 && columns.kernel != 1) || row > longest {
+        let row = columns.kernel() * channels;
+        if !place.is_inside || (columns.dilation() != 1 && columns.kernel() != 1) || row > longest {
             return None;
         }
         let [_, _, ow] = self.output;
@@ -108,10 +118,10 @@ impl<'a> Windows<'a> {
             let [_, oh, _] = self.output;
             self.next = if oy + 1 < oh { [place.batch, oy + 1, 0] } else { [place.batch + 1, 0, 0] };
         }
-        let (row_step, place_step) = (rows.dilation * columns.input * channels, columns.stride * channels);
-        let len = (count - 1) * place_step + (rows.kernel - 1) * row_step + row;
+        let (row_step, place_step) = (rows.dilation() * columns.input * channels, columns.stride() * channels);
+        let len = (count - 1) * place_step + (rows.kernel() - 1) * row_step + row;
         let input = self.input.get(self.start(place, 0, 0)..)?.get(..len)?;
-        Some(Neighbours { input, count, rows: rows.kernel, row, row_step, place_step })
+        Some(Neighbours { input, count, rows: rows.kernel(), row, row_step, place_step })
     }
 
     /// The activations at a place where they are one run of the input.
@@ -131,13 +141,14 @@ impl<'a> Windows<'a> {
     }
 
     /// Copies the activations at a place, with the zero point for those in the padding.
+    #[cfg_attr(kernels = "mve", inline(never))] // so that its registers are not on the stack under those of neighbours
     pub(in crate::kernels) fn copy(&self, place: Place, patch: &mut [i8]) {
         let Self { rows, columns, channels, .. } = *self;
-        if place.is_inside && (columns.dilation == 1 || columns.kernel == 1) {
+        if place.is_inside && (columns.dilation() == 1 || columns.kernel() == 1) {
             let mut from = self.start(place, 0, 0);
-            for patch in slices::chunks_mut(patch, columns.kernel * channels) {
+            for patch in slices::chunks_mut(patch, columns.kernel() * channels) {
                 target::copy(slices::part(self.input, from, patch.len()), patch);
-                from += rows.dilation * columns.input * channels;
+                from += rows.dilation() * columns.input * channels;
             }
             return;
         }
@@ -151,11 +162,11 @@ impl<'a> Windows<'a> {
     pub(in crate::kernels) fn for_each_run(&self, place: Place, mut run: impl FnMut(&'a [i8], usize)) {
         let Self { rows, columns, channels, .. } = *self;
         let [ky, kx] = match place.is_inside {
-            true => [0..rows.kernel, 0..columns.kernel],
+            true => [0..rows.kernel(), 0..columns.kernel()],
             false => [rows.taps(place.at[0]), columns.taps(place.at[1])],
         };
         // Without dilation a row of taps is one run.
-        let taps = if columns.dilation == 1 { kx.len() } else { 1 };
+        let taps = if columns.dilation() == 1 { kx.len() } else { 1 };
         for ky in ky {
             let mut kx = kx.clone();
             while !kx.is_empty() {
@@ -163,7 +174,7 @@ impl<'a> Windows<'a> {
                 kx.start += taps;
                 run(
                     slices::part(self.input, self.start(place, ky, first), taps * channels),
-                    (ky * columns.kernel + first) * channels,
+                    (ky * columns.kernel() + first) * channels,
                 );
             }
         }

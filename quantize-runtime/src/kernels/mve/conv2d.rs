@@ -1,7 +1,7 @@
 //! CONV2D from i8 to i8: four rows of weights times the windows of several places.
 
 use super::assembly;
-use crate::kernels::arm::{Constants, Ones};
+use crate::kernels::arm::{self, Constants, Ones};
 use crate::kernels::int8::channel::single_channels;
 use crate::kernels::int8::conv2d::Conv2dWay;
 use crate::kernels::int8::patch::{Neighbours, Windows};
@@ -11,7 +11,9 @@ use crate::slices;
 use crate::steps::Conv2d;
 
 /// Memory for the activations under windows.
-const PATCHES: usize = 640;
+pub(in crate::kernels) const PATCHES: usize = 272;
+/// The same for windows that do not fit there.
+pub(in crate::kernels) const LONG_PATCHES: usize = 640;
 /// Elements of a vector.
 const VECTOR: usize = 16;
 
@@ -22,8 +24,11 @@ pub(crate) const fn way(step: &Conv2d<'_, Rescale<'_>>) -> Option<Conv2dWay> {
     match step.kernel {
         _ if !Constants::fit(step.bias, &step.epilogue, channels) => None,
         [1, 1] if is_moved_by_one => Some(Conv2dWay::Block),
-        _ if step.window_len() <= PATCHES => Some(Conv2dWay::Blocks),
-        _ => None,
+        _ => match step.window_len() {
+            ..=PATCHES => Some(Conv2dWay::Blocks),
+            ..=LONG_PATCHES => Some(Conv2dWay::LongBlocks),
+            _ => None,
+        },
     }
 }
 
@@ -33,29 +38,42 @@ pub(in crate::kernels) fn all_places(step: &Conv2d<'_, Rescale<'_>>, input: &[i8
     block(step, input, step.window_len(), output);
 }
 
-/// Convolves as many places at a time as fit the memory for their activations.
+/// Convolves as many places at a time as fit `MEMORY` activations.
 #[inline(never)] // its memory is on the stack
-pub(in crate::kernels) fn by_blocks(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
+pub(in crate::kernels) fn by_blocks<const MEMORY: usize>(
+    step: &Conv2d<'_, Rescale<'_>>,
+    input: &[i8],
+    output: &mut [i8],
+) {
     let [.., oc] = step.output.sizes::<4>();
     let mut windows = Windows::new(step, input);
     let len = windows.len();
-    let mut patches = [0; PATCHES];
-    for results in output.chunks_mut((PATCHES / len.max(1) * oc).max(1)) {
-        let (places, mut filled) = (results.len() / oc.max(1), 0);
-        while filled < places {
-            let (Some(place), Some(unfilled)) = (windows.next(), patches.get_mut(filled * len..)) else { return };
-            filled += match windows.neighbours(place, places - filled, VECTOR) {
-                Some(neighbours) => {
-                    copy_rows(&neighbours, unfilled);
-                    neighbours.count
-                }
-                None => {
-                    windows.copy(place, slices::part_mut(unfilled, 0, len));
-                    1
-                }
-            };
-        }
+    let mut patches = [0; MEMORY];
+    for results in output.chunks_mut((MEMORY / len.max(1) * oc).max(1)) {
+        gather(&mut windows, slices::part_mut(&mut patches, 0, results.len() / oc.max(1) * len));
         block(step, &patches, len, results);
+    }
+}
+
+/// Copies the activations of the next places.
+#[inline(never)] // so that its registers are not on the stack under those of the products
+fn gather(windows: &mut Windows<'_>, mut patches: &mut [i8]) {
+    let len = windows.len().max(1);
+    while let Some(place) = windows.next() {
+        let copied = match windows.neighbours(place, patches.len() / len, VECTOR) {
+            Some(neighbours) => {
+                copy_rows(&neighbours, patches);
+                neighbours.count * len
+            }
+            None => {
+                windows.copy(place, slices::part_mut(patches, 0, len));
+                len
+            }
+        };
+        patches = slices::from_mut(patches, copied);
+        if patches.is_empty() {
+            return;
+        }
     }
 }
 
@@ -63,7 +81,7 @@ pub(in crate::kernels) fn by_blocks(step: &Conv2d<'_, Rescale<'_>>, input: &[i8]
 fn block(step: &Conv2d<'_, Rescale<'_>>, patches: &[i8], len: usize, results: &mut [i8]) {
     let [.., oc] = step.output.sizes::<4>();
     let ones = Ones::<ROWS>::new(step.bias, &step.epilogue);
-    let Some(channels) = Constants::new(step.bias, &step.epilogue, &ones, oc) else { return };
+    let Some(channels) = Constants::new(step.bias, &step.epilogue, oc, ROWS) else { return };
     let (count, groups) = (results.len() / oc.max(1), oc / ROWS);
     let (patches, weights) = (patches.get(..count * len), step.weights.get(..groups * ROWS * len));
     let (Some(patches), Some(weights)) = (patches, weights) else { return };
@@ -75,7 +93,7 @@ fn block(step: &Conv2d<'_, Rescale<'_>>, patches: &[i8], len: usize, results: &m
             len,
             output: results.as_mut_ptr(),
             groups,
-            channels,
+            channels: channels.or_ones(&ones),
             zero_point: -i32::from(step.input_zero_point),
             stride: oc,
             adjust: len.wrapping_sub(len.next_multiple_of(VECTOR)),
@@ -121,7 +139,8 @@ fn copy_rows(neighbours: &Neighbours<'_>, patches: &mut [i8]) {
     // SAFETY: the input has the rows of all places, the patches have room for them, and there is a place and a row; all
     // registers that change are named.
     unsafe {
-        assembly!(
+        arm::assembly!(
+            ["d0" "d1"];
             &call,
             "ldm r0, {{r1, r2, r3, r4, r5, r8, r9}}",
             "vctp.8 r5",

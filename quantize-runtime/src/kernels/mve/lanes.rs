@@ -1,8 +1,8 @@
 //! DEPTHWISE_CONV2D from i8 to i8, sixteen channels at a time, and eight at last.
 
 use super::assembly;
-use crate::kernels::arm::{Constants, Ones};
-use crate::kernels::int8::depthwise_conv2d::{Addresses, Distances, Segment, Tensors, for_each_band};
+use crate::kernels::arm::{Constants, first};
+use crate::kernels::int8::depthwise_conv2d::{Addresses, Band, Bands, Segment, Tensors};
 use crate::rescale::Rescale;
 use crate::slices;
 use crate::steps::DepthwiseConv2d;
@@ -28,43 +28,56 @@ pub(in crate::kernels) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, tens
 }
 
 #[inline(never)]
-fn store(step: &DepthwiseConv2d<'_, Rescale<'_>>, Addresses { input, output }: Addresses, is_descending: bool) {
+fn store(step: &DepthwiseConv2d<'_, Rescale<'_>>, addresses: Addresses, is_descending: bool) {
     let [.., channels] = step.output.sizes::<4>();
     let [rows, columns] = step.kernel.map(usize::from);
-    // For two groups.
-    let ones = Ones::<{ 2 * LANES }>::new(step.bias, &step.epilogue);
-    let constants = Constants::new(step.bias, &step.epilogue, &ones, channels);
-    let Some(constants) = constants.filter(|_| step.weights.len() >= rows * columns * channels) else {
+    if step.weights.len() < rows * columns * channels {
         return;
+    }
+    let mut bands = Bands::new(step, channels, is_descending);
+    let distances = [bands.tap(), bands.place()];
+    while let Some(band) = bands.next() {
+        store_rows(step, addresses, band, distances);
+    }
+}
+
+/// Computes the results of a band; distances are those to the next tap and the next place.
+#[inline(never)] // its memory is on the stack
+fn store_rows(
+    step: &DepthwiseConv2d<'_, Rescale<'_>>,
+    Addresses { input, output }: Addresses,
+    band: &Band,
+    [tap, place]: [usize; 2],
+) {
+    let [.., channels] = step.output.sizes::<4>();
+    // Of two groups.
+    let Some(constants) = Constants::new(step.bias, &step.epilogue, channels, 2 * LANES) else { return };
+    let (bias, multiplier, shift) = first(step.bias, &step.epilogue);
+    let Range { start, end } = band.segments().as_ptr_range();
+    let mut call = Call {
+        weights: slices::from(step.weights, band.weights).as_ptr(),
+        weights_of_segment: step.weights.as_ptr(),
+        taps: 0,
+        tap,
+        zero_point: -i32::from(step.input_zero_point),
+        channels,
+        place,
+        output_zero_point: step.epilogue.output_zero_point.into(),
+        groups: channels / LANES,
+        segment: start,
+        segments_end: end,
+        segments: start,
+        row: [input, output.cast_const()],
+        steps: [band.input_step, band.output_step],
+        start: [input.wrapping_add(band.input), output.wrapping_add(band.output).cast_const()],
+        rows: band.rows,
+        rows_left: 0,
+        constants,
+        factors: [[[bias; 4]; 4], [[multiplier; 4]; 4], [[32 - i32::from(shift); 4]; 4]],
     };
-    let distances = Distances::new(step);
-    for_each_band(step, channels, is_descending, |band| {
-        let Range { start, end } = band.segments.as_ptr_range();
-        let mut call = Call {
-            weights: slices::from(step.weights, band.weights).as_ptr(),
-            weights_of_segment: step.weights.as_ptr(),
-            taps: 0,
-            tap: distances.tap,
-            zero_point: -i32::from(step.input_zero_point),
-            channels,
-            place: distances.place,
-            output_zero_point: step.epilogue.output_zero_point.into(),
-            groups: channels / LANES,
-            segment: start,
-            segments_end: end,
-            segments: start,
-            row: [input, output.cast_const()],
-            steps: [band.input_step, band.output_step],
-            start: [input.wrapping_add(band.input), output.wrapping_add(band.output).cast_const()],
-            rows: band.rows,
-            rows_left: 0,
-            constants,
-            factors: [[0; 4]; 12],
-        };
-        // SAFETY: the taps of a band lie inside the input, and its results inside the output, which are as large as their
-        // shapes; weights and constants of all channels are there. A band has rows and segments, and these have places.
-        unsafe { store_band(&mut call) };
-    });
+    // SAFETY: the taps of a band lie inside the input, and its results inside the output, which are as large as their
+    // shapes; weights and constants of all channels are there. A band has rows and segments, and these have places.
+    unsafe { store_band(&mut call) };
 }
 
 /// Arguments of the assembly.
@@ -101,9 +114,9 @@ struct Call {
     rows_left: usize,
     /// Of two groups.
     constants: Constants,
-    /// Biases, multipliers and negated shifts of the even channels of a group, of the odd ones, and of those of a second group:
-    /// in the order in which multiplications of halves give sums.
-    factors: [[i32; 4]; 12],
+    /// Biases, multipliers and negated shifts: each of the even channels of a group, of the odd ones, and of those of a second
+    /// group, in the order in which multiplications of halves give sums. Those that are one for all stay as they are.
+    factors: [[[i32; 4]; 4]; 3],
 }
 
 /// Adds the products of a tap to the sums of eight channels: of the even ones and of the odd ones.
@@ -249,18 +262,24 @@ macro_rules! sort_shifts {
     };
 }
 
-/// Loads the constants at an offset of the arguments by this code and goes on to those of the next two groups.
+/// Loads the constants at an offset of the arguments by this code and goes on to those of the next two groups, if there is more
+/// than one. The label is behind it.
 macro_rules! constants {
-    ($at:literal, $($load:expr),*) => {
+    ($at:literal, $end:literal, $($load:expr),*) => {
         concat!(
             "ldrd r1, r2, [r0, ",
             $at,
             "]\n",
+            "cbz r2, ",
+            $end,
+            "f\n",
             "add r2, r1, r2\n",
             "str r2, [r0, ",
             $at,
             "]\n",
             $($load,)*
+            $end,
+            ":\n",
         )
     };
 }
@@ -333,9 +352,9 @@ unsafe fn store_band(call: &mut Call) {
             "ldr r1, [r0, #32]",
             "cmp r1, #2",
             "blt 20f",
-            constants!("#80", sort_words!("#104", "#120"), sort_words!("#136", "#152")),
-            constants!("#88", sort_words!("#168", "#184"), sort_words!("#200", "#216")),
-            constants!("#96", sort_shifts!("#232", "#248"), sort_shifts!("#264", "#280")),
+            constants!("#80", "40", sort_words!("#104", "#120"), sort_words!("#136", "#152")),
+            constants!("#88", "41", sort_words!("#168", "#184"), sort_words!("#200", "#216")),
+            constants!("#96", "42", sort_shifts!("#232", "#248"), sort_shifts!("#264", "#280")),
             band!(
                 "7",
                 "3",
@@ -363,9 +382,9 @@ unsafe fn store_band(call: &mut Call) {
             "b 30f",
             // The last group.
             "20:",
-            constants!("#80", sort_words!("#104", "#120")),
-            constants!("#88", sort_words!("#168", "#184")),
-            constants!("#96", sort_shifts!("#232", "#248")),
+            constants!("#80", "40", sort_words!("#104", "#120")),
+            constants!("#88", "41", sort_words!("#168", "#184")),
+            constants!("#96", "42", sort_shifts!("#232", "#248")),
             band!(
                 "27",
                 "23",

@@ -11,15 +11,11 @@ use crate::steps::Conv3d;
 pub fn conv3d<E: Epilogue>(step: &Conv3d<'_, E>, input: &[Input<E>], output: &mut [E::Output]) {
     let [_, id, ih, iw, ic] = step.input.sizes();
     let [n, od, oh, ow, oc] = step.output.sizes();
-    let axes = core::array::from_fn(|axis| Axis {
-        input: [id, ih, iw][axis],
-        kernel: usize::from(step.kernel[axis]),
-        stride: usize::from(step.stride[axis]),
-        dilation: usize::from(step.dilation[axis].max(1)),
-        before: usize::from(step.pad[2 * axis]),
+    let axes = core::array::from_fn(|axis| {
+        Axis::new([id, ih, iw][axis], step.kernel[axis], step.stride[axis], step.dilation[axis], step.pad[2 * axis])
     });
     let [depth, rows, columns]: [Axis; 3] = axes;
-    let taps = depth.kernel * rows.kernel * columns.kernel * ic;
+    let taps = depth.kernel() * rows.kernel() * columns.kernel() * ic;
     let mut results = slices::chunks_mut(output, oc);
     for batch in 0..n {
         for oz in 0..od {
@@ -35,7 +31,7 @@ pub fn conv3d<E: Epilogue>(step: &Conv3d<'_, E>, input: &[Input<E>], output: &mu
                                 let row = (plane + rows.position(oy, ky)) * iw;
                                 for kx in columns.taps(ox) {
                                     let from = (row + columns.position(ox, kx)) * ic;
-                                    let kernel = ((kz * rows.kernel + ky) * columns.kernel + kx) * ic;
+                                    let kernel = ((kz * rows.kernel() + ky) * columns.kernel() + kx) * ic;
                                     let (input, weights) =
                                         (slices::part(input, from, ic), slices::part(weights, kernel, ic));
                                     sum = dot::<E::Arithmetic>(sum, input, step.input_zero_point, weights);

@@ -33,7 +33,7 @@ pub(crate) fn depthwise_conv2d<E: Epilogue>(
                         for kx in kx.clone() {
                             let from = ((batch * ih + rows.position(oy, ky)) * iw + columns.position(ox, kx)) * ic;
                             let input = slices::part(input, from, ic);
-                            let kernel = (ky * columns.kernel + kx) * oc + first;
+                            let kernel = (ky * columns.kernel() + kx) * oc + first;
                             let weights = slices::part(step.weights, kernel, result.len());
                             let terms = sums.iter_mut().zip(weights);
                             if multiplier == 1 {

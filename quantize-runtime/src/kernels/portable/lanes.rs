@@ -1,7 +1,7 @@
 //! DEPTHWISE_CONV2D from i8 to i8, some channels at a time.
 
 use crate::kernels::int8::biases;
-use crate::kernels::int8::depthwise_conv2d::{Band, Distances, Segment, Tensors, for_each_band};
+use crate::kernels::int8::depthwise_conv2d::{Band, Bands, Segment, Tensors};
 use crate::rescale::Rescale;
 use crate::slices;
 use crate::steps::DepthwiseConv2d;
@@ -22,43 +22,48 @@ pub(in crate::kernels) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, tens
 #[inline(never)]
 pub(in crate::kernels) fn groups<const N: usize>(step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
     let channels = channels_of(step);
-    for_each_band(step, channels, tensors.is_descending(), |band| {
+    let mut bands = Bands::new(step, channels, tensors.is_descending());
+    let distances = [bands.tap(), bands.place()];
+    while let Some(band) = bands.next() {
         for group in 0..channels / N {
-            lanes::<N>(step, group * N, band, tensors);
+            lanes::<N>(step, group * N, band, distances, tensors);
         }
-    });
+    }
 }
 
 /// Computes the results of the channels after all groups of `N` at all places, of a step as above.
 #[inline(never)]
 pub(in crate::kernels) fn rest<const N: usize>(step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
     let channels = channels_of(step);
-    for_each_band(step, channels, tensors.is_descending(), |band| {
+    let mut bands = Bands::new(step, channels, tensors.is_descending());
+    let distances = [bands.tap(), bands.place()];
+    while let Some(band) = bands.next() {
         for channel in channels / N * N..channels {
-            lanes::<1>(step, channel, band, tensors);
+            lanes::<1>(step, channel, band, distances, tensors);
         }
-    });
+    }
 }
 
-/// Computes the results of `N` channels from `first` on in some rows.
+/// Computes the results of `N` channels from `first` on in some rows; distances are those to the next tap and the next place.
 #[inline(never)]
 fn lanes<const N: usize>(
     step: &DepthwiseConv2d<'_, Rescale<'_>>,
     first: usize,
-    band: &Band<'_>,
+    band: &Band,
+    [tap, place]: [usize; 2],
     tensors: &mut impl Tensors,
 ) {
-    let (distances, biases): (_, [i32; N]) = (Distances::new(step), biases(step.bias, first));
+    let biases: [i32; N] = biases(step.bias, first);
     let (mut input, mut output) = (band.input + first, band.output + first);
     for _ in 0..band.rows {
-        for segment in band.segments {
+        for segment in band.segments() {
             let (mut from, mut to) = (input + segment.input, output + segment.output);
             let weights = slices::from(step.weights, band.weights + segment.weights + first);
             for _ in 0..segment.count {
-                let sums = sums(step, biases, segment, weights, slices::from(tensors.input(), from), distances.tap);
+                let sums = sums(step, biases, segment, weights, slices::from(tensors.input(), from), tap);
                 let Some(results) = slices::from_mut(tensors.output(), to).first_chunk_mut() else { return };
                 step.epilogue.requantize(sums, first, results);
-                from += distances.place;
+                from += place;
                 to += channels_of(step);
             }
         }

@@ -6,13 +6,17 @@ use core::ops::Range;
 #[derive(Clone, Copy)]
 pub(in crate::kernels) struct Axis {
     pub(in crate::kernels) input: usize,
-    pub(in crate::kernels) kernel: usize,
-    pub(in crate::kernels) stride: usize,
-    pub(in crate::kernels) dilation: usize,
-    pub(in crate::kernels) before: usize,
+    kernel: u16,
+    stride: u16,
+    dilation: u16,
+    before: u16,
 }
 
 impl Axis {
+    pub(in crate::kernels) fn new(input: usize, kernel: u16, stride: u16, dilation: u16, before: u16) -> Self {
+        Self { input, kernel, stride, dilation: dilation.max(1), before }
+    }
+
     /// Both axes of a window over an NHWC input.
     pub(in crate::kernels) fn pair(
         input: [usize; 2],
@@ -21,16 +25,33 @@ impl Axis {
         dilation: [u16; 2],
         pad: [u16; 4],
     ) -> [Self; 2] {
-        let axis = |input, kernel, stride, dilation: u16, before| Self {
-            input,
-            kernel: usize::from(kernel),
-            stride: usize::from(stride),
-            dilation: usize::from(dilation.max(1)),
-            before: usize::from(before),
-        };
         let ([height, width], [kh, kw], [sy, sx], [dy, dx]) = (input, kernel, stride, dilation);
         let [top, _, left, _] = pad;
-        [axis(height, kh, sy, dy, top), axis(width, kw, sx, dx, left)]
+        [Self::new(height, kh, sy, dy, top), Self::new(width, kw, sx, dx, left)]
+    }
+
+    /// Taps.
+    #[inline]
+    pub(in crate::kernels) const fn kernel(self) -> usize {
+        self.kernel as usize
+    }
+
+    /// From a place to the next one.
+    #[inline]
+    pub(in crate::kernels) const fn stride(self) -> usize {
+        self.stride as usize
+    }
+
+    /// From a tap to the next one, at least 1.
+    #[inline]
+    pub(in crate::kernels) const fn dilation(self) -> usize {
+        self.dilation as usize
+    }
+
+    /// Positions that are added before the first.
+    #[inline]
+    const fn before(self) -> usize {
+        self.before as usize
     }
 
     /// The taps inside the input for the result's position `at`.
@@ -38,31 +59,31 @@ impl Axis {
     /// Tap `k` reads position `at · stride + k · dilation − before`, which [`position`](Self::position) gives.
     #[inline]
     pub(in crate::kernels) fn taps(self, at: usize) -> Range<usize> {
-        let origin = at * self.stride;
-        let first = self.before.saturating_sub(origin).div_ceil(self.dilation.max(1));
-        let end = (self.input + self.before).saturating_sub(origin).div_ceil(self.dilation.max(1));
-        first..end.min(self.kernel)
+        let origin = at * self.stride();
+        let first = self.before().saturating_sub(origin).div_ceil(self.dilation().max(1));
+        let end = (self.input + self.before()).saturating_sub(origin).div_ceil(self.dilation().max(1));
+        first..end.min(self.kernel())
     }
 
     /// The results, of so many, whose taps all lie inside the input.
     pub(in crate::kernels) fn inside(self, output: usize) -> Range<usize> {
-        let stride = self.stride.max(1);
-        let last = (self.kernel - 1) * self.dilation;
-        let end = (self.input + self.before).checked_sub(last + 1).map_or(0, |room| room / stride + 1);
-        self.before.div_ceil(stride)..end.min(output)
+        let stride = self.stride().max(1);
+        let last = (self.kernel() - 1) * self.dilation();
+        let end = (self.input + self.before()).checked_sub(last + 1).map_or(0, |room| room / stride + 1);
+        self.before().div_ceil(stride)..end.min(output)
     }
 
     /// Places from one on, whose taps all lie inside, for which that holds.
     #[inline]
     pub(in crate::kernels) fn whole_from(self, at: usize) -> usize {
-        let last = self.position(at, self.kernel - 1);
-        (self.input - 1 - last) / self.stride.max(1) + 1
+        let last = self.position(at, self.kernel() - 1);
+        (self.input - 1 - last) / self.stride().max(1) + 1
     }
 
     /// The input's position under a tap of [`taps`](Self::taps).
     #[inline]
     pub(in crate::kernels) fn position(self, at: usize, tap: usize) -> usize {
-        at * self.stride + tap * self.dilation - self.before
+        at * self.stride() + tap * self.dilation() - self.before()
     }
 }
 
@@ -77,6 +98,7 @@ mod tests {
         {
             let axis = Axis { input, kernel, stride, dilation, before };
             for at in 0..6 {
+                let [kernel, stride, dilation, before] = [kernel, stride, dilation, before].map(usize::from);
                 let inside = |tap: &usize| {
                     (at * stride + tap * dilation).checked_sub(before).is_some_and(|position| position < input)
                 };
