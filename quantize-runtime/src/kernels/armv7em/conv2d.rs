@@ -14,8 +14,8 @@ pub(crate) const fn way(step: &Conv2d<'_, Rescale<'_>>) -> Option<Conv2dWay> {
     let patch = if step.are_runs() { 0 } else { len };
     match places {
         1 => None,
-        4.. if Columns::<4>::fit(len, patch) => Some(Conv2dWay::FourColumns { has_rest: !places.is_multiple_of(4) }),
-        _ if Columns::<2>::fit(len, patch) => Some(Conv2dWay::TwoColumns { has_rest: !places.is_multiple_of(2) }),
+        4.. if Columns::<4>::fit(len, patch) => Some(Conv2dWay::FourColumns),
+        _ if Columns::<2>::fit(len, patch) => Some(Conv2dWay::TwoColumns),
         _ => None,
     }
 }

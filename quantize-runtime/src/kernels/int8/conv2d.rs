@@ -17,16 +17,10 @@ const PATCH: usize = 256;
 pub enum Conv2dWay {
     /// Four windows at a time.
     #[cfg(kernels = "armv7em")]
-    FourColumns {
-        /// Whether there are others after them.
-        has_rest: bool,
-    },
+    FourColumns,
     /// Two windows at a time.
     #[cfg(kernels = "armv7em")]
-    TwoColumns {
-        /// Whether there is another one after them.
-        has_rest: bool,
-    },
+    TwoColumns,
     /// All places, whose windows follow one another in memory.
     #[cfg(kernels = "mve")]
     Block,
@@ -81,9 +75,9 @@ impl Conv2d<'_, Rescale<'_>> {
 pub fn conv2d(way: Conv2dWay, step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
     match way {
         #[cfg(kernels = "armv7em")]
-        Conv2dWay::FourColumns { has_rest } => by_columns::<4>(has_rest, step, input, output),
+        Conv2dWay::FourColumns => by_columns::<4>(step, input, output),
         #[cfg(kernels = "armv7em")]
-        Conv2dWay::TwoColumns { has_rest } => by_columns::<2>(has_rest, step, input, output),
+        Conv2dWay::TwoColumns => by_columns::<2>(step, input, output),
         #[cfg(kernels = "mve")]
         Conv2dWay::Block => target::conv2d::all_places(step, input, output),
         #[cfg(kernels = "mve")]
@@ -98,11 +92,12 @@ pub fn conv2d(way: Conv2dWay, step: &Conv2d<'_, Rescale<'_>>, input: &[i8], outp
 /// Convolves `N` windows at a time, and the rest one by one, which has the stack for itself.
 #[cfg(kernels = "armv7em")]
 #[inline(always)]
-fn by_columns<const N: usize>(has_rest: bool, step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
+fn by_columns<const N: usize>(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
     target::conv2d::by_columns::<N>(step, input, output);
-    if has_rest {
-        let [n, oh, ow] = step.output.sizes::<3>();
-        by_patch(step, n * oh * ow / N * N, input, output);
+    let [n, oh, ow] = step.output.sizes::<3>();
+    let (places, rest) = (n * oh * ow, n * oh * ow % N);
+    if rest > 0 {
+        by_patch(step, places - rest, input, output);
     }
 }
 
