@@ -111,18 +111,6 @@ impl Rescale<'_> {
         (words_from(self.multiplier, first).unwrap_or([0; N]), shifts)
     }
 
-    /// Whether all shifts are of high words of products, whose low words do not count.
-    #[cfg(any(kernels = "armv7em", kernels = "mve"))]
-    pub(crate) const fn is_of_high_words(&self) -> bool {
-        let (mut shifts, mut is_high) = (self.shift, true);
-        // Without an early end, so that the loop can be vectors.
-        while let [shift, rest @ ..] = shifts {
-            is_high &= 33 <= *shift && *shift <= 62;
-            shifts = rest;
-        }
-        is_high
-    }
-
     /// Rescales the sums of `N` channels from `first` on to i8.
     #[inline]
     pub(crate) fn requantize<const N: usize>(&self, sums: [i32; N], first: usize, results: &mut [i8; N]) {

@@ -2,6 +2,11 @@
 
 use crate::rescale::Rescale;
 
+/// The least shift of a product of which the high word alone decides.
+const HIGH_WORD: i8 = 33;
+/// So that weights in 16 bits can be shifted.
+const MAX_LEFT: u32 = 7;
+
 /// Constants of the next output channels, for assembly: where they are, and bytes from there to those after them.
 #[derive(Clone, Copy)]
 #[repr(C)]
@@ -15,12 +20,37 @@ pub(in crate::kernels) struct Constants {
 }
 
 impl Constants {
-    /// Whether those of a step of so many channels are there, and all shifts are of high words.
-    pub(in crate::kernels) const fn fit(bias: &[[u8; 4]], rescale: &Rescale<'_>, channels: usize) -> bool {
-        fits(bias.len(), channels)
+    /// By how many bits the sums of so many products must be shifted to the left, so that all shifts are of high words and no sum
+    /// overflows; `None` if that cannot be, or some constants are missing.
+    pub(in crate::kernels) const fn left_shift(
+        bias: &[[u8; 4]],
+        rescale: &Rescale<'_>,
+        channels: usize,
+        products: usize,
+    ) -> Option<u8> {
+        if !(fits(bias.len(), channels)
             && fits(rescale.multiplier.len(), channels)
-            && fits(rescale.shift.len(), channels)
-            && rescale.is_of_high_words()
+            && fits(rescale.shift.len(), channels))
+        {
+            return None;
+        }
+        let (mut shifts, mut least, mut largest) = (rescale.shift, HIGH_WORD, 0);
+        while let [shift, rest @ ..] = shifts {
+            least = if *shift < least { *shift } else { least };
+            largest = if *shift > largest { *shift } else { largest };
+            shifts = rest;
+        }
+        let (mut biases, mut largest_bias) = (bias, 0);
+        while let [bias, rest @ ..] = biases {
+            let bias = i32::from_le_bytes(*bias).unsigned_abs() as u64;
+            largest_bias = if bias > largest_bias { bias } else { largest_bias };
+            biases = rest;
+        }
+        let left = (HIGH_WORD - least) as u32; // at least 0
+        // The difference of two numbers of 8 bits times one of them.
+        let largest_sum = largest_bias + products as u64 * (255 * 128);
+        let is_small = left <= MAX_LEFT && (left == 0 || largest_sum << left < 1 << 31);
+        if is_small && largest <= 62 { Some(left as u8) } else { None }
     }
 
     /// Those of so many channels, of which some are computed at a time; `None` where some are missing or not aligned. Where there is

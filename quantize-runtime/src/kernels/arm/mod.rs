@@ -10,7 +10,7 @@ pub(super) use constants::Ones;
 #[cfg(any(kernels = "armv7em", kernels = "mve"))]
 pub(super) use constants::{Constants, first};
 #[cfg(any(kernels = "armv7em", kernels = "armv7m"))]
-pub(super) use runs::{copy, spread};
+pub(super) use runs::{copy, fill, spread};
 
 /// Runs assembly with `$call` in r0 and on the top of the stack. It may change all registers of the core but the stack pointer, and
 /// the other ones that are named.

@@ -33,6 +33,26 @@ pub(in crate::kernels) fn copy(from: &[i8], to: &mut [i8]) {
     }
 }
 
+/// Stores an element everywhere, without the start of a `memset` or its memory on the stack.
+pub(in crate::kernels) fn fill(to: &mut [i8], value: i8) {
+    // SAFETY: stores as many elements as there are.
+    unsafe {
+        asm!(
+            "cmp {len}, #0",
+            "beq 3f",
+            "2:",
+            "strb {value}, [{to}], #1",
+            "subs {len}, {len}, #1",
+            "bne 2b",
+            "3:",
+            len = inout(reg) to.len() => _,
+            to = inout(reg) to.as_mut_ptr() => _,
+            value = in(reg) i32::from(value),
+            options(nostack),
+        );
+    }
+}
+
 /// Copies elements to the first of each `step` elements.
 pub(in crate::kernels) fn spread(from: &[i8], to: &mut [i8], step: usize) {
     if from.is_empty() || to.len() <= (from.len() - 1) * step {

@@ -6,6 +6,7 @@ use crate::kernels::int8::depthwise_conv2d::{Addresses, Band, Bands, Segment, Te
 use crate::rescale::Rescale;
 use crate::slices;
 use crate::steps::DepthwiseConv2d;
+use core::mem::MaybeUninit;
 use core::ops::Range;
 
 /// Channels that are computed together.
@@ -13,43 +14,53 @@ pub(crate) const LANES: usize = 4;
 /// Taps of the largest window whose weights are widened on the stack.
 const TAPS: usize = 25;
 
-/// Whether a step's window and constants are such as this kernel takes.
-pub(crate) const fn fit(step: &DepthwiseConv2d<'_, Rescale<'_>>) -> bool {
+/// What the kernel knows of a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Fit {
+    /// Bits by which sums are shifted to the left.
+    left: u8,
+}
+
+/// `None` if a step's window or constants are not such as this kernel takes.
+pub(crate) const fn fit(step: &DepthwiseConv2d<'_, Rescale<'_>>) -> Option<Fit> {
     let [_, _, _, channels] = step.output.sizes::<4>();
-    Constants::fit(step.bias, &step.epilogue, channels) && step.kernel[0] as usize * step.kernel[1] as usize <= TAPS
+    let taps = step.kernel[0] as usize * step.kernel[1] as usize;
+    match Constants::left_shift(step.bias, &step.epilogue, channels, taps) {
+        Some(left) if taps <= TAPS => Some(Fit { left }),
+        _ => None,
+    }
 }
 
 /// Computes the results of all groups of four channels at all places.
 ///
 /// The step has as many channels in its input as in its result.
-pub(in crate::kernels) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
+pub(in crate::kernels) fn channels(fit: Fit, step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
     let is_descending = tensors.is_descending();
     if let Some(addresses) = tensors.addresses(step) {
-        store(step, addresses, is_descending);
+        store(fit, step, addresses, is_descending);
     }
 }
 
 #[inline(never)]
-fn store(step: &DepthwiseConv2d<'_, Rescale<'_>>, addresses: Addresses, is_descending: bool) {
+fn store(fit: Fit, step: &DepthwiseConv2d<'_, Rescale<'_>>, addresses: Addresses, is_descending: bool) {
     let [.., channels] = step.output.sizes::<4>();
     let [rows, columns] = step.kernel.map(usize::from);
     if step.weights.len() < rows * columns * channels || rows * columns > TAPS {
         return;
     }
     let mut bands = Bands::new(step, size_of::<[u32; 2]>(), is_descending);
-    let distances = [bands.tap(), bands.place()];
     while let Some(band) = bands.next() {
-        store_rows(step, addresses, band, distances);
+        store_rows(fit, step, addresses, band);
     }
 }
 
-/// Computes the results of a band; distances are those to the next tap and the next place.
+/// Computes the results of a band.
 #[inline(never)] // its memory is on the stack
 fn store_rows(
+    Fit { left }: Fit,
     step: &DepthwiseConv2d<'_, Rescale<'_>>,
     Addresses { input, output }: Addresses,
     band: &Band,
-    [tap, place]: [usize; 2],
 ) {
     let ([.., channels], [_, columns]) = (step.output.sizes::<4>(), step.kernel.map(usize::from));
     let Some(constants) = Constants::new(step.bias, &step.epilogue, channels, LANES) else { return };
@@ -58,10 +69,10 @@ fn store_rows(
     let mut call = Call {
         weights: slices::from(step.weights, band.weights).as_ptr(),
         taps: band.taps * columns,
-        tap,
+        tap: band.tap,
         zero_point: negated(step.input_zero_point),
         channels,
-        place,
+        place: band.place,
         output_zero_point: step.epilogue.output_zero_point.into(),
         groups: channels / LANES,
         segment: start,
@@ -73,10 +84,11 @@ fn store_rows(
         rows: band.rows,
         rows_left: 0,
         constants,
-        factors: [[bias; LANES], [multiplier; LANES], [i32::from(shift) - 32; LANES]],
+        factors: [[bias << left; LANES], [multiplier; LANES], [i32::from(shift) + i32::from(left) - 32; LANES]],
         next: [0; 3],
         window: [0; 5],
-        widened: [[0; 2]; TAPS],
+        left: left.into(),
+        widened: [const { MaybeUninit::uninit() }; TAPS],
     };
     // SAFETY: the taps of a band lie inside the input, and its results inside the output, which are as large as their
     // shapes; weights and constants of all channels are there, and no more taps than are widened. A band has rows and
@@ -121,8 +133,10 @@ struct Call {
     next: [usize; 3],
     /// Of a segment: its first widened weights, columns, distances from a row of taps to the next and rows.
     window: [usize; 5],
+    /// Bits by which weights and biases are shifted to the left.
+    left: u32,
     /// Of each tap the weights of the first and third channel of a group as halves, then those of the second and fourth.
-    widened: [[u32; 2]; TAPS],
+    widened: [MaybeUninit<[u32; 2]>; TAPS],
 }
 
 /// Loads the constants at an offset of the arguments by this code, stores them at another and goes on to those of the next group, if
@@ -165,7 +179,10 @@ unsafe fn store_band(call: &mut Call) {
             // The weights of the group.
             "ldrd r1, r2, [r0]",
             "ldr r4, [r0, #16]",
-            "add r6, r0, #180",
+            "ldr r12, [r0, #180]",
+            "mov r11, #1",
+            "lsl r11, r11, r12",
+            "add r6, r0, #184",
             "add r3, r1, #4",
             "str r3, [r0]",
             "cmp r2, #0",
@@ -175,18 +192,31 @@ unsafe fn store_band(call: &mut Call) {
             "add r1, r1, r4",
             "sxtb16 r8, r7",
             "sxtb16 r9, r7, ror #8",
+            "smulbb r3, r8, r11",
+            "smultb r8, r8, r11",
+            "pkhbt r8, r3, r8, lsl #16",
+            "smulbb r3, r9, r11",
+            "smultb r9, r9, r11",
+            "pkhbt r9, r3, r9, lsl #16",
             "strd r8, r9, [r6], #8",
             "subs r2, r2, #1",
             "bne 4b",
             "5:",
             // Its constants.
-            constants!("#76", "40", "ldm r1, {{r7-r10}}\n", "#100"),
+            "ldr r3, [r0, #180]",
+            "rsb r4, r3, #32",
+            constants!(
+                "#76",
+                "40",
+                "ldm r1, {{r7-r10}}\nlsl r7, r7, r3\nlsl r8, r8, r3\nlsl r9, r9, r3\nlsl r10, r10, r3\n",
+                "#100"
+            ),
             constants!("#84", "41", "ldm r1, {{r7-r10}}\n", "#116"),
             constants!(
                 "#92",
                 "42",
                 "ldrsb r7, [r1]\nldrsb r8, [r1, #1]\nldrsb r9, [r1, #2]\nldrsb r10, [r1, #3]\n\
-                 sub r7, r7, #32\nsub r8, r8, #32\nsub r9, r9, #32\nsub r10, r10, #32\n",
+                 sub r7, r7, r4\nsub r8, r8, r4\nsub r9, r9, r4\nsub r10, r10, r4\n",
                 "#132"
             ),
             // Its first row.
@@ -202,9 +232,9 @@ unsafe fn store_band(call: &mut Call) {
             "7:",
             "ldm r1!, {{r2, r3, r5, r6, r7, r10, r11, r12}}",
             "str r1, [r0, #32]",
-            "add r1, r0, #180",
+            "add r1, r0, #184",
             "add r2, r2, r1",
-            "sub r1, r1, #20",
+            "sub r1, r1, #24",
             "stm r1, {{r2, r3, r5, r6, r10}}",
             "ldrd r1, r2, [r0, #44]",
             "add r11, r11, r1",

@@ -7,7 +7,7 @@ pub(in crate::kernels) mod conv2d;
 pub(crate) mod dot;
 pub(crate) mod lanes;
 
-pub(super) use crate::kernels::arm::{copy, spread};
+pub(super) use crate::kernels::arm::{copy, fill, spread};
 pub(crate) use conv2d::way as own_way;
 pub(crate) use dot::channels;
 

@@ -2,7 +2,7 @@
 
 pub(crate) mod dot;
 
-pub(super) use crate::kernels::arm::{copy, spread};
+pub(super) use crate::kernels::arm::{copy, fill, spread};
 pub(crate) use crate::kernels::portable::{channels, lanes, own_way};
 
 /// Rows of weights that are multiplied together.

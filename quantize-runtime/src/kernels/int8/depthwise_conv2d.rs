@@ -1,6 +1,5 @@
 //! DEPTHWISE_CONV2D from i8 to i8: rows of results whose windows have the same taps, one after another.
 
-#[cfg(any(kernels = "armv7em", kernels = "mve"))]
 use super::are_aligned;
 use crate::bytes;
 #[cfg(doc)]
@@ -28,9 +27,8 @@ enum Groups {
     /// There are fewer channels.
     Absent,
     /// By the target's kernel.
-    Target,
+    Target(lanes::Fit),
     /// By that for any target, as the window or the constants do not fit the target's.
-    #[cfg(any(kernels = "armv7em", kernels = "mve"))]
     Portable,
     /// The input has fewer channels than the result.
     Multiplied,
@@ -40,24 +38,25 @@ impl DepthwiseConv2d<'_, Rescale<'_>> {
     /// The kernels for this step, and for every one with the same channels, window and constants, which must be aligned to words.
     pub const fn way(&self) -> DepthwiseConv2dWay {
         let ([_, _, _, from], [_, _, _, channels]) = (self.input.sizes::<4>(), self.output.sizes::<4>());
-        let groups = match channels {
-            _ if from != channels => return DepthwiseConv2dWay { groups: Groups::Multiplied, has_rest: false },
-            ..LANES => Groups::Absent,
-            #[cfg(any(kernels = "armv7em", kernels = "mve"))]
-            _ if !lanes::fit(self) => Groups::Portable,
-            _ => Groups::Target,
+        if from != channels {
+            return DepthwiseConv2dWay { groups: Groups::Multiplied, has_rest: false };
+        }
+        let groups = match lanes::fit(self) {
+            _ if channels < LANES => Groups::Absent,
+            Some(fit) => Groups::Target(fit),
+            None => Groups::Portable,
         };
         DepthwiseConv2dWay { groups, has_rest: !channels.is_multiple_of(LANES) }
     }
 
     /// [`Self::way`], or the kernels that need no alignment.
     pub(crate) fn way_at_run_time(&self) -> DepthwiseConv2dWay {
-        let way = self.way();
-        #[cfg(any(kernels = "armv7em", kernels = "mve"))]
-        if way.groups == Groups::Target && !are_aligned(self.bias, &self.epilogue) {
-            return DepthwiseConv2dWay { groups: Groups::Portable, ..way };
+        match self.way() {
+            DepthwiseConv2dWay { groups: Groups::Target(_), has_rest } if !are_aligned(self.bias, &self.epilogue) => {
+                DepthwiseConv2dWay { groups: Groups::Portable, has_rest }
+            }
+            way => way,
         }
-        way
     }
 }
 
@@ -92,8 +91,7 @@ pub fn depthwise_conv2d_in_place(
 fn by_channels(way: DepthwiseConv2dWay, step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
     match way.groups {
         Groups::Absent | Groups::Multiplied => {}
-        Groups::Target => lanes::channels(step, tensors),
-        #[cfg(any(kernels = "armv7em", kernels = "mve"))]
+        Groups::Target(fit) => lanes::channels(fit, step, tensors),
         Groups::Portable => portable::lanes::groups::<LANES>(step, tensors),
     }
     if way.has_rest {
@@ -190,6 +188,10 @@ pub(in crate::kernels) struct Band {
     pub(in crate::kernels) input_step: usize,
     /// The same for results.
     pub(in crate::kernels) output_step: usize,
+    /// From an activation to the next of a row of taps.
+    pub(in crate::kernels) tap: usize,
+    /// From an activation to that under the same tap at the next place.
+    pub(in crate::kernels) place: usize,
 }
 
 impl Band {
@@ -245,18 +247,9 @@ impl Bands {
     pub(in crate::kernels) fn new(step: &DepthwiseConv2d<'_, Rescale<'_>>, weight: usize, is_descending: bool) -> Self {
         let [_, ih, iw, channels] = step.input.sizes();
         let [rows, columns] = Axis::pair([ih, iw], step.kernel, step.stride, step.dilation, step.pad);
-        let (output, next, band) = (step.output.sizes(), [0; 3], Band::default());
-        Self { rows, columns, output, channels, weight, is_descending, next, band }
-    }
-
-    /// From an activation to the next of a row of taps.
-    pub(in crate::kernels) const fn tap(&self) -> usize {
-        self.columns.dilation() * self.channels
-    }
-
-    /// From an activation to that under the same tap at the next place.
-    pub(in crate::kernels) const fn place(&self) -> usize {
-        self.columns.stride() * self.channels
+        let (tap, place) = (columns.dilation() * channels, columns.stride() * channels);
+        let band = Band { tap, place, ..Band::default() };
+        Self { rows, columns, output: step.output.sizes(), channels, weight, is_descending, next: [0; 3], band }
     }
 
     /// The next band.
@@ -318,7 +311,7 @@ impl Bands {
         Segment {
             weights: kx.start * weight,
             columns: kx.len(),
-            row: row.wrapping_sub(kx.len() * self.tap()),
+            row: row.wrapping_sub(kx.len() * self.band.tap),
             skipped: (columns.kernel() - kx.len()) * weight,
             output,
             rows,

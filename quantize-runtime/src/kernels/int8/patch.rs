@@ -153,7 +153,7 @@ impl<'a> Windows<'a> {
             return;
         }
         if !place.is_inside {
-            patch.fill(self.zero_point);
+            target::fill(patch, self.zero_point);
         }
         self.for_each_run(place, |run, tap| target::copy(run, slices::part_mut(patch, tap, run.len())));
     }

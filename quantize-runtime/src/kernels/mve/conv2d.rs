@@ -21,8 +21,9 @@ const VECTOR: usize = 16;
 pub(crate) const fn way(step: &Conv2d<'_, Rescale<'_>>) -> Option<Conv2dWay> {
     let [_, _, _, channels] = step.output.sizes::<4>();
     let is_moved_by_one = matches!((step.stride, step.pad), ([1, 1], [0, 0, 0, 0]));
+    let left_shift = Constants::left_shift(step.bias, &step.epilogue, channels, step.window_len());
     match step.kernel {
-        _ if !Constants::fit(step.bias, &step.epilogue, channels) => None,
+        _ if !matches!(left_shift, Some(0)) => None,
         [1, 1] if is_moved_by_one => Some(Conv2dWay::Block),
         _ => match step.window_len() {
             ..=PATCHES => Some(Conv2dWay::Blocks),

@@ -11,43 +11,53 @@ use core::ops::Range;
 /// Constants of a group.
 pub(crate) const LANES: usize = 8;
 
-/// Whether a step's window and constants are such as this kernel takes.
-pub(crate) const fn fit(step: &DepthwiseConv2d<'_, Rescale<'_>>) -> bool {
+/// What the kernel knows of a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Fit {
+    /// Bits by which sums are shifted to the left.
+    left: u8,
+}
+
+/// `None` if a step's constants are not such as this kernel takes.
+pub(crate) const fn fit(step: &DepthwiseConv2d<'_, Rescale<'_>>) -> Option<Fit> {
     let [_, _, _, channels] = step.output.sizes::<4>();
-    Constants::fit(step.bias, &step.epilogue, channels)
+    let taps = step.kernel[0] as usize * step.kernel[1] as usize;
+    match Constants::left_shift(step.bias, &step.epilogue, channels, taps) {
+        Some(left) => Some(Fit { left }),
+        None => None,
+    }
 }
 
 /// Computes the results of all groups of eight channels at all places.
 ///
 /// The step has as many channels in its input as in its result.
-pub(in crate::kernels) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
+pub(in crate::kernels) fn channels(fit: Fit, step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
     let is_descending = tensors.is_descending();
     if let Some(addresses) = tensors.addresses(step) {
-        store(step, addresses, is_descending);
+        store(fit, step, addresses, is_descending);
     }
 }
 
 #[inline(never)]
-fn store(step: &DepthwiseConv2d<'_, Rescale<'_>>, addresses: Addresses, is_descending: bool) {
+fn store(fit: Fit, step: &DepthwiseConv2d<'_, Rescale<'_>>, addresses: Addresses, is_descending: bool) {
     let [.., channels] = step.output.sizes::<4>();
     let [rows, columns] = step.kernel.map(usize::from);
     if step.weights.len() < rows * columns * channels {
         return;
     }
     let mut bands = Bands::new(step, channels, is_descending);
-    let distances = [bands.tap(), bands.place()];
     while let Some(band) = bands.next() {
-        store_rows(step, addresses, band, distances);
+        store_rows(fit, step, addresses, band);
     }
 }
 
-/// Computes the results of a band; distances are those to the next tap and the next place.
+/// Computes the results of a band.
 #[inline(never)] // its memory is on the stack
 fn store_rows(
+    Fit { left }: Fit,
     step: &DepthwiseConv2d<'_, Rescale<'_>>,
     Addresses { input, output }: Addresses,
     band: &Band,
-    [tap, place]: [usize; 2],
 ) {
     let [.., channels] = step.output.sizes::<4>();
     // Of two groups.
@@ -58,10 +68,10 @@ fn store_rows(
         weights: slices::from(step.weights, band.weights).as_ptr(),
         weights_of_segment: step.weights.as_ptr(),
         taps: 0,
-        tap,
+        tap: band.tap,
         zero_point: -i32::from(step.input_zero_point),
         channels,
-        place,
+        place: band.place,
         output_zero_point: step.epilogue.output_zero_point.into(),
         groups: channels / LANES,
         segment: start,
@@ -73,7 +83,8 @@ fn store_rows(
         rows: band.rows,
         rows_left: 0,
         constants,
-        factors: [[[bias; 4]; 4], [[multiplier; 4]; 4], [[32 - i32::from(shift); 4]; 4]],
+        factors: [[[bias; 4]; 4], [[multiplier; 4]; 4], [[32 - i32::from(left) - i32::from(shift); 4]; 4]],
+        left: left.into(),
     };
     // SAFETY: the taps of a band lie inside the input, and its results inside the output, which are as large as their
     // shapes; weights and constants of all channels are there. A band has rows and segments, and these have places.
@@ -117,6 +128,8 @@ struct Call {
     /// Biases, multipliers and negated shifts: each of the even channels of a group, of the odd ones, and of those of a second
     /// group, in the order in which multiplications of halves give sums. Those that are one for all stay as they are.
     factors: [[[i32; 4]; 4]; 3],
+    /// Bits by which sums are shifted to the left.
+    left: u32,
 }
 
 /// Adds the products of a tap to the sums of eight channels: of the even ones and of the odd ones.
@@ -243,7 +256,7 @@ macro_rules! sort_words {
     };
 }
 
-/// The same for shifts, which are negated as those of high words; r3 is 32.
+/// The same for shifts, which are negated as those of high words; r3 is 32 for sums that are not shifted.
 macro_rules! sort_shifts {
     ($even:literal, $odd:literal) => {
         concat!(
@@ -348,7 +361,8 @@ unsafe fn store_band(call: &mut Call) {
             "ldr r4, [r0, #12]",
             "ldrd r8, r9, [r0, #16]",
             "2:",
-            "mov r3, #32",
+            "ldr r3, [r0, #296]",
+            "rsb r3, r3, #32",
             "ldr r1, [r0, #32]",
             "cmp r1, #2",
             "blt 20f",
@@ -364,6 +378,10 @@ unsafe fn store_band(call: &mut Call) {
                 "vldrw.u32 q3, [r0, #152]\n",
                 add_taps!(add_tap!("q0", "q1", "#0"), add_tap!("q2", "q3", "#8")),
                 "ldr r1, [r0, #28]\n",
+                "ldr r2, [r0, #296]\n",
+                "cbz r2, 8f\n",
+                "vshl.s32 q0, r2\nvshl.s32 q1, r2\nvshl.s32 q2, r2\nvshl.s32 q3, r2\n",
+                "8:\n",
                 store!("q0", "q1", ["#168", "#184", "#232", "#248"], "#0"),
                 store!("q2", "q3", ["#200", "#216", "#264", "#280"], "#8")
             ),
@@ -392,6 +410,8 @@ unsafe fn store_band(call: &mut Call) {
                 "vldrw.u32 q1, [r0, #120]\n",
                 add_taps!(add_tap!("q0", "q1", "#0")),
                 "ldr r1, [r0, #28]\n",
+                "ldr r2, [r0, #296]\n",
+                "vshl.s32 q0, r2\nvshl.s32 q1, r2\n",
                 store!("q0", "q1", ["#168", "#184", "#232", "#248"], "#0")
             ),
             "30:",

@@ -6,7 +6,7 @@ pub(crate) mod conv2d;
 pub(crate) mod lanes;
 
 pub(crate) use crate::kernels::int8::channel::channels;
-pub(crate) use crate::kernels::portable::dot;
+pub(crate) use crate::kernels::portable::{dot, fill};
 pub(crate) use conv2d::way as own_way;
 
 use crate::kernels::portable;

@@ -10,11 +10,21 @@ use crate::steps::DepthwiseConv2d;
 #[cfg(not(any(kernels = "armv7em", kernels = "mve")))]
 pub(crate) const LANES: usize = 4;
 
+/// What this kernel knows of a step: nothing.
+#[cfg(not(any(kernels = "armv7em", kernels = "mve")))]
+pub(crate) type Fit = ();
+
+/// It takes all steps.
+#[cfg(not(any(kernels = "armv7em", kernels = "mve")))]
+pub(crate) const fn fit(_: &DepthwiseConv2d<'_, Rescale<'_>>) -> Option<Fit> {
+    Some(())
+}
+
 /// Computes the results of all groups of channels at all places.
 ///
 /// The step has as many channels in its input as in its result.
 #[cfg(not(any(kernels = "armv7em", kernels = "mve")))]
-pub(in crate::kernels) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
+pub(in crate::kernels) fn channels((): Fit, step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
     groups::<LANES>(step, tensors);
 }
 
@@ -23,10 +33,9 @@ pub(in crate::kernels) fn channels(step: &DepthwiseConv2d<'_, Rescale<'_>>, tens
 pub(in crate::kernels) fn groups<const N: usize>(step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
     let channels = channels_of(step);
     let mut bands = Bands::new(step, channels, tensors.is_descending());
-    let distances = [bands.tap(), bands.place()];
     while let Some(band) = bands.next() {
         for group in 0..channels / N {
-            lanes::<N>(step, group * N, band, distances, tensors);
+            lanes::<N>(step, group * N, band, tensors);
         }
     }
 }
@@ -36,21 +45,19 @@ pub(in crate::kernels) fn groups<const N: usize>(step: &DepthwiseConv2d<'_, Resc
 pub(in crate::kernels) fn rest<const N: usize>(step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
     let channels = channels_of(step);
     let mut bands = Bands::new(step, channels, tensors.is_descending());
-    let distances = [bands.tap(), bands.place()];
     while let Some(band) = bands.next() {
         for channel in channels / N * N..channels {
-            lanes::<1>(step, channel, band, distances, tensors);
+            lanes::<1>(step, channel, band, tensors);
         }
     }
 }
 
-/// Computes the results of `N` channels from `first` on in some rows; distances are those to the next tap and the next place.
+/// Computes the results of `N` channels from `first` on in some rows.
 #[inline(never)]
 fn lanes<const N: usize>(
     step: &DepthwiseConv2d<'_, Rescale<'_>>,
     first: usize,
     band: &Band,
-    [tap, place]: [usize; 2],
     tensors: &mut impl Tensors,
 ) {
     let biases: [i32; N] = biases(step.bias, first);
@@ -60,10 +67,10 @@ fn lanes<const N: usize>(
             let (mut from, mut to) = (input + segment.input, output + segment.output);
             let weights = slices::from(step.weights, band.weights + segment.weights + first);
             for _ in 0..segment.count {
-                let sums = sums(step, biases, segment, weights, slices::from(tensors.input(), from), tap);
+                let sums = sums(step, biases, segment, weights, slices::from(tensors.input(), from), band.tap);
                 let Some(results) = slices::from_mut(tensors.output(), to).first_chunk_mut() else { return };
                 step.epilogue.requantize(sums, first, results);
-                from += place;
+                from += band.place;
                 to += channels_of(step);
             }
         }

@@ -42,6 +42,12 @@ pub(crate) fn copy(from: &[i8], to: &mut [i8]) {
     }
 }
 
+/// Stores an element everywhere.
+#[cfg(not(any(kernels = "armv7em", kernels = "armv7m")))]
+pub(crate) fn fill(to: &mut [i8], value: i8) {
+    to.fill(value);
+}
+
 /// Copies elements to the first of each `step` elements.
 #[cfg(not(any(kernels = "armv7em", kernels = "armv7m")))]
 pub(crate) fn spread(from: &[i8], to: &mut [i8], step: usize) {
