@@ -179,12 +179,18 @@ pub(crate) fn words_from<const N: usize>(words: &[[u8; 4]], first: usize) -> Opt
         return Some([i32::from_le_bytes(*word); N]);
     }
     let chunk: &[[u8; 4]; N] = words.get(first..)?.first_chunk()?;
-    // Cores without unaligned accesses would put together four bytes, where nearly all constants are aligned.
-    if cfg!(any(target_arch = "arm", target_arch = "riscv32")) && chunk.as_ptr().cast::<i32>().is_aligned() {
-        // SAFETY: the words are there, and their address is a multiple of four.
-        return Some(unsafe { chunk.as_ptr().cast::<[i32; N]>().read() }.map(i32::from_le));
-    }
     Some(chunk.map(i32::from_le_bytes))
+}
+
+/// The same of words at an address of words; `None` for others on cores that would put together each from four bytes.
+#[inline]
+pub(crate) fn aligned_words_from<const N: usize>(words: &[[u8; 4]], first: usize) -> Option<[i32; N]> {
+    if words.len() == 1 || cfg!(not(any(target_arch = "arm", target_arch = "riscv32"))) {
+        return words_from(words, first);
+    }
+    let chunk: *const [i32; N] = words.get(first..)?.first_chunk::<N>()?.as_ptr().cast();
+    // SAFETY: the words are there, and their address is a multiple of four.
+    chunk.is_aligned().then(|| unsafe { chunk.read() }.map(i32::from_le))
 }
 
 #[cfg(test)]

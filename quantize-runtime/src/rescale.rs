@@ -1,6 +1,6 @@
 //! Brings integers from one scale to another: the only place that rounds an accumulator.
 
-use crate::bytes::words_from;
+use crate::bytes::{aligned_words_from, words_from};
 
 /// A change of scale as generated code uses it: `round((value − input_zero_point) · multiplier / 2^shift) +
 /// output_zero_point`, ties towards +∞, saturated to the result's type.
@@ -101,17 +101,17 @@ impl Rescale<'_> {
         self.to_i8(value, channel)
     }
 
-    /// Multipliers and shifts of `N` channels from one on.
+    /// Multipliers, which are at an address of words, and shifts of `N` channels from one on.
     #[inline]
     pub(crate) fn factors<const N: usize>(&self, first: usize) -> ([i32; N], [i8; N]) {
         let shifts = match *self.shift {
             [shift] => [shift; N],
             _ => self.shift.get(first..).and_then(|shifts| shifts.first_chunk()).copied().unwrap_or([0; N]),
         };
-        (words_from(self.multiplier, first).unwrap_or([0; N]), shifts)
+        (aligned_words_from(self.multiplier, first).unwrap_or([0; N]), shifts)
     }
 
-    /// Rescales the sums of `N` channels from `first` on to i8.
+    /// Rescales the sums of `N` channels from `first` on to i8; multipliers are at an address of words.
     #[inline]
     pub(crate) fn requantize<const N: usize>(&self, sums: [i32; N], first: usize, results: &mut [i8; N]) {
         let (multipliers, shifts): ([_; N], [_; N]) = self.factors(first);

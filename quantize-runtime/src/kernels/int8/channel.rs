@@ -6,6 +6,7 @@ use crate::kernels::{target::ROWS, target::dot::rows};
 use crate::rescale::Rescale;
 use crate::slices;
 use crate::steps::Conv2d;
+use core::array;
 
 /// Computes the results of all channels from the activations under their window.
 #[cfg(not(kernels = "armv7em"))]
@@ -28,7 +29,7 @@ pub(crate) fn single_channels(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], resu
     for ((channel, result), weights) in result.iter_mut().enumerate().zip(weights).skip(first) {
         let [bias] = biases(step.bias, channel);
         let sum = row(bias, input, step.input_zero_point, weights);
-        *result = step.epilogue.to_i8(sum, channel);
+        step.epilogue.requantize([sum], channel, array::from_mut(result));
     }
 }
 

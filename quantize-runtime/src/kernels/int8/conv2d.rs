@@ -3,10 +3,12 @@
 use super::channel::row;
 use super::patch::{Place, Windows};
 use super::{are_aligned, biases};
+use crate::kernels::portable;
 use crate::kernels::target::{self, ROWS, channels, dot};
 use crate::rescale::Rescale;
 use crate::slices;
 use crate::steps::Conv2d;
+use core::array;
 
 /// Activations of the longest window that is copied to the stack; a longer one is multiplied run by run.
 const PATCH: usize = 256;
@@ -34,6 +36,8 @@ pub enum Conv2dWay {
     Patch,
     /// One window at a time, in runs.
     Runs,
+    /// One product after another, for constants at any address.
+    Unaligned,
 }
 
 impl Conv2d<'_, Rescale<'_>> {
@@ -41,17 +45,14 @@ impl Conv2d<'_, Rescale<'_>> {
     pub const fn way(&self) -> Conv2dWay {
         match target::own_way(self) {
             Some(way) => way,
-            None => self.way_of_one_window(),
+            None if self.are_runs() || self.window_len() <= PATCH => Conv2dWay::Patch,
+            None => Conv2dWay::Runs,
         }
     }
 
     /// [`Self::way`], or the kernels that need no alignment.
     pub(crate) fn way_at_run_time(&self) -> Conv2dWay {
-        if are_aligned(self.bias, &self.epilogue) { self.way() } else { self.way_of_one_window() }
-    }
-
-    const fn way_of_one_window(&self) -> Conv2dWay {
-        if self.are_runs() || self.window_len() <= PATCH { Conv2dWay::Patch } else { Conv2dWay::Runs }
+        if are_aligned(self.bias, &self.epilogue) { self.way() } else { Conv2dWay::Unaligned }
     }
 
     /// Whether the activations under each window are a run of the input.
@@ -86,6 +87,7 @@ pub fn conv2d(way: Conv2dWay, step: &Conv2d<'_, Rescale<'_>>, input: &[i8], outp
         Conv2dWay::LongBlocks => target::conv2d::by_blocks::<{ target::conv2d::LONG_PATCHES }>(step, input, output),
         Conv2dWay::Patch => by_patch(step, 0, input, output),
         Conv2dWay::Runs => by_runs(step, input, output),
+        Conv2dWay::Unaligned => portable::conv2d::conv2d(step, input, output),
     }
 }
 
@@ -150,6 +152,6 @@ fn channels_by_runs(step: &Conv2d<'_, Rescale<'_>>, windows: &Windows<'_>, place
         windows.for_each_run(place, |run, tap| {
             sum = row(sum, run, step.input_zero_point, slices::part(weights, tap, run.len()));
         });
-        *result = step.epilogue.to_i8(sum, channel);
+        step.epilogue.requantize([sum], channel, array::from_mut(result));
     }
 }

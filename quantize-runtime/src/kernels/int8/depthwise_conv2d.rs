@@ -30,8 +30,8 @@ enum Groups {
     Target(lanes::Fit),
     /// By that for any target, as the window or the constants do not fit the target's.
     Portable,
-    /// The input has fewer channels than the result.
-    Multiplied,
+    /// By that for any step: the input has fewer channels than the result, or constants are not at addresses of words.
+    Any,
 }
 
 impl DepthwiseConv2d<'_, Rescale<'_>> {
@@ -39,7 +39,7 @@ impl DepthwiseConv2d<'_, Rescale<'_>> {
     pub const fn way(&self) -> DepthwiseConv2dWay {
         let ([_, _, _, from], [_, _, _, channels]) = (self.input.sizes::<4>(), self.output.sizes::<4>());
         if from != channels {
-            return DepthwiseConv2dWay { groups: Groups::Multiplied, has_rest: false };
+            return DepthwiseConv2dWay { groups: Groups::Any, has_rest: false };
         }
         let groups = match lanes::fit(self) {
             _ if channels < LANES => Groups::Absent,
@@ -51,11 +51,9 @@ impl DepthwiseConv2d<'_, Rescale<'_>> {
 
     /// [`Self::way`], or the kernels that need no alignment.
     pub(crate) fn way_at_run_time(&self) -> DepthwiseConv2dWay {
-        match self.way() {
-            DepthwiseConv2dWay { groups: Groups::Target(_), has_rest } if !are_aligned(self.bias, &self.epilogue) => {
-                DepthwiseConv2dWay { groups: Groups::Portable, has_rest }
-            }
-            way => way,
+        match are_aligned(self.bias, &self.epilogue) {
+            true => self.way(),
+            false => DepthwiseConv2dWay { groups: Groups::Any, has_rest: false },
         }
     }
 }
@@ -70,7 +68,7 @@ pub fn depthwise_conv2d(
     output: &mut [i8],
 ) {
     match way.groups {
-        Groups::Multiplied => portable::depthwise_conv2d::depthwise_conv2d(step, input, output),
+        Groups::Any => portable::depthwise_conv2d::depthwise_conv2d(step, input, output),
         _ => by_channels(way, step, &mut Apart { input, output }),
     }
 }
@@ -90,7 +88,7 @@ pub fn depthwise_conv2d_in_place(
 #[inline(always)]
 fn by_channels(way: DepthwiseConv2dWay, step: &DepthwiseConv2d<'_, Rescale<'_>>, tensors: &mut impl Tensors) {
     match way.groups {
-        Groups::Absent | Groups::Multiplied => {}
+        Groups::Absent | Groups::Any => {}
         Groups::Target(fit) => lanes::channels(fit, step, tensors),
         Groups::Portable => portable::lanes::groups::<LANES>(step, tensors),
     }

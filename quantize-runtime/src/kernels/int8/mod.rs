@@ -5,13 +5,13 @@ pub(crate) mod conv2d;
 pub(crate) mod depthwise_conv2d;
 pub(super) mod patch;
 
-use crate::bytes::words_from;
+use crate::bytes::aligned_words_from;
 use crate::rescale::Rescale;
 
-/// The biases of `N` channels from one on.
+/// The biases of `N` channels from one on; they are at an address of words.
 #[inline]
 pub(super) fn biases<const N: usize>(bias: &[[u8; 4]], first: usize) -> [i32; N] {
-    words_from(bias, first).unwrap_or([0; N])
+    aligned_words_from(bias, first).unwrap_or([0; N])
 }
 
 /// Whether words of single channels are at addresses of words.

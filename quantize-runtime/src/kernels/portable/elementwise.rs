@@ -54,11 +54,16 @@ pub fn cast_from_f32<O: Integer>(input: &[[u8; 4]], output: &mut [O]) {
 
 /// Quantizes f32.
 pub fn quantize<O: Integer>(step: &Quantize, input: &[[u8; 4]], output: &mut [O]) {
-    for_each(input, output, |input| {
-        let scaled = f32::from_le_bytes(input) * step.factor;
-        let whole = if scaled >= 0.0 { floor(scaled + 0.5) } else { ceil(scaled - 0.5) };
-        round(minimum(maximum(whole + step.zero_point, step.min), step.max))
-    });
+    for_each(input, output, |input| quantized(step, f32::from_le_bytes(input)));
+}
+
+/// The integer of a real number.
+// Without instructions for f32 it is much code, which would be there for each element of a short tensor.
+#[cfg_attr(any(kernels = "armv6m", kernels = "armv7m", kernels = "riscv32"), inline(never))]
+fn quantized<O: Integer>(step: &Quantize, real: f32) -> O {
+    let scaled = real * step.factor;
+    let whole = if scaled >= 0.0 { floor(scaled + 0.5) } else { ceil(scaled - 0.5) };
+    round(minimum(maximum(whole + step.zero_point, step.min), step.max))
 }
 
 /// Dequantizes integers.
