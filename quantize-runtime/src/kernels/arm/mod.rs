@@ -1,14 +1,8 @@
 //! What all assembly for Arm's cores of the M profile has in common.
 
-#[cfg(any(kernels = "armv7em", kernels = "mve"))]
-mod constants;
 #[cfg(any(kernels = "armv7em", kernels = "armv7m"))]
 mod runs;
 
-#[cfg(kernels = "mve")]
-pub(super) use constants::Ones;
-#[cfg(any(kernels = "armv7em", kernels = "mve"))]
-pub(super) use constants::{Constants, first};
 #[cfg(any(kernels = "armv7em", kernels = "armv7m"))]
 pub(super) use runs::{copy, fill, spread};
 

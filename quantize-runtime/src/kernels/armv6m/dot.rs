@@ -62,6 +62,30 @@ macro_rules! add_one {
     };
 }
 
+/// Adds the products from the index in r3 on, which are whole fours up to 0, to the index in r9.
+macro_rules! add_products {
+    () => {
+        concat!(
+            "cmp r3, #0\n",
+            "beq 13f\n",
+            "12:\n",
+            add_one!(),
+            add_one!(),
+            add_one!(),
+            add_one!(),
+            "bne 12b\n",
+            "13:\n",
+            "cmp r3, r9\n",
+            "beq 14f\n",
+            add_one!(),
+            "b 13b\n",
+            "14:\n",
+        )
+    };
+}
+
+pub(super) use {add_one, add_products};
+
 /// Adds products to the sums of two rows.
 ///
 /// # Safety
@@ -80,20 +104,7 @@ unsafe fn add_pair(call: &mut Call) {
             "ldr r6, [r0, #28]",
             "mov r9, r6",
             "ldm r0, {{r0, r1, r2, r3, r4, r5}}",
-            "cmp r3, #0",
-            "beq 3f",
-            "2:",
-            add_one!(),
-            add_one!(),
-            add_one!(),
-            add_one!(),
-            "bne 2b",
-            "3:",
-            "cmp r3, r9",
-            "beq 4f",
-            add_one!(),
-            "b 3b",
-            "4:",
+            add_products!(),
             "ldr r0, [sp, #8]",
             "str r4, [r0, #16]",
             "str r5, [r0, #20]",

@@ -34,6 +34,9 @@ pub enum Conv2dWay {
     LongBlocks,
     /// One window at a time, which is a run of the input or copied to the stack.
     Patch,
+    /// The same by the target's kernel for all channels.
+    #[cfg(any(kernels = "armv6m", kernels = "riscv32"))]
+    PatchOfTarget,
     /// One window at a time, in runs.
     Runs,
     /// One product after another, for constants at any address.
@@ -45,9 +48,14 @@ impl Conv2d<'_, Rescale<'_>> {
     pub const fn way(&self) -> Conv2dWay {
         match target::own_way(self) {
             Some(way) => way,
-            None if self.are_runs() || self.window_len() <= PATCH => Conv2dWay::Patch,
+            None if self.fits_patch() => Conv2dWay::Patch,
             None => Conv2dWay::Runs,
         }
+    }
+
+    /// Whether the activations under each window are a run of the input, or no more than are copied.
+    pub(crate) const fn fits_patch(&self) -> bool {
+        self.are_runs() || self.window_len() <= PATCH
     }
 
     /// [`Self::way`], or the kernels that need no alignment.
@@ -85,7 +93,9 @@ pub fn conv2d(way: Conv2dWay, step: &Conv2d<'_, Rescale<'_>>, input: &[i8], outp
         Conv2dWay::Blocks => target::conv2d::by_blocks::<{ target::conv2d::PATCHES }>(step, input, output),
         #[cfg(kernels = "mve")]
         Conv2dWay::LongBlocks => target::conv2d::by_blocks::<{ target::conv2d::LONG_PATCHES }>(step, input, output),
-        Conv2dWay::Patch => by_patch(step, 0, input, output),
+        Conv2dWay::Patch => by_patch(step, 0, input, output, channels),
+        #[cfg(any(kernels = "armv6m", kernels = "riscv32"))]
+        Conv2dWay::PatchOfTarget => by_patch(step, 0, input, output, target::groups::channels),
         Conv2dWay::Runs => by_runs(step, input, output),
         Conv2dWay::Unaligned => portable::conv2d::conv2d(step, input, output),
     }
@@ -99,13 +109,19 @@ fn by_columns<const N: usize>(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], outp
     let [n, oh, ow] = step.output.sizes::<3>();
     let (places, rest) = (n * oh * ow, n * oh * ow % N);
     if rest > 0 {
-        by_patch(step, places - rest, input, output);
+        by_patch(step, places - rest, input, output, channels);
     }
 }
 
-/// Convolves a window at a time, from one on.
+/// Convolves a window at a time, from one on, by a function that computes all channels from the activations under it.
 #[inline(never)] // its memory is on the stack
-fn by_patch(step: &Conv2d<'_, Rescale<'_>>, first: usize, input: &[i8], output: &mut [i8]) {
+fn by_patch(
+    step: &Conv2d<'_, Rescale<'_>>,
+    first: usize,
+    input: &[i8],
+    output: &mut [i8],
+    channels: impl Fn(&Conv2d<'_, Rescale<'_>>, &[i8], &mut [i8]),
+) {
     let [.., oc] = step.output.sizes::<4>();
     let mut windows = Windows::new(step, input);
     if first > 0 {

@@ -1,6 +1,8 @@
 //! Steps from i8 to i8: what all targets share around their products.
 
 pub(super) mod channel;
+#[cfg(any(kernels = "armv6m", kernels = "armv7em", kernels = "mve", kernels = "riscv32"))]
+pub(super) mod constants;
 pub(crate) mod conv2d;
 pub(crate) mod depthwise_conv2d;
 pub(super) mod patch;

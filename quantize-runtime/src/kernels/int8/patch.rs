@@ -141,7 +141,8 @@ impl<'a> Windows<'a> {
     }
 
     /// Copies the activations at a place, with the zero point for those in the padding.
-    #[cfg_attr(kernels = "mve", inline(never))] // so that its registers are not on the stack under those of neighbours
+    // So that its registers are not on the stack under those of products.
+    #[cfg_attr(any(kernels = "armv6m", kernels = "mve", kernels = "riscv32"), inline(never))]
     pub(in crate::kernels) fn copy(&self, place: Place, patch: &mut [i8]) {
         let Self { rows, columns, channels, .. } = *self;
         if place.is_inside && (columns.dilation() == 1 || columns.kernel() == 1) {

@@ -1,8 +1,9 @@
 //! CONV2D from i8 to i8: four rows of weights times the windows of several places.
 
 use super::assembly;
-use crate::kernels::arm::{self, Constants, Ones};
+use crate::kernels::arm;
 use crate::kernels::int8::channel::single_channels;
+use crate::kernels::int8::constants::{Constants, Ones};
 use crate::kernels::int8::conv2d::Conv2dWay;
 use crate::kernels::int8::patch::{Neighbours, Windows};
 use crate::kernels::target::ROWS;

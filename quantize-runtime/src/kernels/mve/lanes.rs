@@ -1,7 +1,7 @@
 //! DEPTHWISE_CONV2D from i8 to i8, sixteen channels at a time, and eight at last.
 
 use super::assembly;
-use crate::kernels::arm::{Constants, first};
+use crate::kernels::int8::constants::{Constants, first};
 use crate::kernels::int8::depthwise_conv2d::{Addresses, Band, Bands, Segment, Tensors};
 use crate::rescale::Rescale;
 use crate::slices;

@@ -22,14 +22,14 @@ pub(super) mod transpose_conv2d;
 pub(super) mod transpose_in_place;
 pub(super) mod window;
 
-#[cfg(not(any(kernels = "armv7em", kernels = "mve")))]
+#[cfg(any(kernels = "armv7m", kernels = "portable"))]
 use crate::{kernels::int8::conv2d::Conv2dWay, rescale::Rescale, steps::Conv2d};
 
 #[cfg(not(any(kernels = "armv7em", kernels = "mve")))]
 pub(crate) use super::int8::channel::channels;
 
 /// No kernels of its own for a CONV2D.
-#[cfg(not(any(kernels = "armv7em", kernels = "mve")))]
+#[cfg(any(kernels = "armv7m", kernels = "portable"))]
 pub(crate) const fn own_way(_: &Conv2d<'_, Rescale<'_>>) -> Option<Conv2dWay> {
     None
 }

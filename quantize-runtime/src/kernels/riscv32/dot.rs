@@ -65,6 +65,31 @@ macro_rules! advance {
     };
 }
 
+/// Adds the products from `x` to `end`, which are whole fours up to `block`.
+macro_rules! add_products {
+    () => {
+        concat!(
+            "beq {x}, {block}, 13f\n",
+            "12:\n",
+            add_one!("0"),
+            add_one!("1"),
+            add_one!("2"),
+            add_one!("3"),
+            advance!("4"),
+            "bne {x}, {block}, 12b\n",
+            "13:\n",
+            "beq {x}, {end}, 15f\n",
+            "14:\n",
+            add_one!("0"),
+            advance!("1"),
+            "bne {x}, {end}, 14b\n",
+            "15:\n",
+        )
+    };
+}
+
+pub(super) use {add_one, add_products, add_row, advance};
+
 /// Adds to each sum Σ (input − zero_point) · weight over a row of weights; rows start `stride` elements apart.
 ///
 /// Nothing where a row would leave `weights`.
@@ -80,21 +105,7 @@ pub(crate) fn rows(sums: &mut [i32; ROWS], input: &[i8], zero_point: i8, weights
     // second in steps of one.
     unsafe {
         asm!(
-            "beq {x}, {block}, 3f",
-            "2:",
-            add_one!("0"),
-            add_one!("1"),
-            add_one!("2"),
-            add_one!("3"),
-            advance!("4"),
-            "bne {x}, {block}, 2b",
-            "3:",
-            "beq {x}, {end}, 5f",
-            "4:",
-            add_one!("0"),
-            advance!("1"),
-            "bne {x}, {end}, 4b",
-            "5:",
+            add_products!(),
             block = in(reg) ends[0],
             end = in(reg) ends[1],
             zero = in(reg) i32::from(zero_point),

@@ -77,8 +77,14 @@ impl Constants {
         })
     }
 
+    /// Whether some are one for all.
+    #[cfg(any(kernels = "armv6m", kernels = "riscv32"))]
+    pub(in crate::kernels) const fn have_ones(&self) -> bool {
+        self.bias_step == 0 || self.multiplier_step == 0 || self.shift_step == 0
+    }
+
     /// The same with copies of those that are one for all.
-    #[cfg(kernels = "mve")]
+    #[cfg(not(kernels = "armv7em"))]
     pub(in crate::kernels) const fn or_ones<const N: usize>(mut self, ones: &Ones<N>) -> Self {
         if self.bias_step == 0 {
             self.bias = ones.bias.as_ptr();
@@ -105,14 +111,14 @@ const fn fits(len: usize, channels: usize) -> bool {
 }
 
 /// The constants of `N` channels where there is one for all.
-#[cfg(kernels = "mve")]
+#[cfg(not(kernels = "armv7em"))]
 pub(in crate::kernels) struct Ones<const N: usize> {
     bias: [i32; N],
     multiplier: [i32; N],
     shift: [i8; N],
 }
 
-#[cfg(kernels = "mve")]
+#[cfg(not(kernels = "armv7em"))]
 impl<const N: usize> Ones<N> {
     pub(in crate::kernels) fn new(bias: &[[u8; 4]], rescale: &Rescale<'_>) -> Self {
         let (bias, multiplier, shift) = first(bias, rescale);
