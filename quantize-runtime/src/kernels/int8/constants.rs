@@ -13,8 +13,8 @@ const MAX_LEFT: u32 = 7;
 pub(in crate::kernels) struct Constants {
     bias: *const i32,
     bias_step: usize,
-    multiplier: *const i32,
-    multiplier_step: usize,
+    pub(in crate::kernels) multiplier: *const i32,
+    pub(in crate::kernels) multiplier_step: usize,
     shift: *const i8,
     shift_step: usize,
 }

@@ -2,6 +2,7 @@
 
 use super::assembly;
 use crate::kernels::arm;
+use crate::kernels::int8;
 use crate::kernels::int8::channel::single_channels;
 use crate::kernels::int8::constants::{Constants, Ones};
 use crate::kernels::int8::conv2d::Conv2dWay;
@@ -10,10 +11,11 @@ use crate::kernels::target::ROWS;
 use crate::rescale::Rescale;
 use crate::slices;
 use crate::steps::Conv2d;
+use core::arch::asm;
 
 /// Memory for the activations under windows.
-pub(in crate::kernels) const PATCHES: usize = 272;
-/// The same for windows that do not fit there.
+pub(in crate::kernels) const PATCHES: usize = 304;
+/// The same for windows of which only a few would fit there.
 pub(in crate::kernels) const LONG_PATCHES: usize = 640;
 /// Elements of a vector.
 const VECTOR: usize = 16;
@@ -27,7 +29,8 @@ pub(crate) const fn way(step: &Conv2d<'_, Rescale<'_>>) -> Option<Conv2dWay> {
         _ if !matches!(left_shift, Some(0)) => None,
         [1, 1] if is_moved_by_one => Some(Conv2dWay::Block),
         _ => match step.window_len() {
-            ..=PATCHES => Some(Conv2dWay::Blocks),
+            // The weights are read for each block again.
+            len if 3 * len <= PATCHES => Some(Conv2dWay::Blocks),
             ..=LONG_PATCHES => Some(Conv2dWay::LongBlocks),
             _ => None,
         },
@@ -37,7 +40,12 @@ pub(crate) const fn way(step: &Conv2d<'_, Rescale<'_>>) -> Option<Conv2dWay> {
 /// Convolves all places, whose windows follow one another in memory.
 #[inline(never)]
 pub(in crate::kernels) fn all_places(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
-    block(step, input, step.window_len(), output);
+    match step.window_len() {
+        32 => by_places(step, store_two_vectors, input, output),
+        48 => by_places(step, store_three_vectors, input, output),
+        64 => by_places(step, store_four_vectors, input, output),
+        len => block(step, input, len, output),
+    }
 }
 
 /// Convolves as many places at a time as fit `MEMORY` activations.
@@ -110,11 +118,120 @@ fn block(step: &Conv2d<'_, Rescale<'_>>, patches: &[i8], len: usize, results: &m
             }
         }
     }
-    if groups * ROWS < oc {
-        for (patch, result) in slices::chunks(patches, len).zip(slices::chunks_mut(results, oc)) {
-            single_channels(step, patch, result, groups * ROWS);
+    last_channels(step, patches, results);
+}
+
+/// Computes the channels after all groups, at places whose activations follow one another.
+fn last_channels(step: &Conv2d<'_, Rescale<'_>>, patches: &[i8], results: &mut [i8]) {
+    let [.., oc] = step.output.sizes::<4>();
+    let grouped = oc / ROWS * ROWS;
+    if grouped < oc {
+        for (patch, result) in slices::chunks(patches, step.window_len()).zip(slices::chunks_mut(results, oc)) {
+            single_channels(step, patch, result, grouped);
         }
     }
+}
+
+/// Channels whose constants are prepared at a time.
+const PREPARED: usize = 64;
+
+/// Computes all places by a function that keeps the activations of each in registers.
+#[inline(never)] // its memory is on the stack
+fn by_places(step: &Conv2d<'_, Rescale<'_>>, store: unsafe fn(&mut Places), input: &[i8], output: &mut [i8]) {
+    let [n, oh, ow, oc] = step.output.sizes();
+    let (len, count, grouped) = (step.window_len(), n * oh * ow, oc / ROWS * ROWS);
+    if input.len() < count * len || output.len() < count * oc {
+        return;
+    }
+    let ones = Ones::<ROWS>::new(step.bias, &step.epilogue);
+    let Some(constants) = Constants::new(step.bias, &step.epilogue, oc, ROWS) else { return };
+    let Constants { multiplier, multiplier_step, .. } = constants.or_ones(&ones);
+    let (mut biases, mut shifts) = ([0; PREPARED], [0; PREPARED]);
+    for first in (0..grouped).step_by(PREPARED) {
+        let channels = (grouped - first).min(PREPARED);
+        let weights = slices::part(step.weights, first * len, channels * len);
+        match step.epilogue.shift {
+            [shift] => shifts.fill(32 - shift),
+            all => negate(slices::part(all, first, channels), &mut shifts),
+        }
+        let bias = match step.bias {
+            biases if step.input_zero_point == 0 && biases.len() > 1 => slices::from(biases, first).as_ptr().cast(),
+            _ => {
+                for ((channel, to), row) in (first..).zip(&mut biases).zip(slices::chunks(weights, len)) {
+                    let [bias] = int8::biases(step.bias, channel);
+                    *to = bias - i32::from(step.input_zero_point) * sum(row);
+                }
+                biases.as_ptr()
+            }
+        };
+        let mut call = Places {
+            input: input.as_ptr(),
+            count,
+            weights: weights.as_ptr(),
+            bias,
+            multiplier: multiplier.wrapping_byte_add(first / ROWS * multiplier_step),
+            multiplier_step,
+            shifts: shifts.as_ptr(),
+            output: slices::from_mut(output, first).as_mut_ptr(),
+            groups: channels / ROWS,
+            stride: oc,
+            output_zero_point: step.epilogue.output_zero_point.into(),
+        };
+        // SAFETY: there are `count` places, at least one, with `len` activations each and a result of each channel, and these
+        // channels' weights and constants. `len` is the number for which the function is.
+        unsafe { store(&mut call) };
+    }
+    last_channels(step, input, output);
+}
+
+/// Stores negated shifts of high words.
+fn negate(from: &[i8], to: &mut [i8; PREPARED]) {
+    // SAFETY: the loop's predicate masks what is behind the shorter one.
+    unsafe {
+        asm!(
+            "vmov.i8 q1, #32",
+            "wlstp.8 lr, {len}, 3f",
+            "2:",
+            "vldrb.u8 q0, [{from}], #16",
+            "vsub.i8 q0, q1, q0",
+            "vstrb.8 q0, [{to}], #16",
+            "letp lr, 2b",
+            "3:",
+            len = in(reg) from.len().min(to.len()),
+            from = inout(reg) from.as_ptr() => _,
+            to = inout(reg) to.as_mut_ptr() => _,
+            out("lr") _,
+            out("d0") _,
+            out("d1") _,
+            out("d2") _,
+            out("d3") _,
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// The sum of a row of weights.
+fn sum(row: &[i8]) -> i32 {
+    let sum;
+    // SAFETY: the loop's predicate masks what is behind the row.
+    unsafe {
+        asm!(
+            "wlstp.8 lr, {len}, 3f",
+            "2:",
+            "vldrb.u8 q0, [{from}], #16",
+            "vaddva.s8 r0, q0",
+            "letp lr, 2b",
+            "3:",
+            len = in(reg) row.len(),
+            from = inout(reg) row.as_ptr() => _,
+            inout("r0") 0 => sum,
+            out("lr") _,
+            out("d0") _,
+            out("d1") _,
+            options(nostack, readonly, preserves_flags),
+        );
+    }
+    sum
 }
 
 /// Arguments of [`copy_rows`] for assembly.
@@ -439,3 +556,92 @@ unsafe fn store_places_of_vectors(call: &mut Call) {
         );
     }
 }
+
+/// Arguments of assembly that keeps the activations of a place in registers.
+#[repr(C)]
+struct Places {
+    input: *const i8,
+    count: usize,
+    weights: *const i8,
+    bias: *const i32,
+    multiplier: *const i32,
+    /// From the multipliers of a group to the next ones.
+    multiplier_step: usize,
+    /// Negated.
+    shifts: *const i8,
+    output: *mut i8,
+    /// Groups of four channels.
+    groups: usize,
+    /// From a place's results to the next one's.
+    stride: usize,
+    output_zero_point: i32,
+}
+
+/// Multiplies a row of weights by the activations in these registers.
+macro_rules! row {
+    ($sum:literal, $first:literal $(, $other:literal)*) => {
+        concat!(
+            "vldrb.u8 q4, [r3], #16\n",
+            "vmladav.s8 ", $sum, ", ", $first, ", q4\n",
+            $("vldrb.u8 q4, [r3], #16\nvmladava.s8 ", $sum, ", ", $other, ", q4\n",)*
+        )
+    };
+}
+
+/// The function for activations in these registers.
+macro_rules! store_vectors {
+    ($name:ident, $($vector:literal),*) => {
+        /// Computes the results of groups of four channels at `count` places.
+        ///
+        /// # Safety
+        /// Activations, weights, constants and results must be there; neither groups nor count may be 0.
+        #[inline(never)]
+        unsafe fn $name(call: &mut Places) {
+            // SAFETY: as for this function; all registers that change are named.
+            unsafe {
+                assembly!(
+                    call,
+                    "ldrd r1, r12, [r0]",
+                    "ldr r11, [r0, #20]",
+                    "ldr r10, [r0, #40]",
+                    "2:",
+                    $(concat!("vldrb.u8 ", $vector, ", [r1], #16"),)*
+                    "ldr r3, [r0, #8]",
+                    "ldrd r5, r9, [r0, #12]",
+                    "ldrd r7, r6, [r0, #24]",
+                    "ldr lr, [r0, #32]",
+                    "dls lr, lr",
+                    "3:",
+                    row!("r0", $($vector),*),
+                    row!("r2", $($vector),*),
+                    row!("r4", $($vector),*),
+                    row!("r8", $($vector),*),
+                    "vldrw.u32 q6, [r5], #16",
+                    gather!("q5"),
+                    "vldrw.u32 q7, [r9]",
+                    "add r9, r9, r11",
+                    "vadd.i32 q5, q5, q6",
+                    "vldrb.s32 q6, [r7], #4",
+                    "vmulh.s32 q5, q5, q7",
+                    "vrshl.s32 q5, q5, q6",
+                    "vadd.i32 q5, q5, r10",
+                    "vqmovnb.s32 q5, q5",
+                    "vqmovnb.s16 q5, q5",
+                    "vstrb.32 q5, [r6], #4",
+                    "le lr, 3b",
+                    "ldr r0, [sp]",
+                    "ldr r3, [r0, #28]",
+                    "ldr r5, [r0, #36]",
+                    "add r3, r3, r5",
+                    "str r3, [r0, #28]",
+                    "subs r12, r12, #1",
+                    "bne 2b",
+                );
+            }
+        }
+    };
+}
+
+store_vectors!(store_two_vectors, "q0", "q1");
+store_vectors!(store_three_vectors, "q0", "q1", "q2");
+store_vectors!(store_four_vectors, "q0", "q1", "q2", "q3");

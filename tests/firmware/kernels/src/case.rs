@@ -4,7 +4,7 @@ use crate::naive;
 use crate::random::Random;
 use quantize_runtime::in_place::InPlace;
 use quantize_runtime::steps::{Conv2d, DepthwiseConv2d};
-use quantize_runtime::{Aligned, Rescale, Shape, kernels};
+use quantize_runtime::{Aligned, Rescale, Shape, bytes, kernels};
 
 /// Most elements of a tensor.
 const ELEMENTS: usize = 6144;
@@ -167,34 +167,50 @@ impl Buffers {
             let step = depthwise(&step);
             kernels::depthwise_conv2d(&step, input, &mut fast[..len]);
             naive::depthwise_conv2d(&step, input, &mut specified[..len]);
-            if let Some(place) = difference_in_place(&step, input, &mut self.both.0, &specified[..len]) {
-                return Some(place);
+            if step.windows().keep_channels(0) {
+                let [.., channels] = case.output;
+                let gaps = step.windows().gaps([input.len(), len]).map(|gap| gap.next_multiple_of(channels));
+                let place = difference_over(input, &mut self.both.0, &specified[..len], gaps, |memory| {
+                    kernels::depthwise_conv2d_i8_in_place(step.way(), &step.upright(), memory);
+                });
+                if place.is_some() {
+                    return place;
+                }
             }
         } else {
             kernels::conv2d(&step, input, &mut fast[..len]);
             naive::conv2d(&step, input, &mut specified[..len]);
+            // Rows by the way of the whole, as generated code computes them.
+            let [below, above] = step.windows().gaps([input.len(), len]);
+            let place = difference_over(input, &mut self.both.0, &specified[..len], [below, above], |memory| {
+                memory.by_rows(&step, |row, input, output| {
+                    kernels::conv2d_i8(step.way(), row, bytes::as_i8s(input), bytes::as_i8s_mut(output));
+                });
+            });
+            if place.is_some() {
+                return place;
+            }
         }
         let [fast, specified] = &self.outputs;
         fast.0.iter().zip(&specified.0).position(|(fast, specified)| fast != specified)
     }
 }
 
-/// The first element at which a result over the activation differs, before the activation or behind its start.
-fn difference_in_place(
-    step: &DepthwiseConv2d<'_, Rescale<'_>>,
+/// The first element at which a result over the activation differs, so far before the activation's start or behind it; of those
+/// that have room.
+fn difference_over(
     input: &[i8],
     both: &mut [u8],
     specified: &[i8],
+    [below, above]: [usize; 2],
+    kernel: impl Fn(InPlace<'_>),
 ) -> Option<usize> {
-    let [.., channels] = step.output.sizes::<4>();
-    let [below, above] = step.windows().gaps([input.len(), specified.len()]).map(|gap| gap.next_multiple_of(channels));
-    [[below, 0], [0, above]].into_iter().filter(|_| step.windows().keep_channels(0)).find_map(|[from, to]| {
+    [[below, 0], [0, above]].into_iter().find_map(|[from, to]| {
         let both = both.get_mut(..(from + input.len()).max(to + specified.len()))?;
         for (byte, activation) in both[from..].iter_mut().zip(input) {
             *byte = activation.cast_unsigned();
         }
-        let memory = InPlace::new(both, from..from + input.len(), to..to + specified.len());
-        kernels::depthwise_conv2d_i8_in_place(step.way(), &step.upright(), memory);
+        kernel(InPlace::new(both, from..from + input.len(), to..to + specified.len()));
         both[to..].iter().zip(specified).position(|(fast, specified)| *fast != specified.cast_unsigned())
     })
 }
