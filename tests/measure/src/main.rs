@@ -1,6 +1,7 @@
 //! Counts what generated code costs on microcontrollers: `cargo run -p quantize-measure -- --help`.
 
 mod core;
+mod goals;
 mod layers;
 mod onnx;
 mod package;
@@ -19,7 +20,7 @@ cargo run -p quantize-measure -- [--write | [--steps] [--core M4]... [NETWORK]..
 Compiles networks for cores, runs them in QEMU and prints what they cost; without names, all of them on all cores.
 
 --steps   also the instructions of each step
---write   all networks on all cores, as docs/firmware-performance.md
+--write   all networks on all cores, as docs/firmware-performance.md; fails if a goal there is missed
 ";
 
 /// A file of the repository, `path` relative to its root.
@@ -170,6 +171,13 @@ fn main() -> ExitCode {
     if is_written {
         let path = repository("docs/firmware-performance.md");
         std::fs::write(&path, report::document(&measured)).expect("the document can be written");
+        let missed: Vec<_> = goals::goals(&measured).into_iter().filter(|goal| !goal.is_reached()).collect();
+        for goal in &missed {
+            eprintln!("not reached: {}", goal.what);
+        }
+        if !missed.is_empty() {
+            return ExitCode::FAILURE;
+        }
     }
     ExitCode::SUCCESS
 }

@@ -1,5 +1,6 @@
 //! What was counted, as text.
 
+use crate::goals::Goal;
 use crate::{Costs, Measured};
 use std::fmt::Write as _;
 
@@ -89,16 +90,22 @@ are compiled at opt-level 3 with LTO. Instructions are no cycles: an M7 executes
     }
     let (layers, networks): (Vec<&Measured>, Vec<&Measured>) = measured.iter().partition(|measured| measured.is_layer);
     text += "
+## Goals
+
+Limits of several cores are in the order of the columns; a figure above its own is bold.
+
+";
+    text += &goals(measured);
+    text += "
 ## Layers
 
 Instructions per MAC of one layer of each kind, of sizes that no network here has. The last row is a dot product alone: 1024 terms
 of one row or of four with the same operand, whichever the notes of the firmware kit have as least. What bounds each:
 
-- pointwise: on an M55 48 inputs are three vectors, 30 instructions for four results; 18 more rescale and store them and go to the next
-  place, and the rest is spent once for each row, as the result goes over the operand a row at a time. On an M4 four places are widened once
-  for all channels. On an M0 and RV32 the products take 4.6 and 3.5 instructions each; the rest is spent once for each result, on
-  rescaling, without a long multiplication on an M0, and on finding constants: from 128 inputs on it is less than 1 and 0.6.
-  On an M3 four rows share an activation, with a load and a multiplication for each product.
+- pointwise: on an M55 the activations of 32, 48 or 64 inputs stay in registers: for four results of 48 inputs 24 instructions multiply
+  and 14 rescale, store and go on. On an M4 four places are widened once for all channels. On an M0 and RV32 the products take 4.6 and
+  3.5 instructions each; the rest is spent once for each result, on rescaling, without a long multiplication on an M0, and on finding
+  constants. On an M3 four rows share an activation, with a load and a multiplication for each product.
 - fully connected: the same for one place, whose biases contain the zero point, so that weights are read once.
 - Other convolutions first gather what a window covers; the first one of a network has few channels, so that rows are short.
 - depthwise: no operand is shared between channels, and a result has as many terms as its window has places. Loads, widening and
@@ -163,6 +170,31 @@ moving work across, so that sums differ a little from the table above.
 ";
     for network in networks {
         _ = write!(text, "\n### {}\n\n{}", network.name, steps(network));
+    }
+    text
+}
+
+/// A table of goals with the figures on each core.
+fn goals(measured: &[Measured]) -> String {
+    let cores: Vec<&str> = crate::CORES.iter().map(|core| core.name).collect();
+    let mut text = format!("| goal | at most | {} |\n", cores.join(" | "));
+    text += &format!("| --- | ---: |{}\n", " ---: |".repeat(cores.len()));
+    for Goal { what, figures, digits } in crate::goals::goals(measured) {
+        let number = |number: f64| match digits {
+            0 => thousands(number as u64), // a count of bytes
+            _ => format!("{number:.digits$}"),
+        };
+        let mut limits: Vec<String> = figures.iter().map(|(_, _, limit)| number(*limit)).collect();
+        limits.dedup();
+        _ = write!(text, "| {what} | {} |", limits.join(", "));
+        for name in &cores {
+            match figures.iter().find(|(core, ..)| core == name) {
+                Some((_, figure, limit)) if figure > limit => _ = write!(text, " **{}** |", number(*figure)),
+                Some((_, figure, _)) => _ = write!(text, " {} |", number(*figure)),
+                None => text += " |",
+            }
+        }
+        text += "\n";
     }
     text
 }
