@@ -11,7 +11,7 @@ use crate::quantize::{Params, QuantGraph, QuantParams, quantize};
 use crate::scan::Site;
 use crate::{cost, emit, lower, manifest, passes, plan, report, self_test, sensor, tosa, vgf};
 use quantize_runtime::vgf::Vgf;
-use quantize_syntax::attr::{Calibration, Embed};
+use quantize_syntax::attr::{Calibration, Embed, Layout};
 use quantize_syntax::diagnostic::suggestion;
 use quantize_syntax::lock as schema;
 use quantize_syntax::manifest::{Body, Hashes, Head, Manifest, RUNTIME_ALIAS, VERSION};
@@ -458,13 +458,16 @@ fn program(
     let decoded = Vgf::new(image.as_bytes()).and_then(|file| file.graph());
     let decoded = decoded.expect("quantize-build writes files that quantize-runtime reads");
     let interface = interface(site, network);
-    let faults = sensor::check_content(&interface);
+    let mut faults = sensor::check_content(&interface);
+    faults.extend(contradictions(&site.attr));
     if faults.has_errors() {
         return Err(faults);
     }
     let plan = plan::plan_within(&decoded, cost::most_arena_bytes(&site.attr, &interface)).map_err(of_model)?;
     let file = image.as_bytes();
-    let image = emit::Image::new(interface.embed, file, &decoded, valid.labels(), &plan);
+    let image = |choice| emit::Image::new(choice, file, &decoded, valid.labels(), &plan);
+    let packed = image((Embed::Constants, Layout::Packed));
+    let image = image((interface.embed, interface.layout));
     let expected = self_test::expected(&decoded, plan.macs);
     let expected = expected.as_deref();
     let program = emit::Program { file, image: &image, expected, graph: &decoded, labels: valid.labels(), plan: &plan };
@@ -473,9 +476,20 @@ fn program(
         return Err(exceeded);
     }
     let emitted = emit::emit(&interface, program, &format!("{}.vgf", site.stem));
-    let flash = cost::flash(&interface, &image, file);
+    let flash = cost::flash(&interface, [&image, &packed], file);
     let body = manifest::body(network, annotation, params, recipe, &plan, (&decoded, valid.labels()), flash);
     Ok(Program { vgf: file.to_vec(), emitted, body, warnings: faults })
+}
+
+/// An error where the attribute asks for a file that its layout leaves out.
+fn contradictions(attr: &Attr) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
+    let chosen = (attr.embed.as_ref().map(|embed| embed.value), attr.layout.as_ref().map(|layout| layout.value));
+    if chosen == (Some(Embed::Vgf), Some(Layout::Packed)) {
+        let message = "`layout = packed` leaves the VGF file out of the program, which `embed = vgf` puts there; remove one of them";
+        diagnostics.error(ArgPath::Layout, message);
+    }
+    diagnostics
 }
 
 /// The network with scale 1 for every tensor: all that does not depend on samples is as it will be.
@@ -620,6 +634,7 @@ fn interface(site: &Site, network: &QuantGraph) -> emit::Interface {
         emit::PortInfo { sensor, ..port(name, id, network.stored[id.0 as usize]) }
     });
     let outputs = graph.outputs.iter().zip(&network.returned);
+    let layout = site.attr.layout.as_ref().map_or(Layout::default(), |layout| layout.value);
     emit::Interface {
         struct_name: site.name.clone(),
         model_path: site.attr.model.value.clone(),
@@ -628,7 +643,12 @@ fn interface(site: &Site, network: &QuantGraph) -> emit::Interface {
             true => format!("super::{RUNTIME_ALIAS}{}", site.name),
             false => emit::RUNTIME.to_owned(),
         },
-        embed: site.attr.embed.as_ref().map_or(Embed::default(), |embed| embed.value),
+        embed: match (&site.attr.embed, layout) {
+            (Some(embed), _) => embed.value,
+            (None, Layout::Canonical) => Embed::default(),
+            (None, Layout::Packed) => Embed::Constants,
+        },
+        layout,
         inputs: inputs.collect(),
         outputs: outputs.map(|(output, &params)| port(&output.name, output.value, params)).collect(),
     }

@@ -8,7 +8,7 @@ use quantize_syntax::manifest::{self, BUILD_SCRIPT};
 use quantize_syntax::{Attr, Diagnostics, sensor};
 use std::path::Path;
 
-pub use quantize_syntax::attr::{Embed, Observer, Precedence, Profile};
+pub use quantize_syntax::attr::{Embed, Layout, Observer, Precedence, Profile};
 pub use quantize_syntax::budget::Resource;
 pub use quantize_syntax::sensor::Samples;
 
@@ -113,6 +113,7 @@ impl Model {
             precedence: Precedence::default(),
             profile: None,
             embed: None,
+            layout: None,
             sensors: Vec::new(),
             budget: Vec::new(),
             profile_from: None,
@@ -221,6 +222,13 @@ impl Model {
     #[must_use]
     pub fn embed(mut self, embed: Embed) -> Self {
         self.0.embed = Some(unplaced(embed));
+        self
+    }
+
+    /// Chooses the order of constants in the program.
+    #[must_use]
+    pub fn layout(mut self, layout: Layout) -> Self {
+        self.0.layout = Some(unplaced(layout));
         self
     }
 
@@ -424,10 +432,11 @@ mod tests {
             .precedence(Precedence::Legacy)
             .profile(Profile::Full)
             .embed(Embed::Constants)
+            .layout(Layout::Packed)
             .from("x", Sensor::new(Samples::U8).mean([0.5]).std([0.25]).full_scale(1.0).channels_last())
             .budget(Resource::Ram, 65_536)
             .profile_from("small");
-        let expected = r#"model = "m.onnx", calibration = ["a.npy", "b.npy"], shape(x = [1, 3]), global = int8(per_channel), io = None, input = uint8(observer = minmax), output = snorm(per_channel, eps = 0.5), module(name = "a.b", config = a16w8(per_tensor)), module(type = "ReLU", config = a8w4(per_channel)), module(type = "GELU", config = "careful"), node(name = "linear_1", config = None), op(target = "aten.relu.default", config = int8(per_channel, observer = percentile(99.5))), precedence = legacy, profile = full, embed = constants, from(x = u8, mean = [0.5], std = [0.25], full_scale = 1.0, layout = nhwc), budget(ram = "64 KiB"), profile_from = "small""#;
+        let expected = r#"model = "m.onnx", calibration = ["a.npy", "b.npy"], shape(x = [1, 3]), global = int8(per_channel), io = None, input = uint8(observer = minmax), output = snorm(per_channel, eps = 0.5), module(name = "a.b", config = a16w8(per_tensor)), module(type = "ReLU", config = a8w4(per_channel)), module(type = "GELU", config = "careful"), node(name = "linear_1", config = None), op(target = "aten.relu.default", config = int8(per_channel, observer = percentile(99.5))), precedence = legacy, profile = full, embed = constants, layout = packed, from(x = u8, mean = [0.5], std = [0.25], full_scale = 1.0, layout = nhwc), budget(ram = "64 KiB"), profile_from = "small""#;
         let site = site(model);
         assert_eq!((site.written.as_str(), site.is_complete), (expected, true));
         assert_eq!(self::site(Model::of_profile("small")).written, r#"profile_from = "small""#);

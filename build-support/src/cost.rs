@@ -15,7 +15,9 @@ use std::ops::Range;
 const WORST: usize = 5;
 
 /// Bytes of the model in flash, by part.
-pub(crate) fn flash(interface: &Interface, image: &Image<'_>, file: &[u8]) -> Flash {
+///
+/// Of the images the second one has packed constants.
+pub(crate) fn flash(interface: &Interface, [image, packed]: [&Image<'_>; 2], file: &[u8]) -> Flash {
     Flash {
         embed: interface.embed.word().to_owned(),
         embedded: image.bytes(),
@@ -23,6 +25,8 @@ pub(crate) fn flash(interface: &Interface, image: &Image<'_>, file: &[u8]) -> Fl
         constants: image.constant_bytes(),
         copies: image.copied(),
         tables: sensor::table_bytes(interface),
+        layout: interface.layout.word().to_owned(),
+        packed: packed.bytes() + packed.copied(),
     }
 }
 

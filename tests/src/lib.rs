@@ -14,7 +14,9 @@ mod networks;
 mod variants;
 
 pub use networks::{ConvNet, Digits, Mlp};
-pub use variants::{AccelerometerNet, CameraNet, LeanNet, MicrophoneNet, UnsignedNet, WideCameraNet, WideNet};
+pub use variants::{
+    AccelerometerNet, CameraNet, LeanNet, MicrophoneNet, PackedNet, UnsignedNet, WideCameraNet, WideNet,
+};
 
 /// A file of the repository, `path` relative to its root.
 pub fn repository(path: impl AsRef<Path>) -> PathBuf {

@@ -11,6 +11,15 @@ use quantize_runtime::quantize;
 )]
 pub struct LeanNet;
 
+/// With constants in the order of the target's kernels.
+#[quantize(
+    model = "data/goldens/convnet_per_channel/model.onnx",
+    calibration = "data/goldens/convnet_per_channel/calib_in_0.npy",
+    global = int8(per_tensor),
+    layout = packed
+)]
+pub struct PackedNet;
+
 /// Bytes of a camera.
 #[quantize(
     model = "data/goldens/convnet_per_channel/model.onnx",

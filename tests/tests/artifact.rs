@@ -9,7 +9,8 @@ use quantize_runtime::Arena;
 use quantize_runtime::vgf::Vgf;
 use quantize_syntax::manifest::{Flash, Manifest};
 use quantize_tests::{
-    AccelerometerNet, CameraNet, ConvNet, Digits, LeanNet, MicrophoneNet, UnsignedNet, WideCameraNet, WideNet,
+    AccelerometerNet, CameraNet, ConvNet, Digits, LeanNet, MicrophoneNet, PackedNet, UnsignedNet, WideCameraNet,
+    WideNet,
 };
 
 /// A file that the build script wrote for a network.
@@ -55,6 +56,25 @@ fn a_program_of_constants_holds_no_spirv() {
     let program = fs::read(std::env::current_exe().expect("a program")).expect("a program");
     let holds = |part: &[u8]| program.windows(part.len()).any(|bytes| bytes == part);
     assert_eq!((holds(&vgf[constants.start..][..lean.constants / 2]), holds(&vgf[..constants.start])), (true, false));
+}
+
+#[test]
+fn packed_constants_give_the_same_numbers_without_the_file() {
+    static LEAN: Arena<LeanNet> = Arena::new();
+    static PACKED: Arena<PackedNet> = Arena::new();
+    let (packed, lean) = (flash("PackedNet"), flash("LeanNet"));
+    assert_eq!([packed.layout.as_str(), &lean.layout, &packed.embed], ["packed", "canonical", "constants"]);
+    // The manifest of each says what the other would take.
+    assert_eq!((packed.embedded + packed.copies, packed.packed), (lean.packed, lean.packed));
+    assert_eq!((packed.vgf, output("PackedNet.vgf")), (lean.vgf, output("LeanNet.vgf")));
+    assert!(packed.embedded < packed.constants + packed.copies && packed.copies > lean.copies, "{packed:?}");
+
+    let (mut packed, mut lean) = (PackedNet::new(PACKED.take()), LeanNet::new(LEAN.take()));
+    for first in 0..8 {
+        let input: [f32; SIZE] = std::array::from_fn(|i| ((first * 31 + i * 7) % 64) as f32 / 16.0 - 2.0);
+        assert_eq!(packed.run(&input), lean.run(&input));
+    }
+    assert_eq!(packed.self_test(), Ok(()));
 }
 
 /// Compares a network with one that takes samples: every byte comes in every channel.

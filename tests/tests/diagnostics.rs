@@ -9,7 +9,7 @@ use quantize_tests::fixture::Fixture;
 use quantize_tests::{npy, texts};
 
 /// A mistake: name of its module and golden file, arguments of its attribute.
-const MISTAKES: [(&str, &str); 25] = [
+const MISTAKES: [(&str, &str); 28] = [
     ("missing_model", r#"model = "models/absent.onnx", calibration = "models/calib.npy", global = int8"#),
     ("not_onnx", r#"model = "models/notes.txt", calibration = "models/calib.npy", global = int8"#),
     ("missing_samples", r#"model = "models/net.onnx", calibration = "models/absent.npy", global = int8"#),
@@ -60,6 +60,21 @@ const MISTAKES: [(&str, &str); 25] = [
     ("no_such_input", r#"model = "models/net.onnx", calibration(y = "models/calib.npy"), global = int8"#),
     ("no_such_argument", r#"model = "models/net.onnx", calibration = "models/calib.npy", globl = int8"#),
     ("no_string", r#"model = models/net.onnx, calibration = "models/calib.npy", global = int8"#),
+    (
+        "exceeded_budget",
+        r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8,
+    budget(flash = "1 kB", ram = "16 B", macs = "10")"#,
+    ),
+    (
+        "packed_file",
+        r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8,
+    embed = vgf, layout = packed"#,
+    ),
+    (
+        "file_left_out",
+        r#"model = "models/net.onnx", calibration = "models/calib.npy", global = int8,
+    embed = constants"#,
+    ),
     (
         "several_arguments",
         r#"model = "models/net.onnx", calibration = "models/wrong_shape.npy", global = int9,

@@ -10,7 +10,7 @@ use crate::vgf;
 use quantize_runtime::graph::{Graph, Port};
 use quantize_runtime::interpreter::{Interpreter, Tensor};
 use quantize_runtime::vgf::Vgf;
-use quantize_syntax::attr::Embed;
+use quantize_syntax::attr::{Embed, Layout};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -52,16 +52,18 @@ fn network(seed: u64, folder: &Path) -> Option<Network> {
         ports.iter().map(port).collect()
     };
     let embed = if seed.is_multiple_of(2) { Embed::Vgf } else { Embed::Constants };
+    let layout = if seed % 4 == 1 { Layout::Packed } else { Layout::Canonical };
     let interface = Interface {
         struct_name: name.clone(),
         model_path: String::new(),
         runtime: RUNTIME.to_owned(),
         embed,
+        layout,
         inputs: ports(&graph.inputs),
         outputs: ports(&graph.outputs),
     };
     let file = image.as_bytes();
-    let embedded = Image::new(embed, file, &graph, valid.labels(), &plan);
+    let embedded = Image::new((embed, layout), file, &graph, valid.labels(), &plan);
     let hashes = self_test::expected(&graph, 0)?;
     let program =
         Program { file, image: &embedded, expected: Some(&hashes), graph: &graph, labels: valid.labels(), plan: &plan };

@@ -4,7 +4,7 @@ use super::{Program, step};
 use crate::plan::Plan;
 use quantize_runtime::bytes::place_after;
 use quantize_runtime::graph::Graph;
-use quantize_syntax::attr::Embed;
+use quantize_syntax::attr::{Embed, Layout};
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
 
@@ -13,6 +13,7 @@ pub struct Image<'a> {
     file: &'a [u8],
     /// Where the constants are in the file.
     constants: Range<usize>,
+    layout: Layout,
     /// Ranges of the file that follow one another in the image; all of the file where there are none.
     parts: Option<Vec<Range<usize>>>,
     /// Whether the next two are being found out.
@@ -25,12 +26,18 @@ pub struct Image<'a> {
 
 impl<'a> Image<'a> {
     /// What is embedded of a file for a plan of its graph, whose nodes have these labels.
-    pub fn new(embed: Embed, file: &'a [u8], graph: &'a Graph<'a>, labels: &'a [String], plan: &'a Plan<'a>) -> Self {
+    pub fn new(
+        (embed, layout): (Embed, Layout),
+        file: &'a [u8],
+        graph: &'a Graph<'a>,
+        labels: &'a [String],
+        plan: &'a Plan<'a>,
+    ) -> Self {
         let ranges = || graph.values.iter().filter_map(|value| value.constant.as_ref()?.range.clone());
         let start = ranges().map(|range| range.start).min().unwrap_or_default();
         let end = ranges().map(|range| range.end).max().unwrap_or_default();
         let (read, copied) = (RefCell::default(), Cell::default());
-        let image = Self { file, constants: start..end, parts: None, is_noting: true, read, copied };
+        let image = Self { file, constants: start..end, layout, parts: None, is_noting: true, read, copied };
         let program = Program { file, image: &image, expected: None, graph, labels, plan };
         for (index, step) in plan.steps.iter().enumerate() {
             step::Code::new(index, step, program);
@@ -59,6 +66,11 @@ impl<'a> Image<'a> {
     /// The parts of the file that follow one another in the image, each where [`place_after`] says; `None` where the image is the file.
     pub(super) fn parts(&self) -> Option<&[Range<usize>]> {
         self.parts.as_deref()
+    }
+
+    /// The order of the constants in the program.
+    pub(super) fn layout(&self) -> Layout {
+        self.layout
     }
 
     /// Bytes of the image.

@@ -18,7 +18,7 @@ use crate::sensor;
 use proc_macro2::{Ident, TokenStream};
 use quantize_runtime::Aligned;
 use quantize_runtime::graph::Graph;
-use quantize_syntax::attr::Embed;
+use quantize_syntax::attr::{Embed, Layout};
 use quantize_syntax::sensor::Sensor;
 use quote::{ToTokens, format_ident, quote};
 use std::fmt::Debug;
@@ -37,6 +37,8 @@ pub struct Interface {
     pub runtime: String,
     /// What of the VGF file is embedded.
     pub embed: Embed,
+    /// In which order the program has constants.
+    pub layout: Layout,
     /// The inputs, in the model's order.
     pub inputs: Vec<PortInfo>,
     /// The outputs, in the model's order.
@@ -314,8 +316,8 @@ fn vgf(bytes: &TokenStream) -> TokenStream {
 /// What stands for it where there are none: its type and the note tell why.
 fn no_vgf() -> TokenStream {
     quote! {
-        /// Not the VGF file: `embed = constants` leaves it out of the program. It is in `OUT_DIR/quantize`.
-        #[deprecated = "`embed = constants` leaves the VGF file out of the program; write `embed = vgf` to have its bytes"]
+        /// Not the VGF file: `embed = constants` and `layout = packed` leave it out of the program. It is in `OUT_DIR/quantize`.
+        #[deprecated = "`embed = constants` and `layout = packed` leave the VGF file out of the program; without them it is there"]
         pub const VGF: NotEmbedded = NotEmbedded;
     }
 }

@@ -8,6 +8,7 @@ use quantize_runtime::graph::Scalar;
 use quantize_runtime::rescale::{GeneralRescale, Rescale};
 use quantize_runtime::strips::{Layer, Lines, Read, Rows};
 use quantize_runtime::{Shape, bytes, steps};
+use quantize_syntax::attr;
 use quote::{ToTokens, format_ident, quote};
 use std::fmt::Debug;
 
@@ -26,7 +27,7 @@ impl Code {
         }
         let is_by_rows = matches!(step.in_place, Some((_, Parts::Rows(_))));
         let name = constant(index, step);
-        let (function, way) = callee(step, &name);
+        let (function, way) = callee(step, &name, program);
         let file = Embedded::new(step, is_by_rows, program);
         // An operand under the result is borrowed with it.
         let over = step.in_place.map(|(operand, _)| operand);
@@ -186,7 +187,7 @@ fn constant(index: usize, step: &Step<'_>) -> Ident {
 fn row_call(index: usize, program: Program<'_>) -> TokenStream {
     let step = &program.plan.steps[index];
     let name = constant(index, step);
-    let (function, way) = callee(step, &name);
+    let (function, way) = callee(step, &name, program);
     let argument = match step.kernel {
         Kernel::Convolution(_) | Kernel::AvgPool2d(_) | Kernel::MaxPool2d(_) | Kernel::MaxPool2dNumber(_) => {
             quote!(&in_place::ByRows::row(&#name, turn.at),)
@@ -309,13 +310,14 @@ pub fn names<'a>(step: &Step<'_>, program: Program<'a>) -> (&'a str, &'a str) {
 }
 
 /// The function of `quantize_runtime::kernels`, and its first argument where that is which kernels are to be linked.
-fn callee(step: &Step<'_>, name: &Ident) -> (Ident, Option<TokenStream>) {
+fn callee(step: &Step<'_>, name: &Ident, program: Program<'_>) -> (Ident, Option<TokenStream>) {
     let function = function(step);
     if let Kernel::Convolution(convolution) = &step.kernel
         && let (Window::Conv2d { .. } | Window::DepthwiseConv2d { .. }, Epilogue::Rescale(_)) =
             (convolution.window, &convolution.epilogue)
     {
-        return (format_ident!("{function}_i8"), Some(quote!(const { #name.way() },)));
+        let way = if is_packed(convolution, program.image) { quote!(packed_way) } else { quote!(way) };
+        return (format_ident!("{function}_i8"), Some(quote!(const { #name.#way() },)));
     }
     let pairs = match step.kernel {
         Kernel::BinaryF32(_) => quote!(#name),
@@ -419,14 +421,28 @@ macro_rules! convolution {
 /// Most weights of a layer whose biases are computed when the program is compiled.
 const MAX_FOLDED: usize = 1 << 17;
 
+/// Whether the weights of a convolution are a constant in the order that the target's kernels read fastest.
+fn is_packed(convolution: &Convolution<'_>, image: &Image<'_>) -> bool {
+    image.layout() == attr::Layout::Packed
+        && matches!(
+            convolution,
+            Convolution {
+                window: Window::Conv2d { .. },
+                epilogue: Epilogue::Rescale(_),
+                weights: Weights::Stored(_),
+                ..
+            }
+        )
+}
+
 /// Whether the bias of a step is to contain the zero point of its input: of a product without padding that is computed for one
-/// place, or a row at a time, which would else add up the weights for a few results only.
-fn is_folded(step: &Step<'_>, is_by_rows: bool) -> bool {
+/// place, or a row at a time, which would else add up the weights for a few results only, or that is packed.
+fn is_folded(step: &Step<'_>, is_by_rows: bool, image: &Image<'_>) -> bool {
     let Kernel::Convolution(convolution) = &step.kernel else { return false };
     let Window::Conv2d { pad: [0, 0, 0, 0], .. } = convolution.window else { return false };
     let Weights::Stored(weights) = convolution.weights else { return false };
     let [.., channels] = convolution.output.sizes::<4>();
-    let is_short = is_by_rows || convolution.output.len() == channels;
+    let is_short = is_by_rows || convolution.output.len() == channels || is_packed(convolution, image);
     let is_i8 = matches!(convolution.epilogue, Epilogue::Rescale(_));
     is_i8 && is_short && convolution.input_zero_point != 0 && weights.len() <= MAX_FOLDED
 }
@@ -444,7 +460,7 @@ struct Embedded<'a> {
 impl<'a> Embedded<'a> {
     /// For the constants of a step, which is computed a row at a time or not.
     fn new(step: &Step<'_>, is_by_rows: bool, program: Program<'a>) -> Self {
-        Self { image: program.image, is_compiled: false, is_folded: is_folded(step, is_by_rows) }
+        Self { image: program.image, is_compiled: false, is_folded: is_folded(step, is_by_rows, program.image) }
     }
 
     /// Type and value of the step's constant; `None` where the kernel needs none.
@@ -539,7 +555,24 @@ impl<'a> Embedded<'a> {
         match step.window {
             Window::Conv2d { kernel, stride, dilation, pad } => {
                 let record = convolution!(Conv2d, self, step, epilogue, [kernel, stride, dilation, pad]);
-                (quote!(Conv2d<'static, #kind>), record)
+                let kind = quote!(Conv2d<'static, #kind>);
+                match step.weights {
+                    Weights::Stored(stored) if is_packed(step, self.image) => {
+                        let len = literal(stored.len());
+                        let packed = quote!({
+                            const CANONICAL: steps::#kind = #record;
+                            #[allow(long_running_const_eval)]
+                            const PACKED: [i8; #len] = {
+                                let mut packed = [0; #len];
+                                CANONICAL.pack(&mut packed);
+                                packed
+                            };
+                            steps::Conv2d { weights: &PACKED, ..CANONICAL }
+                        });
+                        (kind, packed)
+                    }
+                    _ => (kind, record),
+                }
             }
             Window::DepthwiseConv2d { kernel, stride, dilation, pad } => {
                 let record = convolution!(DepthwiseConv2d, self, step, epilogue, [kernel, stride, dilation, pad]);
@@ -565,6 +598,10 @@ impl<'a> Embedded<'a> {
         };
         let compiled = Self { is_compiled: true, ..self };
         let weights = match step.weights {
+            Weights::Stored(stored) if is_packed(step, self.image) => {
+                self.image.copy(stored.len());
+                compiled.elements(weight, stored)
+            }
             Weights::Stored(stored) => self.elements(weight, stored),
             Weights::ByChannel { stored, channels } => {
                 self.image.copy(stored.len());

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proc_macro2::Span;
 use quantize_syntax::attr::{
-    self, ARGUMENTS, Calibration, Config, Embed, Precedence, RuleList, Selector, Spanned, unsupported,
+    self, ARGUMENTS, Calibration, Config, Embed, Layout, Precedence, RuleList, Selector, Spanned, unsupported,
 };
 use quantize_syntax::budget::Resource;
 use quantize_syntax::diagnostic::{alternatives, nearest};
@@ -47,6 +47,7 @@ pub(super) enum Argument {
     Precedence(Precedence),
     Profile(attr::Profile),
     Embed(Embed),
+    Layout(Layout),
     /// The limit of one resource.
     Budget(Resource, u64),
 }
@@ -294,6 +295,17 @@ impl Reader<'_> {
                 }
                 embed.map(Argument::Embed)
             }
+            "layout" => {
+                let layout = value.get_ref().as_str().and_then(Layout::from_word);
+                if layout.is_none() {
+                    self.mistake(
+                        start,
+                        "`layout` is `\"canonical\"` for constants as the VGF file has them, `\"packed\"` for those that kernels \
+                         read fastest",
+                    );
+                }
+                layout.map(Argument::Layout)
+            }
             "shape" => {
                 let shapes = self.shapes(key, value);
                 return arguments.extend(shapes.into_iter().map(|(start, input, dims)| Line {
@@ -334,7 +346,6 @@ impl Reader<'_> {
             "profile_from" | "crate" | "from" => {
                 self.mistake(start, format!("`{name}` is for the attribute; write it there"))
             }
-            "layout" => self.mistake(start, format!("`{name}` has one value so far; leave it out")),
             _ => {
                 let known: Vec<&str> =
                     ARGUMENTS.into_iter().filter(|known| !["profile_from", "crate", "from"].contains(known)).collect();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use proc_macro2::Span;
-use quantize_syntax::attr::{Attr, Config, Embed, Precedence, Profile, Quantized, Rule, Spanned};
+use quantize_syntax::attr::{Attr, Config, Embed, Layout, Precedence, Profile, Quantized, Rule, Spanned};
 use quantize_syntax::{ArgPath, Diagnostic};
 
 use super::file::{Argument, Line};
@@ -76,7 +76,7 @@ pub(super) fn merge(
     let mut attr = Attr { rules: Vec::new(), profile_from: None, ..written.clone() };
     // Spelled out or not, it is the same.
     attr.profile = attr.profile.filter(|profile| *profile != Profile::default());
-    attr.embed = attr.embed.filter(|embed| embed.value != Embed::default());
+    attr.layout = attr.layout.filter(|layout| layout.value != Layout::default());
     let mut origins = Merging { origins: Origins::default(), shown, chosen };
     if !attr.model.value.is_empty() {
         origins.written(ArgPath::Model, ArgPath::Model, None);
@@ -114,6 +114,9 @@ pub(super) fn merge(
     if written.embed.is_some() {
         origins.written(ArgPath::Embed, ArgPath::Embed, None);
     }
+    if written.layout.is_some() {
+        origins.written(ArgPath::Layout, ArgPath::Layout, None);
+    }
     for sensor in &attr.sensors {
         let path = || ArgPath::From(sensor.input.value.clone());
         origins.written(path(), path(), None);
@@ -143,9 +146,10 @@ pub(super) fn merge(
                 Some(_) => None,
                 None => fill(&mut attr.profile, *profile, ArgPath::Profile),
             },
-            Argument::Embed(embed) => match written.embed {
+            Argument::Embed(embed) => fill(&mut attr.embed, spanned(*embed), ArgPath::Embed),
+            Argument::Layout(layout) => match written.layout {
                 Some(_) => None,
-                None => fill(&mut attr.embed, spanned(*embed), ArgPath::Embed),
+                None => fill(&mut attr.layout, spanned(*layout), ArgPath::Layout),
             },
             Argument::Precedence(precedence) => {
                 let is_missing = attr.precedence == Precedence::default();
@@ -189,6 +193,8 @@ pub(super) fn merge(
             From::Profile(line) => origins.profile(argument, line),
         }
     }
+    // Spelled out or not, it is the same, but where the layout leaves out what is to be embedded.
+    attr.embed = attr.embed.filter(|embed| embed.value != Embed::default() || attr.layout.is_some());
     (attr, origins.origins)
 }
 

@@ -536,11 +536,11 @@ models = ["Sure"]
 
     #[test]
     fn profiles_may_say_what_is_embedded_and_what_it_may_cost() {
-        let text = "[profile.board]\nembed = \"constants\"\nbudget = { flash = \"96 KiB\", ram = \"1 kB\" }\n";
+        let text = "[profile.board]\nembed = \"constants\"\nlayout = \"packed\"\nbudget = { flash = \"96 KiB\", ram = \"1 kB\" }\n";
         check(
             &settings(text, "", &[]),
             r#"model = "m", profile_from = "board", budget(ram = "2 kB", macs = "1 M")"#,
-            r#"model = "m", embed = constants, budget(flash = "96 KiB", ram = "2 kB", macs = "1 M")"#,
+            r#"model = "m", embed = constants, layout = packed, budget(flash = "96 KiB", ram = "2 kB", macs = "1 M")"#,
         );
     }
 

@@ -44,6 +44,8 @@ pub struct Attr {
     pub profile: Option<Profile>,
     /// What of the VGF file the program holds, where it is written; else a profile of quantize.toml may say.
     pub embed: Option<Spanned<Embed>>,
+    /// In which order the program has constants; [`Layout::default`] without it.
+    pub layout: Option<Spanned<Layout>>,
     /// Sensors whose samples inputs take, in source order; their inputs differ.
     pub sensors: Vec<Sensor>,
     /// Limits of what the program may cost, at most one of each resource, in the order of [`Resource::ALL`].
@@ -203,6 +205,31 @@ impl Embed {
     }
 }
 
+/// The order of constants in the program.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Layout {
+    /// That of the VGF file.
+    #[default]
+    Canonical,
+    /// That which kernels of the target read fastest, without the VGF file.
+    Packed,
+}
+
+impl Layout {
+    /// The word in the attribute.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Canonical => "canonical",
+            Self::Packed => "packed",
+        }
+    }
+
+    /// The value with this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Canonical, Self::Packed].into_iter().find(|layout| layout.word() == word)
+    }
+}
+
 /// How a node is quantized.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Config {
@@ -322,7 +349,7 @@ pub enum Granularity {
 }
 
 /// Arguments of the attribute that are understood, in the order of the canonical text.
-pub const ARGUMENTS: [&str; 17] = [
+pub const ARGUMENTS: [&str; 18] = [
     "model",
     "calibration",
     "shape",
@@ -336,14 +363,17 @@ pub const ARGUMENTS: [&str; 17] = [
     "precedence",
     "profile",
     "embed",
+    "layout",
     "from",
     "budget",
     "profile_from",
     "crate",
 ];
 
-/// Arguments that choose among variants of which only the default exists: name, default, others.
-const DEFAULTS: [(&str, &str, &[&str]); 1] = [("layout", "canonical", &["packed"])];
+/// What to write for `embed`.
+const EMBED: &str = "write `embed = vgf` for all of the VGF file, `embed = constants` to leave its SPIR-V out";
+/// What to write for `layout`.
+const LAYOUT: &str = "write `layout = canonical` for constants as the VGF file has them, `layout = packed` for those that kernels read fastest";
 
 /// Arguments that later versions will understand, and what to write until then.
 const LATER_ARGUMENTS: [(&str, &str); 3] = [
@@ -394,7 +424,7 @@ impl Attr {
         let mut parser = Parser::default();
         let mut seen: Vec<String> = Vec::new();
         let (mut model, mut calibration, mut global, mut precedence) = (None, None, None, Precedence::default());
-        let (mut shapes, mut rules, mut profile, mut embed) = (Vec::new(), Vec::new(), None, None);
+        let (mut shapes, mut rules, mut profile, mut embed, mut layout) = (Vec::new(), Vec::new(), None, None, None);
         let (mut sensors, mut budget) = (Vec::<Sensor>::new(), Vec::new());
         let (mut profile_from, mut runtime) = (None, None);
         for argument in parser.arguments(arguments) {
@@ -415,7 +445,8 @@ impl Attr {
                 "output" => rules.extend(parser.boundary(&argument, Selector::Output)),
                 "precedence" => precedence = parser.precedence(&argument),
                 "profile" => profile = Some(parser.profile(&argument)),
-                "embed" => embed = parser.embed(&argument),
+                "embed" => embed = parser.choice(&argument, Embed::from_word, EMBED),
+                "layout" => layout = parser.choice(&argument, Layout::from_word, LAYOUT),
                 "from" => match parser.sensor(&argument) {
                     Some(sensor) if sensors.iter().any(|known| known.input == sensor.input) => {
                         let message = format!("input `{}` has a `from` twice; keep one", sensor.input.value);
@@ -451,6 +482,7 @@ impl Attr {
             precedence,
             profile,
             embed,
+            layout,
             sensors,
             budget,
             profile_from,
@@ -463,9 +495,7 @@ impl Attr {
 impl Parser {
     /// Reports an argument of the attribute that is neither read nor a rule.
     fn other_argument(&mut self, argument: &Argument, name: &str) {
-        if let Some((_, default, others)) = DEFAULTS.iter().find(|(known, ..)| *known == name) {
-            self.default_argument(argument, name, default, others);
-        } else if let Some(message) = unsupported(name) {
+        if let Some(message) = unsupported(name) {
             self.error(&argument.name, message);
         } else if is_weight_only(name) {
             self.error(&argument.name, weight_only(name));
@@ -473,30 +503,6 @@ impl Parser {
             self.unclear = true;
             let advice = suggestion(name, &ARGUMENTS, "the arguments are");
             self.error(&argument.name, format!("`{name}` is not an argument of `#[quantize]`; {advice}"));
-        }
-    }
-
-    /// Accepts the one variant of `name` that exists; it is the default, so nothing is stored.
-    fn default_argument(&mut self, argument: &Argument, name: &str, default: &str, others: &[&str]) {
-        let Form::Value(value) = &argument.form else {
-            return self.error(&argument.name, format!("`{name}` takes a word; write `{name} = {default}`"));
-        };
-        let mut tokens = value.clone().into_iter();
-        match tokens.next() {
-            Some(TokenTree::Ident(word)) if word == default => self.end(tokens),
-            Some(TokenTree::Ident(word)) if others.iter().any(|other| word == other) => {
-                self.error(
-                    &word,
-                    format!("`{name} = {word}` is not supported yet; write `{name} = {default}` or leave it out"),
-                );
-            }
-            Some(found) => {
-                self.error(
-                    &found,
-                    format!("`{found}` is not a value of `{name}`; write `{name} = {default}` or leave it out"),
-                );
-            }
-            None => self.error(&argument.name, format!("`{name}` has no value; write `{name} = {default}`")),
         }
     }
 
@@ -653,14 +659,20 @@ impl Parser {
         Profile::default()
     }
 
-    fn embed(&mut self, argument: &Argument) -> Option<Spanned<Embed>> {
-        let advice = "write `embed = vgf` for all of the VGF file, `embed = constants` to leave its SPIR-V out";
+    /// One of some words.
+    fn choice<T>(
+        &mut self,
+        argument: &Argument,
+        from_word: impl Fn(&str) -> Option<T>,
+        advice: &str,
+    ) -> Option<Spanned<T>> {
+        let name = &argument.name;
         match self.word(argument) {
-            Some(word) => match Embed::from_word(&word.to_string()) {
+            Some(word) => match from_word(&word.to_string()) {
                 Some(value) => return Some(Spanned { value, span: word.span() }),
-                None => self.error(&word, format!("`{word}` is not a value of `embed`; {advice}")),
+                None => self.error(&word, format!("`{word}` is not a value of `{name}`; {advice}")),
             },
-            None => self.error(&argument.name, format!("`embed` takes a word; {advice}")),
+            None => self.error(name, format!("`{name}` takes a word; {advice}")),
         }
         None
     }
@@ -870,12 +882,6 @@ mod tests {
             let messages = messages(arguments);
             assert_eq!(messages.len(), count, "{arguments}: {messages:#?}");
         }
-    }
-
-    #[test]
-    fn defaults_may_be_spelled_out() {
-        let plain = attr(r#"model = "m", calibration = "c""#);
-        assert_eq!(attr(r#"model = "m", calibration = "c", layout = canonical"#), plain);
     }
 
     #[test]

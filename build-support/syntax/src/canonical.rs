@@ -34,6 +34,8 @@ impl Attr {
         });
         arguments.extend(profile.map(|text| (ArgPath::Profile, text.to_owned())));
         arguments.extend(self.embed.iter().map(|embed| (ArgPath::Embed, format!("embed = {}", embed.value.word()))));
+        let layout = self.layout.iter();
+        arguments.extend(layout.map(|layout| (ArgPath::Layout, format!("layout = {}", layout.value.word()))));
         let sensors = self.sensors.iter();
         arguments.extend(sensors.map(|sensor| (ArgPath::From(sensor.input.value.clone()), sensor.to_string())));
         if let Some((first, _)) = self.budget.first() {
@@ -52,7 +54,10 @@ impl Attr {
     pub fn arguments_of_parameters(&self) -> Vec<(ArgPath, String)> {
         let mut arguments = self.arguments();
         arguments.retain(|(argument, _)| {
-            !matches!(argument, ArgPath::Embed | ArgPath::From(_) | ArgPath::Budget(_) | ArgPath::Runtime)
+            !matches!(
+                argument,
+                ArgPath::Embed | ArgPath::Layout | ArgPath::From(_) | ArgPath::Budget(_) | ArgPath::Runtime
+            )
         });
         arguments
     }
@@ -190,9 +195,9 @@ mod tests {
     fn names_of_quantize_toml_and_the_runtime_come_last() {
         check(
             r#"crate = :: a ::b, global = "careful", profile_from = "small", io = "x y", model = "m", profile = full,
-               budget(macs = "0.5 M", flash = "96KiB"), embed = constants,
+               budget(macs = "0.5 M", flash = "96KiB"), embed = constants, layout = packed,
                from(y = u8), from(r#type = i16, std = 2, layout = nchw, mean = [-0.5, 1e-3], full_scale = 1)"#,
-            r#"model = "m", global = "careful", io = "x y", profile = full, embed = constants, from(y = u8), from(type = i16, mean = [-0.5, 0.001], std = [2.0], full_scale = 1.0), budget(flash = "96 KiB", macs = "500 k"), profile_from = "small", crate = ::a::b"#,
+            r#"model = "m", global = "careful", io = "x y", profile = full, embed = constants, layout = packed, from(y = u8), from(type = i16, mean = [-0.5, 0.001], std = [2.0], full_scale = 1.0), budget(flash = "96 KiB", macs = "500 k"), profile_from = "small", crate = ::a::b"#,
         );
         check(r#"crate = crate::nn, profile_from = "small""#, r#"profile_from = "small", crate = crate::nn"#);
     }

@@ -192,6 +192,10 @@ pub struct Flash {
     pub copies: usize,
     /// Bytes of the tables of `from`.
     pub tables: usize,
+    /// The value of `layout`.
+    pub layout: String,
+    /// Bytes with `layout = packed`, of embedded and further constants.
+    pub packed: usize,
 }
 
 impl Manifest {
@@ -377,8 +381,16 @@ mod tests {
         let peak = vec![Live { tensor: "x".to_owned(), bytes: 16 }];
         let in_turn = Some(InTurn { layers: vec!["conv".to_owned(), "pool".to_owned()], saved: 48, moved: 96 });
         let size = Size { arena: 16, constants: 32, lower_bound: 16, macs: 1 << 40, vgf: 64, peak, in_turn };
-        let flash =
-            Flash { embed: "constants".to_owned(), embedded: 32, vgf: 64, constants: 32, copies: 8, tables: 256 };
+        let flash = Flash {
+            embed: "constants".to_owned(),
+            embedded: 32,
+            vgf: 64,
+            constants: 32,
+            copies: 8,
+            tables: 256,
+            layout: "canonical".to_owned(),
+            packed: 40,
+        };
         let rule = Decided {
             argument: "module[0]".to_owned(),
             nodes: vec!["relu".to_owned()],

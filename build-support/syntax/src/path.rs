@@ -38,6 +38,8 @@ pub enum ArgPath {
     Profile,
     /// `embed`
     Embed,
+    /// `layout`
+    Layout,
     /// `from.features`: the sensor of an input.
     From(String),
     /// `budget.flash`: the limit of a resource.
@@ -91,6 +93,7 @@ impl Display for ArgPath {
             ArgPath::Precedence => f.write_str("precedence"),
             ArgPath::Profile => f.write_str("profile"),
             ArgPath::Embed => f.write_str("embed"),
+            ArgPath::Layout => f.write_str("layout"),
             ArgPath::From(input) => write!(f, "from.{input}"),
             ArgPath::Budget(resource) => write!(f, "budget.{resource}"),
             ArgPath::ProfileFrom => f.write_str("profile_from"),
@@ -126,6 +129,7 @@ fn parse(text: &str) -> Option<ArgPath> {
         "precedence" => return Some(ArgPath::Precedence),
         "profile" => return Some(ArgPath::Profile),
         "embed" => return Some(ArgPath::Embed),
+        "layout" => return Some(ArgPath::Layout),
         "profile_from" => return Some(ArgPath::ProfileFrom),
         "crate" => return Some(ArgPath::Runtime),
         _ => {}
@@ -211,6 +215,7 @@ impl Attr {
             ArgPath::Precedence => ".precedence(…)".to_owned(),
             ArgPath::Profile => ".profile(…)".to_owned(),
             ArgPath::Embed => ".embed(…)".to_owned(),
+            ArgPath::Layout => ".layout(…)".to_owned(),
             ArgPath::From(input) => format!(".from({input:?}, …)"),
             ArgPath::Budget(resource) => format!(".budget(Resource::{resource:?}, …)"),
             ArgPath::ProfileFrom => ".profile_from(…)".to_owned(),
@@ -266,6 +271,7 @@ impl Attr {
                 self.budget.iter().find(|(known, _)| known == resource).map(|(_, limit)| limit.span)
             }
             ArgPath::Embed => self.embed.as_ref().map(|embed| embed.span),
+            ArgPath::Layout => self.layout.as_ref().map(|layout| layout.span),
             ArgPath::Runtime => self.runtime.as_ref().map(|path| path.span),
             ArgPath::ProfileFrom => self.profile_from.as_ref().map(|profile| profile.span),
             ArgPath::Rule(list, index) => self.rule(*list, *index).map(|rule| rule.span),
@@ -304,6 +310,7 @@ mod tests {
             ArgPath::Selector(RuleList::Module, 1, SelectorKey::Name),
             ArgPath::Selector(RuleList::Module, 12, SelectorKey::Type),
             ArgPath::Embed,
+            ArgPath::Layout,
             ArgPath::From("x".to_owned()),
             ArgPath::Budget(Resource::Ram),
             ArgPath::Selector(RuleList::Op, 2, SelectorKey::Target),

@@ -6,6 +6,8 @@ use crate::onnx::{Attribute, Codes, Network};
 pub(crate) struct Layer {
     pub(crate) name: &'static str,
     kind: Kind,
+    /// Of the attribute, after the model's file.
+    pub(crate) arguments: &'static str,
 }
 
 enum Kind {
@@ -15,24 +17,33 @@ enum Kind {
     FullyConnected([usize; 2]),
 }
 
-/// One of each kind.
-pub(crate) const LAYERS: [Layer; 5] = [
+/// One of each kind, and one with packed constants.
+pub(crate) const LAYERS: [Layer; 6] = [
     Layer {
         name: "pointwise",
         kind: Kind::Convolution { size: 10, kernel: 1, stride: 1, channels: [48, 72], depthwise: false },
+        arguments: "",
     },
-    Layer { name: "fully_connected", kind: Kind::FullyConnected([256, 96]) },
+    Layer {
+        name: "pointwise_packed",
+        kind: Kind::Convolution { size: 10, kernel: 1, stride: 1, channels: [48, 72], depthwise: false },
+        arguments: ", layout = packed",
+    },
+    Layer { name: "fully_connected", kind: Kind::FullyConnected([256, 96]), arguments: "" },
     Layer {
         name: "convolution",
         kind: Kind::Convolution { size: 12, kernel: 3, stride: 1, channels: [16, 24], depthwise: false },
+        arguments: "",
     },
     Layer {
         name: "first_convolution",
         kind: Kind::Convolution { size: 24, kernel: 3, stride: 2, channels: [3, 16], depthwise: false },
+        arguments: "",
     },
     Layer {
         name: "depthwise",
         kind: Kind::Convolution { size: 12, kernel: 3, stride: 1, channels: [40, 40], depthwise: true },
+        arguments: "",
     },
 ];
 

@@ -74,7 +74,7 @@ impl Network {
     /// Adds its package; `false` where a file is missing.
     fn add(&self, workspace: &Workspace) -> bool {
         match self.source {
-            Source::Layer(layer) => workspace.network(self.name, "", &[("model.onnx", &layer.model())]),
+            Source::Layer(layer) => workspace.network(self.name, layer.arguments, &[("model.onnx", &layer.model())]),
             Source::Corpus => {
                 let folder = repository("../shared/corpus").join(self.name);
                 let files = ["model.onnx", "calib.npy"].map(|file| package::present(&folder.join(file)));

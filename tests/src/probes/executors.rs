@@ -15,7 +15,7 @@ use quantize_build::{emit, plan};
 use quantize_runtime::graph::{ElementType, Graph, Port};
 use quantize_runtime::interpreter::Tensor;
 use quantize_runtime::vgf::Vgf;
-use quantize_syntax::attr::Embed;
+use quantize_syntax::attr::{Embed, Layout};
 use serde_json::{Value, json};
 
 use super::Program;
@@ -118,7 +118,7 @@ pub fn generated(programs: &[&Program], tmp: &str) -> Names {
         let name = format!("P{}", planned.len());
         let interface = interface(&name, &graph);
         let (file, labels) = (&program.file, &program.labels);
-        let image = emit::Image::new(interface.embed, file, &graph, labels, &plan);
+        let image = emit::Image::new((interface.embed, interface.layout), file, &graph, labels, &plan);
         let parts = emit::Program { file, image: &image, expected: None, graph: &graph, labels, plan: &plan };
         fixture.write(&format!("src/{name}.rs"), emit::emit(&interface, parts, &format!("{name}.vgf")).code);
         fixture.write(&format!("src/{name}.vgf"), &program.file);
@@ -203,6 +203,7 @@ fn interface(name: &str, graph: &Graph<'_>) -> Interface {
     };
     Interface {
         embed: Embed::Vgf,
+        layout: Layout::Canonical,
         struct_name: name.to_owned(),
         model_path: String::new(),
         runtime: RUNTIME.to_owned(),

@@ -45,12 +45,13 @@ struct Call {
     tail: usize,
 }
 
-/// Adds a product of each row; the flags tell whether the next index is 0.
+/// Adds a product of each row, with this code between the load of an activation and its use; the flags tell whether the next index
+/// is 0.
 macro_rules! add_one {
-    () => {
+    ($adjust:literal) => {
         concat!(
             "ldrsb r6, [r0, r3]\n",
-            "add r6, r8\n",
+            $adjust,
             "ldrsb r7, [r1, r3]\n",
             "muls r7, r6\n",
             "adds r4, r4, r7\n",
@@ -64,20 +65,20 @@ macro_rules! add_one {
 
 /// Adds the products from the index in r3 on, which are whole fours up to 0, to the index in r9.
 macro_rules! add_products {
-    () => {
+    ($adjust:literal) => {
         concat!(
             "cmp r3, #0\n",
             "beq 13f\n",
             "12:\n",
-            add_one!(),
-            add_one!(),
-            add_one!(),
-            add_one!(),
+            add_one!($adjust),
+            add_one!($adjust),
+            add_one!($adjust),
+            add_one!($adjust),
             "bne 12b\n",
             "13:\n",
             "cmp r3, r9\n",
             "beq 14f\n",
-            add_one!(),
+            add_one!($adjust),
             "b 13b\n",
             "14:\n",
         )
@@ -104,7 +105,7 @@ unsafe fn add_pair(call: &mut Call) {
             "ldr r6, [r0, #28]",
             "mov r9, r6",
             "ldm r0, {{r0, r1, r2, r3, r4, r5}}",
-            add_products!(),
+            add_products!("add r6, r8\n"),
             "ldr r0, [sp, #8]",
             "str r4, [r0, #16]",
             "str r5, [r0, #20]",

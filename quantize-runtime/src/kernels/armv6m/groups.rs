@@ -15,12 +15,25 @@ const GROUP: usize = 2;
 pub(crate) const fn way(step: &Conv2d<'_, Rescale<'_>>) -> Option<Conv2dWay> {
     let [_, _, _, channels] = step.output.sizes::<4>();
     let left_shift = Constants::left_shift(step.bias, &step.epilogue, channels, step.window_len());
-    if matches!(left_shift, Some(0)) && step.fits_patch() { Some(Conv2dWay::PatchOfTarget) } else { None }
+    match step.input_zero_point {
+        _ if !matches!(left_shift, Some(0)) || !step.fits_patch() => None,
+        0 => Some(Conv2dWay::PatchFromZero),
+        _ => Some(Conv2dWay::PatchOfTarget),
+    }
 }
 
 /// Computes the results of all channels from the activations under their window.
-#[inline(never)] // so that its registers are not on the stack under those that find windows
 pub(in crate::kernels) fn channels(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], result: &mut [i8]) {
+    channels_by(store_groups, step, input, result);
+}
+
+/// The same for activations whose zero point is 0.
+pub(in crate::kernels) fn channels_from_zero(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], result: &mut [i8]) {
+    channels_by(store_groups_from_zero, step, input, result);
+}
+
+#[inline(never)] // so that its registers are not on the stack under those that find windows
+fn channels_by(store_groups: unsafe fn(&mut Call), step: &Conv2d<'_, Rescale<'_>>, input: &[i8], result: &mut [i8]) {
     let (groups, len) = (result.len() / GROUP, input.len());
     let constants = Constants::new(step.bias, &step.epilogue, result.len(), GROUP);
     let (Some(constants), Some(weights)) = (constants, step.weights.get(..groups * GROUP * len)) else { return };
@@ -152,12 +165,15 @@ macro_rules! store {
     };
 }
 
+/// The function for groups of two channels, with this code between the load of an activation and its use.
+macro_rules! store_groups {
+    ($name:ident, $adjust:literal) => {
 /// Computes the results of groups of two channels.
 ///
 /// # Safety
 /// Activations, weights, constants and results must be there, and the groups not 0.
 #[inline(never)]
-unsafe fn store_groups(call: &mut Call) {
+unsafe fn $name(call: &mut Call) {
     // SAFETY: as for this function; r0, which is named as an input, and the registers above r5 are restored.
     unsafe {
         asm!(
@@ -185,7 +201,7 @@ unsafe fn store_groups(call: &mut Call) {
             "str r3, [r0, #4]",
             "ldr r3, [r0, #8]",
             "ldr r0, [r0]",
-            add_products!(),
+            add_products!($adjust),
             "mov r0, r10",
             "ldr r1, [r0, #44]",
             store!("r4", "#0", "#0"),
@@ -220,3 +236,8 @@ unsafe fn store_groups(call: &mut Call) {
         );
     }
 }
+    };
+}
+
+store_groups!(store_groups, "add r6, r8\n");
+store_groups!(store_groups_from_zero, "");

@@ -37,6 +37,12 @@ pub enum Conv2dWay {
     /// The same by the target's kernel for all channels.
     #[cfg(any(kernels = "armv6m", kernels = "riscv32"))]
     PatchOfTarget,
+    /// The same for activations whose zero point is 0.
+    #[cfg(kernels = "armv6m")]
+    PatchFromZero,
+    /// The same with weights in the order of [`Conv2d::pack`].
+    #[cfg(kernels = "riscv32")]
+    PackedPatch,
     /// One window at a time, in runs.
     Runs,
     /// One product after another, for constants at any address.
@@ -56,6 +62,27 @@ impl Conv2d<'_, Rescale<'_>> {
     /// Whether the activations under each window are a run of the input, or no more than are copied.
     pub(crate) const fn fits_patch(&self) -> bool {
         self.are_runs() || self.window_len() <= PATCH
+    }
+
+    /// The kernels for this step with its weights in the order of [`Self::pack`].
+    pub const fn packed_way(&self) -> Conv2dWay {
+        match self.way() {
+            #[cfg(kernels = "riscv32")]
+            Conv2dWay::PatchOfTarget => Conv2dWay::PackedPatch,
+            way => way,
+        }
+    }
+
+    /// Stores the weights in the order that the kernels of [`Self::packed_way`] read fastest; on most targets as they are.
+    ///
+    /// # Panics
+    /// If there is memory for another number of weights; in a constant, which is a compile error.
+    pub const fn pack(&self, packed: &mut [i8]) {
+        match self.packed_way() {
+            #[cfg(kernels = "riscv32")]
+            Conv2dWay::PackedPatch => target::groups::pack(self.weights, self.window_len(), packed),
+            _ => packed.copy_from_slice(self.weights),
+        }
     }
 
     /// [`Self::way`], or the kernels that need no alignment.
@@ -96,6 +123,10 @@ pub fn conv2d(way: Conv2dWay, step: &Conv2d<'_, Rescale<'_>>, input: &[i8], outp
         Conv2dWay::Patch => by_patch(step, 0, input, output, channels),
         #[cfg(any(kernels = "armv6m", kernels = "riscv32"))]
         Conv2dWay::PatchOfTarget => by_patch(step, 0, input, output, target::groups::channels),
+        #[cfg(kernels = "armv6m")]
+        Conv2dWay::PatchFromZero => by_patch(step, 0, input, output, target::groups::channels_from_zero),
+        #[cfg(kernels = "riscv32")]
+        Conv2dWay::PackedPatch => by_patch(step, 0, input, output, target::groups::packed_channels),
         Conv2dWay::Runs => by_runs(step, input, output),
         Conv2dWay::Unaligned => portable::conv2d::conv2d(step, input, output),
     }

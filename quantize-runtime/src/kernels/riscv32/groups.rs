@@ -19,8 +19,30 @@ pub(crate) const fn way(step: &Conv2d<'_, Rescale<'_>>) -> Option<Conv2dWay> {
 }
 
 /// Computes the results of all channels from the activations under their window.
-#[inline(never)] // so that its registers are not on the stack under those that find windows
 pub(in crate::kernels) fn channels(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], result: &mut [i8]) {
+    channels_by(store_groups, step, input, result);
+}
+
+/// The same with weights in the order of [`pack`].
+pub(in crate::kernels) fn packed_channels(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], result: &mut [i8]) {
+    channels_by(store_packed_groups, step, input, result);
+}
+
+/// Stores weights whose rows are so long, with those of the rows of a group for each activation next to each other.
+pub(in crate::kernels) const fn pack(weights: &[i8], len: usize, packed: &mut [i8]) {
+    let mut at = 0;
+    while at < weights.len() {
+        let (row, column) = (at / len, at % len);
+        let group = row / GROUP * GROUP;
+        // Those of the rows after all groups stay where they are.
+        let is_grouped = (group + GROUP) * len <= weights.len();
+        packed[if is_grouped { group * len + column * GROUP + row % GROUP } else { at }] = weights[at];
+        at += 1;
+    }
+}
+
+#[inline(never)] // so that its registers are not on the stack under those that find windows
+fn channels_by(store_groups: unsafe fn(&mut Call), step: &Conv2d<'_, Rescale<'_>>, input: &[i8], result: &mut [i8]) {
     let (groups, len) = (result.len() / GROUP, input.len());
     let constants = Constants::new(step.bias, &step.epilogue, result.len(), GROUP);
     let (Some(constants), Some(weights)) = (constants, step.weights.get(..groups * GROUP * len)) else { return };
@@ -130,94 +152,146 @@ macro_rules! store {
     };
 }
 
-/// Computes the results of groups of eight channels.
-///
-/// # Safety
-/// Activations, weights, constants and results must be there, and the groups not 0.
-#[inline(never)]
-unsafe fn store_groups(call: &mut Call) {
-    // SAFETY: as for this function. `x` goes to the first end in steps of four, then to the second in steps of one.
-    unsafe {
-        asm!(
-            "lw {block}, 4({call})",
-            "lw {end}, 8({call})",
-            "lw {zero}, 28({call})",
-            "2:",
-            "lw {b}, 36({call})",
-            "lw {a}, 40({call})",
-            "lw {s0}, 0({b})",
-            "lw {s1}, 4({b})",
-            "lw {s2}, 8({b})",
-            "lw {s3}, 12({b})",
-            "lw {s4}, 16({b})",
-            "lw {s5}, 20({b})",
-            "lw {s6}, 24({b})",
-            "lw {s7}, 28({b})",
-            "add {b}, {b}, {a}",
-            "sw {b}, 36({call})",
-            "lw {x}, 0({call})",
-            "lw {w0}, 12({call})",
-            "lw {a}, 16({call})",
-            "add {w1}, {w0}, {a}",
-            "add {w2}, {w1}, {a}",
-            "add {w3}, {w2}, {a}",
-            "add {w4}, {w3}, {a}",
-            "add {w5}, {w4}, {a}",
-            "add {w6}, {w5}, {a}",
-            "add {w7}, {w6}, {a}",
-            add_products!(),
-            // Behind the last row the next group starts.
-            "sw {w7}, 12({call})",
-            "lw {w0}, 44({call})",
-            "lw {w1}, 52({call})",
-            "lw {w2}, 20({call})",
-            "lw {w3}, 32({call})",
-            "li {w4}, -128",
-            "li {w5}, 127",
-            store!("0", "0", "0"),
-            store!("1", "4", "1"),
-            store!("2", "8", "2"),
-            store!("3", "12", "3"),
-            store!("4", "16", "4"),
-            store!("5", "20", "5"),
-            store!("6", "24", "6"),
-            store!("7", "28", "7"),
-            "lw {a}, 48({call})",
-            "lw {b}, 56({call})",
-            "add {w0}, {w0}, {a}",
-            "add {w1}, {w1}, {b}",
-            "addi {w2}, {w2}, 8",
-            "sw {w0}, 44({call})",
-            "sw {w1}, 52({call})",
-            "sw {w2}, 20({call})",
-            "lw {a}, 24({call})",
-            "addi {a}, {a}, -1",
-            "sw {a}, 24({call})",
-            "bnez {a}, 2b",
-            call = in(reg) call,
-            block = out(reg) _,
-            end = out(reg) _,
-            zero = out(reg) _,
-            x = out(reg) _,
-            w0 = out(reg) _,
-            w1 = out(reg) _,
-            w2 = out(reg) _,
-            w3 = out(reg) _,
-            w4 = out(reg) _,
-            w5 = out(reg) _,
-            w6 = out(reg) _,
-            w7 = out(reg) _,
-            s0 = out(reg) _,
-            s1 = out(reg) _,
-            s2 = out(reg) _,
-            s3 = out(reg) _,
-            s4 = out(reg) _,
-            s5 = out(reg) _,
-            s6 = out(reg) _,
-            s7 = out(reg) _,
-            a = out(reg) _,
-            b = out(reg) _,
-            options(nostack),
-        );
-    }
+/// Adds the products at an offset in the activations, whose weights are at these in the packed ones.
+macro_rules! add_packed {
+    ($at:literal, $($sum:literal $weight:literal),*) => {
+        concat!(
+            "lb {a}, ",
+            $at,
+            "({x})\n",
+            "sub {a}, {a}, {zero}\n",
+            $("lb {b}, ", $weight, "({w0})\n", "mul {b}, {b}, {a}\n", "add {s", $sum, "}, {s", $sum, "}, {b}\n",)*
+        )
+    };
 }
+
+/// The function for groups of eight channels: what finds the weights, multiplies, and keeps where the next ones are.
+macro_rules! store_groups {
+    ($name:ident, [$($start:expr,)*], [$($products:expr,)*], $next:literal) => {
+        /// Computes the results of groups of eight channels.
+        ///
+        /// # Safety
+        /// Activations, weights, constants and results must be there, and the groups not 0.
+        #[inline(never)]
+        unsafe fn $name(call: &mut Call) {
+            // SAFETY: as for this function. `x` goes to the first end in steps of four, then to the second in steps of one.
+            unsafe {
+                asm!(
+                    "lw {block}, 4({call})",
+                    "lw {end}, 8({call})",
+                    "lw {zero}, 28({call})",
+                    "2:",
+                    "lw {b}, 36({call})",
+                    "lw {a}, 40({call})",
+                    "lw {s0}, 0({b})",
+                    "lw {s1}, 4({b})",
+                    "lw {s2}, 8({b})",
+                    "lw {s3}, 12({b})",
+                    "lw {s4}, 16({b})",
+                    "lw {s5}, 20({b})",
+                    "lw {s6}, 24({b})",
+                    "lw {s7}, 28({b})",
+                    "add {b}, {b}, {a}",
+                    "sw {b}, 36({call})",
+                    "lw {x}, 0({call})",
+                    "lw {w0}, 12({call})",
+                    $($start,)*
+                    $($products,)*
+                    concat!("sw ", $next, ", 12({call})"),
+                    "lw {w0}, 44({call})",
+                    "lw {w1}, 52({call})",
+                    "lw {w2}, 20({call})",
+                    "lw {w3}, 32({call})",
+                    "li {w4}, -128",
+                    "li {w5}, 127",
+                    store!("0", "0", "0"),
+                    store!("1", "4", "1"),
+                    store!("2", "8", "2"),
+                    store!("3", "12", "3"),
+                    store!("4", "16", "4"),
+                    store!("5", "20", "5"),
+                    store!("6", "24", "6"),
+                    store!("7", "28", "7"),
+                    "lw {a}, 48({call})",
+                    "lw {b}, 56({call})",
+                    "add {w0}, {w0}, {a}",
+                    "add {w1}, {w1}, {b}",
+                    "addi {w2}, {w2}, 8",
+                    "sw {w0}, 44({call})",
+                    "sw {w1}, 52({call})",
+                    "sw {w2}, 20({call})",
+                    "lw {a}, 24({call})",
+                    "addi {a}, {a}, -1",
+                    "sw {a}, 24({call})",
+                    "bnez {a}, 2b",
+                    "# {w6} and {w7} are pointers of one of the functions.",
+                    call = in(reg) call,
+                    block = out(reg) _,
+                    end = out(reg) _,
+                    zero = out(reg) _,
+                    x = out(reg) _,
+                    w0 = out(reg) _,
+                    w1 = out(reg) _,
+                    w2 = out(reg) _,
+                    w3 = out(reg) _,
+                    w4 = out(reg) _,
+                    w5 = out(reg) _,
+                    w6 = out(reg) _,
+                    w7 = out(reg) _,
+                    s0 = out(reg) _,
+                    s1 = out(reg) _,
+                    s2 = out(reg) _,
+                    s3 = out(reg) _,
+                    s4 = out(reg) _,
+                    s5 = out(reg) _,
+                    s6 = out(reg) _,
+                    s7 = out(reg) _,
+                    a = out(reg) _,
+                    b = out(reg) _,
+                    options(nostack),
+                );
+            }
+        }
+    };
+}
+
+// Behind the last row, or the last weights of all, the next group starts.
+store_groups!(
+    store_groups,
+    [
+        "lw {a}, 16({call})",
+        "add {w1}, {w0}, {a}",
+        "add {w2}, {w1}, {a}",
+        "add {w3}, {w2}, {a}",
+        "add {w4}, {w3}, {a}",
+        "add {w5}, {w4}, {a}",
+        "add {w6}, {w5}, {a}",
+        "add {w7}, {w6}, {a}",
+    ],
+    [add_products!(),],
+    "{w7}"
+);
+store_groups!(
+    store_packed_groups,
+    [],
+    [
+        "beq {x}, {block}, 13f",
+        "12:",
+        add_packed!("0", "0" "0", "1" "1", "2" "2", "3" "3", "4" "4", "5" "5", "6" "6", "7" "7"),
+        add_packed!("1", "0" "8", "1" "9", "2" "10", "3" "11", "4" "12", "5" "13", "6" "14", "7" "15"),
+        add_packed!("2", "0" "16", "1" "17", "2" "18", "3" "19", "4" "20", "5" "21", "6" "22", "7" "23"),
+        add_packed!("3", "0" "24", "1" "25", "2" "26", "3" "27", "4" "28", "5" "29", "6" "30", "7" "31"),
+        "addi {x}, {x}, 4",
+        "addi {w0}, {w0}, 32",
+        "bne {x}, {block}, 12b",
+        "13:",
+        "beq {x}, {end}, 15f",
+        "14:",
+        add_packed!("0", "0" "0", "1" "1", "2" "2", "3" "3", "4" "4", "5" "5", "6" "6", "7" "7"),
+        "addi {x}, {x}, 1",
+        "addi {w0}, {w0}, 8",
+        "bne {x}, {end}, 14b",
+        "15:",
+    ],
+    "{w0}"
+);
