@@ -81,7 +81,12 @@ pub fn depthwise_conv2d_in_place(
     step: &DepthwiseConv2d<'_, Rescale<'_>>,
     mut memory: InPlace<'_>,
 ) {
-    by_channels(way, step, &mut memory);
+    match way.groups {
+        Groups::Any => memory.by_rows(step, |step, input, output| {
+            portable::depthwise_conv2d::depthwise_conv2d(step, bytes::as_i8s(input), bytes::as_i8s_mut(output));
+        }),
+        _ => by_channels(way, step, &mut memory),
+    }
 }
 
 /// Convolves each channel of an input with as many as the result has.
