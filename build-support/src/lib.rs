@@ -33,6 +33,7 @@ pub mod scan;
 mod self_test;
 mod sensor;
 pub mod settings;
+mod stack;
 pub mod tosa;
 pub mod vgf;
 

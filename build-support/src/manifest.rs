@@ -5,6 +5,7 @@ use crate::config::{Recipe, Rule};
 use crate::graph::{Graph, NodeId};
 use crate::plan::{self, Plan};
 use crate::quantize::{Params, QuantGraph, QuantParams};
+use crate::stack;
 use quantize_runtime::graph::{Graph as TosaGraph, Node};
 use quantize_syntax::manifest::{Body, Decided, Flash, InTurn, Live, Size, Tensor};
 
@@ -27,6 +28,7 @@ pub(crate) fn body(
         vgf: flash.vgf,
         peak: plan.peak.iter().map(|live| Live { tensor: tensor(decoded, labels, live), bytes: live.bytes }).collect(),
         in_turn: in_turn(plan, labels),
+        stack: stack::stack(plan),
     };
     Body {
         rules: rules(&network.graph, annotation, recipe),

@@ -154,6 +154,10 @@ pub struct Size {
     /// What `budget(ram = …)` changes; absent where nothing has to be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_turn: Option<InTurn>,
+    /// Bytes of stack that a run takes at most on microcontrollers, by the set of kernels for them, in programs at opt-level 3 with
+    /// LTO; empty where the network has a step of a kind that was not counted there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stack: BTreeMap<String, usize>,
 }
 
 /// Layers that are computed in turn, a row at a time, so that less of the tensors between them is in RAM. No row is computed
@@ -380,7 +384,8 @@ mod tests {
         let weight = Tensor { axis: Some(0), scale: vec![0.5, 0.25], zero_point: vec![0, 0], ..tensor.clone() };
         let peak = vec![Live { tensor: "x".to_owned(), bytes: 16 }];
         let in_turn = Some(InTurn { layers: vec!["conv".to_owned(), "pool".to_owned()], saved: 48, moved: 96 });
-        let size = Size { arena: 16, constants: 32, lower_bound: 16, macs: 1 << 40, vgf: 64, peak, in_turn };
+        let stack = BTreeMap::from([("mve".to_owned(), 1024)]);
+        let size = Size { arena: 16, constants: 32, lower_bound: 16, macs: 1 << 40, vgf: 64, peak, in_turn, stack };
         let flash = Flash {
             embed: "constants".to_owned(),
             embedded: 32,

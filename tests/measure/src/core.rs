@@ -10,18 +10,32 @@ pub(crate) struct Core {
     pub(crate) name: &'static str,
     pub(crate) target: &'static str,
     board: &'static str,
+    /// The runtime's set of kernels for it.
+    pub(crate) kernels: &'static str,
     /// Instructions per MAC of dot products of 1024 terms, of one row or of four with a common operand, as the kit's notes have.
     pub(crate) dot_product: &'static str,
 }
 
 pub(crate) const CORES: [Core; 6] = [
     // The board of the M0 in QEMU has too little memory; an M3 executes the same instructions.
-    Core { name: "M0", target: "thumbv6m-none-eabi", board: "mps2-an385", dot_product: "5.39" },
-    Core { name: "M3", target: "thumbv7m-none-eabi", board: "mps2-an385", dot_product: "2.89" },
-    Core { name: "M4", target: "thumbv7em-none-eabihf", board: "mps2-an386", dot_product: "1.44" },
-    Core { name: "M7", target: "thumbv7em-none-eabihf", board: "mps2-an500", dot_product: "1.44" },
-    Core { name: "M55", target: "thumbv8m.main-none-eabihf", board: "mps3-an547", dot_product: "0.167" },
-    Core { name: "RV32", target: "riscv32imac-unknown-none-elf", board: "virt", dot_product: "3.45" },
+    Core { name: "M0", target: "thumbv6m-none-eabi", board: "mps2-an385", kernels: "armv6m", dot_product: "5.39" },
+    Core { name: "M3", target: "thumbv7m-none-eabi", board: "mps2-an385", kernels: "armv7m", dot_product: "2.89" },
+    Core { name: "M4", target: "thumbv7em-none-eabihf", board: "mps2-an386", kernels: "armv7em", dot_product: "1.44" },
+    Core { name: "M7", target: "thumbv7em-none-eabihf", board: "mps2-an500", kernels: "armv7em", dot_product: "1.44" },
+    Core {
+        name: "M55",
+        target: "thumbv8m.main-none-eabihf",
+        board: "mps3-an547",
+        kernels: "mve",
+        dot_product: "0.167",
+    },
+    Core {
+        name: "RV32",
+        target: "riscv32imac-unknown-none-elf",
+        board: "virt",
+        kernels: "riscv32",
+        dot_product: "3.45",
+    },
 ];
 
 /// What a program did in its regions.

@@ -100,6 +100,8 @@ impl Network {
             let built = workspace.build(self.name, core);
             let generated = Generated::read(&built);
             let run = core.run(&built.program);
+            let most = generated.stack.get(core.kernels).copied().expect("all steps of these networks are counted");
+            assert!(run.stack <= most as u64, "{} on {}: a stack of {}", self.name, core.name, run.stack);
             let steps = with_steps.then(|| {
                 let name = format!("{}-steps", self.name);
                 workspace.marked(&name, &generated);

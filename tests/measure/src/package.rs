@@ -5,6 +5,7 @@ use crate::repository;
 use crate::tflite;
 use quantize_syntax::manifest::{FOLDER, Manifest};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -44,6 +45,8 @@ pub(crate) struct Generated {
     pub(crate) vgf: usize,
     /// Bytes of the arena, and what any needs.
     pub(crate) arena: [usize; 2],
+    /// Bytes of stack at most, by set of kernels.
+    pub(crate) stack: BTreeMap<String, usize>,
     code: String,
     file: Vec<u8>,
 }
@@ -214,6 +217,7 @@ impl Generated {
             input: input(&docs),
             vgf: size.vgf,
             arena: [size.arena, size.lower_bound],
+            stack: size.stack,
             code: text("Network.rs"),
             file: read("Network.vgf"),
         }

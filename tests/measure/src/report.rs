@@ -129,8 +129,8 @@ of one row or of four with the same operand, whichever the notes of the firmware
 ## Networks
 
 Flash is all of the program but its input: start-up, code and VGF file, of which the last three embed the constants only. RAM is the
-arena and results, stack the deepest inside `run_quantized`, in bytes. The bound is what is live at one step, below which no arena can
-be.
+arena and results, stack the deepest inside `run_quantized`, in bytes; none exceeds what the manifest says. The bound is what is live
+at one step, below which no arena can be.
 
 | network | core | MACs | instructions | per MAC | loads | stores | flash | VGF | code | RAM | bound | stack |
 | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |

@@ -88,6 +88,7 @@ fn gather(windows: &mut Windows<'_>, mut patches: &mut [i8]) {
 }
 
 /// Computes the results at places whose activations, `len` of each, follow one another.
+#[inline(never)] // so that its registers are not on the stack under those that find windows
 fn block(step: &Conv2d<'_, Rescale<'_>>, patches: &[i8], len: usize, results: &mut [i8]) {
     let [.., oc] = step.output.sizes::<4>();
     let ones = Ones::<ROWS>::new(step.bias, &step.epilogue);
