@@ -26,6 +26,9 @@ pub enum Conv2dWay {
     /// All places, whose windows follow one another in memory.
     #[cfg(kernels = "mve")]
     Block,
+    /// The same with activations that stay in registers.
+    #[cfg(kernels = "mve")]
+    Vectors,
     /// Some windows at a time.
     #[cfg(kernels = "mve")]
     Blocks,
@@ -116,6 +119,8 @@ pub fn conv2d(way: Conv2dWay, step: &Conv2d<'_, Rescale<'_>>, input: &[i8], outp
         Conv2dWay::TwoColumns => by_columns::<2>(step, input, output),
         #[cfg(kernels = "mve")]
         Conv2dWay::Block => target::conv2d::all_places(step, input, output),
+        #[cfg(kernels = "mve")]
+        Conv2dWay::Vectors => target::conv2d::all_places_of_vectors(step, input, output),
         #[cfg(kernels = "mve")]
         Conv2dWay::Blocks => target::conv2d::by_blocks::<{ target::conv2d::PATCHES }>(step, input, output),
         #[cfg(kernels = "mve")]

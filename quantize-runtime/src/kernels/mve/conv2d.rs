@@ -27,7 +27,10 @@ pub(crate) const fn way(step: &Conv2d<'_, Rescale<'_>>) -> Option<Conv2dWay> {
     let left_shift = Constants::left_shift(step.bias, &step.epilogue, channels, step.window_len());
     match step.kernel {
         _ if !matches!(left_shift, Some(0)) => None,
-        [1, 1] if is_moved_by_one => Some(Conv2dWay::Block),
+        [1, 1] if is_moved_by_one => Some(match step.window_len() {
+            32 | 48 | 64 => Conv2dWay::Vectors,
+            _ => Conv2dWay::Block,
+        }),
         _ => match step.window_len() {
             // The weights are read for each block again.
             len if 3 * len <= PATCHES => Some(Conv2dWay::Blocks),
@@ -40,11 +43,17 @@ pub(crate) const fn way(step: &Conv2d<'_, Rescale<'_>>) -> Option<Conv2dWay> {
 /// Convolves all places, whose windows follow one another in memory.
 #[inline(never)]
 pub(in crate::kernels) fn all_places(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
+    block(step, input, step.window_len(), output);
+}
+
+/// The same with the activations of each, two to four whole vectors, in registers.
+#[inline(never)]
+pub(in crate::kernels) fn all_places_of_vectors(step: &Conv2d<'_, Rescale<'_>>, input: &[i8], output: &mut [i8]) {
     match step.window_len() {
         32 => by_places(step, store_two_vectors, input, output),
         48 => by_places(step, store_three_vectors, input, output),
         64 => by_places(step, store_four_vectors, input, output),
-        len => block(step, input, len, output),
+        _ => {}
     }
 }
 
