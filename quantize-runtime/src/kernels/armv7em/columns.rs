@@ -47,7 +47,7 @@ impl<'m, const N: usize> Columns<'m, N> {
         for column in 0..N {
             let Some(place) = windows.next() else { return };
             // What is left of the memory has room for activations that are no run of the input.
-            let (halves, patch) = self.memory.0.split_at_mut(Self::bytes(self.len).min(BYTES));
+            let Some((halves, patch)) = self.memory.0.split_at_mut_checked(Self::bytes(self.len)) else { return };
             let patch = patch.get_mut(..self.len).unwrap_or_default();
             let input = windows.activations(place, patch);
             if input.len() == self.len {

@@ -71,9 +71,11 @@ impl<'a> Windows<'a> {
 
     /// Leaves out so many places from the first one on.
     pub(in crate::kernels) fn skip(&mut self, places: usize) {
-        let [_, oh, ow] = self.output.map(|size| size.max(1));
-        let row = places / ow;
-        let next = [row / oh, row % oh, places % ow];
+        let [_, oh, ow] = self.output;
+        // A dimension is not 0, which the compiler does not know.
+        let (Some(row), Some(ox)) = (places.checked_div(ow), places.checked_rem(ow)) else { return };
+        let (Some(batch), Some(oy)) = (row.checked_div(oh), row.checked_rem(oh)) else { return };
+        let next = [batch, oy, ox];
         self.is_row_inside = self.rows.taps(next[1]).len() == self.rows.kernel();
         self.next = next;
     }
