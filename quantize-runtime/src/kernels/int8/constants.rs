@@ -1,5 +1,6 @@
 //! Constants of output channels.
 
+use super::are_aligned;
 use crate::rescale::Rescale;
 
 /// The least shift of a product of which the high word alone decides.
@@ -61,13 +62,11 @@ impl Constants {
         channels: usize,
         at_a_time: usize,
     ) -> Option<Self> {
-        let is_aligned = |words: &[[u8; 4]]| words.len() == 1 || words.as_ptr().cast::<i32>().is_aligned();
-        let are_aligned = is_aligned(bias) && is_aligned(rescale.multiplier);
         let step = |len: usize, size: usize| match len {
             1 => Some(0),
             len => fits(len, channels).then_some(at_a_time * size),
         };
-        are_aligned.then_some(Self {
+        are_aligned(bias, rescale).then_some(Self {
             bias: bias.as_ptr().cast(),
             bias_step: step(bias.len(), 4)?,
             multiplier: rescale.multiplier.as_ptr().cast(),
